@@ -1,0 +1,159 @@
+"""What a check says: a `Finding`, its severity, and the path of a field inside an object.
+
+Checks return findings; they never print and never raise for what they find. Renderers and exit
+codes are the business of the shells.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+__all__ = ["ABSENT", "Finding", "Path", "Severity", "format_path", "sort_findings"]
+
+Path = tuple["str | int", ...]
+"""Where a field lies in an object: keys and list indexes from the root, such as
+`("spec", "pipelineSpec", "root", "dag", "tasks", "train")`."""
+
+
+class _Absent(enum.Enum):
+    ABSENT = enum.auto()
+
+    def __repr__(self) -> str:
+        return "<absent>"
+
+
+ABSENT: Final = _Absent.ABSENT
+"""Stands for the value of a field that is not there; `None` is a value (YAML's null)."""
+
+
+class Severity(str, enum.Enum):
+    """How bad a finding is.
+
+    ERROR: the target rejects the object. WARNING: it is accepted, but something is lost or will
+    fail later. NOTE: worth knowing, nothing is wrong.
+    """
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+    @property
+    def rank(self) -> int:
+        """0 for an error, 1 for a warning, 2 for a note: the order of reports."""
+        return _RANKS[self]
+
+
+_RANKS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
+
+# Below these, keys are chosen by the user, so a segment is written in brackets, as Kubernetes'
+# own `field.Path` does for maps.
+_MAPS: Final = frozenset(
+    {
+        "annotations",
+        "artifacts",
+        "components",
+        "executors",
+        "labels",
+        "metadata",
+        "parameters",
+        "platforms",
+        "tags",
+        "tasks",
+    }
+)
+
+
+def format_path(path: Sequence[str | int]) -> str:
+    """Return a path as text, such as `spec.pipelineSpec.root.dag.tasks[train]`.
+
+    Fields are joined by dots; list indexes and the keys of maps whose keys the user chooses stand
+    in brackets. A segment that is not a plain word stands in brackets as well.
+
+    Args:
+        path: Keys and list indexes from the root of the object.
+    """
+    parts: list[str] = []
+    below_map = False
+    for depth, segment in enumerate(path):
+        if isinstance(segment, int):
+            parts.append(f"[{segment}]")
+            below_map = False
+            continue
+        word = segment.replace("-", "_").isidentifier() and segment.isascii()
+        if below_map or not word:
+            parts.append(f"[{segment}]")
+            below_map = False
+            continue
+        parts.append(f".{segment}" if parts else segment)
+        # `metadata` is a map of user keys everywhere but at the top of an object.
+        below_map = segment in _MAPS and not (segment == "metadata" and depth == 0)
+    return "".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that a check has to say about one field of one object.
+
+    Attributes:
+        rule: The stable id of the rule, in kebab-case. `kfp-k8s explain RULE` tells more.
+        severity: Error, warning or note.
+        message: What is wrong and why, complete by itself: the field's value as `repr` where it
+            helps, and the rule in words.
+        path: Where it is, from the object's root; empty for the object as a whole.
+        value: The offending value, or `ABSENT`.
+        hint: What would fix it, or "".
+        cluster_message: What the API server or its webhook itself says, or "" where it says
+            nothing or nothing stable.
+        on_key: True where the mapping key itself is at fault, not its value.
+        kind: The object's kind, or "".
+        namespace: The object's namespace, or "".
+        name: The object's name, or "".
+        file: The file the object was read from, or "".
+        line: One-based line in the file, or None.
+        column: One-based column, or None.
+    """
+
+    rule: str
+    severity: Severity
+    message: str
+    path: Path = ()
+    value: Any = ABSENT
+    hint: str = ""
+    cluster_message: str = ""
+    on_key: bool = False
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    file: str = ""
+    line: int | None = None
+    column: int | None = None
+
+    @property
+    def field(self) -> str:
+        """The path as text, such as `spec.pipelineSpec.root.dag.tasks[train]`."""
+        return format_path(self.path)
+
+    def at(self, *, file: str = "", line: int | None = None, column: int | None = None) -> Finding:
+        """Return the same finding with its place in a file."""
+        return replace(self, file=file, line=line, column=column)
+
+
+def sort_findings(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings in the stable order of reports: by file, line, severity, field, rule."""
+    return sorted(
+        findings,
+        key=lambda f: (
+            f.file,
+            f.line or 0,
+            f.column or 0,
+            f.severity.rank,
+            f.kind,
+            f.name,
+            f.field,
+            f.rule,
+            f.message,
+        ),
+    )
