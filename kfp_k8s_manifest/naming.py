@@ -10,6 +10,7 @@ Lengths that Kubernetes counts are bytes of UTF-8. All rules are Kubernetes' own
 
 from __future__ import annotations
 
+import contextlib
 import re
 import string
 import unicodedata
@@ -195,10 +196,8 @@ def require_name(kind: NameKind, name: str, *, what: str) -> str:
     if not problems:
         return name
     text = f"{what} {name!r} is invalid: {'; '.join(problems)}."
-    try:
+    with contextlib.suppress(InvalidNameError):
         text += f" {sanitize(name, kind)!r} would pass."
-    except InvalidNameError:
-        pass
     raise InvalidNameError(text)
 
 
@@ -223,8 +222,8 @@ def sanitize(text: str, kind: NameKind) -> str:
     plain = "".join(char for char in plain if not unicodedata.combining(char))
     if kind != "label":
         plain = plain.lower()
-    allowed = {"label": r"A-Za-z0-9._\-", "namespace": r"a-z0-9\-", "pipeline-info": r"a-z0-9\-"}
-    plain = re.sub(rf"[^{allowed.get(kind, r'a-z0-9.' + chr(92) + '-')}]+", "-", plain)
+    allowed = {"label": "A-Za-z0-9._-", "namespace": "a-z0-9-", "pipeline-info": "a-z0-9-"}
+    plain = re.sub(rf"[^{allowed.get(kind, 'a-z0-9.-')}]+", "-", plain)
     plain = re.sub(r"-{2,}", "-", plain)
     # Within a subdomain each part between dots has to begin and end with a letter or digit.
     plain = re.sub(r"[-_]*\.[-_.]*", ".", plain) if kind != "label" else plain
