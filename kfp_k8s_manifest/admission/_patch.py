@@ -66,9 +66,7 @@ def _compare_lists(
         {"op": "remove", "path": f"{path}/{index}"}
         for index in range(len(before) - 1, shared - 1, -1)
     ]
-    operations += [
-        {"op": "add", "path": f"{path}/-", "value": value} for value in after[shared:]
-    ]
+    operations += [{"op": "add", "path": f"{path}/-", "value": value} for value in after[shared:]]
 
 
 def _is_list(value: Any) -> bool:

@@ -189,9 +189,7 @@ def _still_holds(finding: Finding, changed: set[str]) -> bool:
     return pointer in changed
 
 
-def _check_content(
-    obj: Mapping[str, Any], known: KnownPipelines, target: Target
-) -> list[Finding]:
+def _check_content(obj: Mapping[str, Any], known: KnownPipelines, target: Target) -> list[Finding]:
     """Check a new version as the validating webhook does, and what a run would stumble over."""
     found = obj.get("spec")
     spec = found if isinstance(found, Mapping) else {}
@@ -281,9 +279,7 @@ def _cause(finding: Finding) -> dict[str, JsonValue]:
 
 def _warnings(findings: Sequence[Finding]) -> list[str]:
     """Return the admission warnings, within the limits of the API server."""
-    sentences = [
-        _sentence(finding) for finding in findings if finding.severity is Severity.WARNING
-    ]
+    sentences = [_sentence(finding) for finding in findings if finding.severity is Severity.WARNING]
     cut = [
         text if len(text) <= _WARNING_LENGTH else f"{text[: _WARNING_LENGTH - 1]}…"
         for text in dict.fromkeys(sentences)
