@@ -1,0 +1,93 @@
+"""The command line `kfp-k8s`. Commands are imported when they are called, not before.
+
+Importing this module loads click and nothing else of weight, so that `--help`, `--version` and
+shell completion answer at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from kfp_k8s_manifest._version import __version__
+from kfp_k8s_manifest.errors import KfpK8sError
+
+__all__ = ["cli", "main"]
+
+# Name: module, attribute, and what `--help` says, so that listing them imports none.
+_COMMANDS: dict[str, tuple[str, str, str]] = {
+    "completion": ("completion", "completion", "Print a shell's completion script."),
+}
+
+
+class _ShownError(click.ClickException):
+    """An error of ours, as click shows and exits with it."""
+
+    def __init__(self, error: KfpK8sError) -> None:
+        super().__init__(str(error))
+        self.exit_code = error.exit_code  # type: ignore[misc]
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def __init__(self, *args: Any, lazy: dict[str, tuple[str, str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, sorted."""
+        return sorted({*super().list_commands(ctx), *self._lazy})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command, or return None where there is none of that name."""
+        if cmd_name not in self._lazy:
+            return super().get_command(ctx, cmd_name)
+        module, attribute, _ = self._lazy[cmd_name]
+        command = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        rows = [(name, self._lazy[name][2]) for name in sorted(self._lazy)]
+        rows += [
+            (name, command.get_short_help_str())
+            for name, command in sorted(self.commands.items())
+            if not command.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; show our errors as click shows its own."""
+        try:
+            return super().invoke(ctx)
+        except KfpK8sError as error:
+            raise _ShownError(error) from error
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="kfp-k8s")
+def cli() -> None:
+    """Compile Kubeflow Pipelines into Kubernetes manifests, and check them offline.
+
+    Exit codes: 0 fine, 1 findings or a failed operation, 2 wrong usage.
+    """
+
+
+def main() -> None:
+    """Run the command line; the entry point of `kfp-k8s`."""
+    # A stream that cannot encode a name must not turn a message into a traceback.
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    cli(prog_name="kfp-k8s")

@@ -1,0 +1,70 @@
+"""Options and parameter types that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["KEY_VALUE", "KeyValue", "target_option"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class KeyValue(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """An argument of the form `key=value`; the value may be empty or hold further `=`."""
+
+    name = "key=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Split at the first `=`."""
+        if isinstance(value, tuple):
+            return value
+        key, separator, text = str(value).partition("=")
+        if not separator or not key:
+            self.fail(f"{value!r} is not of the form key=value, such as team=vision", param, ctx)
+        return key, text
+
+
+KEY_VALUE = KeyValue()
+
+
+class _TargetType(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """The name of a target; the list of them is loaded only when one is looked up."""
+
+    name = "target"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the name."""
+        from kfp_k8s_manifest.errors import UsageError
+        from kfp_k8s_manifest.releases import target
+
+        try:
+            return target(str(value)).name
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[Any]:
+        """Offer the targets that begin as typed."""
+        from click.shell_completion import CompletionItem
+
+        from kfp_k8s_manifest.releases import TARGET_NAMES
+
+        return [CompletionItem(name) for name in TARGET_NAMES if name.startswith(incomplete)]
+
+
+def target_option(function: F) -> F:
+    """Add `--target` to a command."""
+    return click.option(
+        "--target",
+        type=_TargetType(),
+        default="portable",
+        show_default=True,
+        envvar="KFP_K8S_TARGET",
+        help="KFP release to be valid under: 2.14, 2.15, 2.16, 2.17, kep or portable.",
+    )(function)
