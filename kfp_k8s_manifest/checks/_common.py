@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -78,7 +79,9 @@ def as_quoted(value: Any) -> str:
 
 def go_quote(text: str) -> str:
     """Return a string in double quotes, as the API server's messages show it."""
-    return json.dumps(text, ensure_ascii=False)
+    quoted = json.dumps(text, ensure_ascii=False)
+    # For the other control characters Go writes `\x00`, JSON `\u0000`.
+    return re.sub(r"(?<!\\)((?:\\\\)*)\\u00([01][0-9a-f])", r"\1\\x\2", quoted)
 
 
 def error(rule: str, path: Path, message: str, **details: Any) -> Finding:

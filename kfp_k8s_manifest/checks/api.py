@@ -54,7 +54,7 @@ class ObjectContext:
     """
 
     target: Target = field(default_factory=lambda: releases.target(releases.DEFAULT_TARGET))
-    pipelines: KnownPipelines = KnownPipelines()
+    pipelines: KnownPipelines = field(default_factory=KnownPipelines)
     strict: bool = True
     server_side: bool = False
     source_size: int | None = None

@@ -190,7 +190,9 @@ def _time(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
                 " '2026-01-31T09:00:00Z'.",
                 value=value,
                 hint="Leave it out: the API server sets it.",
-                cluster_message=f"parsing time {go_quote(value)}",
+                # Go's package `time` quotes what is not printable in a way of its own.
+                cluster_message="parsing time "
+                + (go_quote(value) if value.isascii() and value.isprintable() else ""),
             )
         )
     return value
