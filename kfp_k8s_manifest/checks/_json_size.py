@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from kfp_k8s_manifest.checks._gojson import number_text
+
 __all__ = ["json_size"]
 
 
@@ -38,26 +40,6 @@ def _float_difference(tree: Any) -> int:
         elif isinstance(node, list):
             stack += node
         elif isinstance(node, float):
-            difference += len(_go_float(node)) - len(repr(node))
+            text = number_text(node) if node else repr(node)[:-2]
+            difference += len(text) - len(repr(node))
     return difference
-
-
-def _go_float(number: float) -> str:
-    """Return a number as Go's `encoding/json` writes it: the shortest digits, as ECMAScript has it."""
-    sign = "-" if repr(number).startswith("-") else ""
-    mantissa, _, exponent = repr(abs(number)).partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    digits = (whole + fraction).lstrip("0")
-    # The number is 0.DIGITS times ten to the power of `point`.
-    point = len(digits) - len(fraction) + int(exponent or 0)
-    digits = digits.rstrip("0")
-    if not digits:
-        return f"{sign}0"
-    if not 1e-6 <= abs(number) < 1e21:
-        rest = f".{digits[1:]}" if digits[1:] else ""
-        return f"{sign}{digits[0]}{rest}e{'-' if point < 1 else '+'}{abs(point - 1)}"
-    if point <= 0:
-        return f"{sign}0.{'0' * -point}{digits}"
-    if point >= len(digits):
-        return sign + digits + "0" * (point - len(digits))
-    return f"{sign}{digits[:point]}.{digits[point:]}"
