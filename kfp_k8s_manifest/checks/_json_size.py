@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from kfp_k8s_manifest.checks._gojson import number_text
 
 __all__ = ["json_size"]
 
 
-def json_size(tree: Any) -> int:
+# A double has at most 24 characters in either notation, and at least 3.
+_NUMBER_GROWTH: Final = 21
+
+
+def json_size(tree: Any, *, exact_from: int = 0) -> int:
     """Return the bytes of a tree as compact JSON with HTML escaping, without the final newline.
 
     Go writes `<`, `>` and `&` as six characters each, so source code grows; and it writes numbers
@@ -18,6 +22,8 @@ def json_size(tree: Any) -> int:
 
     Args:
         tree: A JSON tree.
+        exact_from: Where the size is below this for sure, the notation of numbers is not looked at,
+            which spares a walk through the tree.
 
     Raises:
         RecursionError: The tree is nested deeper than Python's own writer goes.
@@ -26,6 +32,9 @@ def json_size(tree: Any) -> int:
     size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     size += 5 * (text.count("<") + text.count(">") + text.count("&"))
     size += 3 * (text.count("\u2028") + text.count("\u2029"))
+    doubles = text.count(".") + text.count("e+") + text.count("e-")
+    if size + _NUMBER_GROWTH * doubles < exact_from:
+        return size
     # Only a number with a fraction or an exponent is written otherwise than Python does.
     return size + _float_difference(tree)
 
