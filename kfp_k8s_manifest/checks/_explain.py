@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from kfp_k8s_manifest.checks._problem import Problem
 from kfp_k8s_manifest.checks._view import MAX_DEPTH, Oddity
+from kfp_k8s_manifest.checks._webhook import UNREADABLE
 from kfp_k8s_manifest.checks._words import (
     Scope,
     at,
@@ -28,6 +29,7 @@ __all__ = [
     "EMPTY_NAME",
     "FATAL",
     "NO_ROOT",
+    "TEXT",
     "bad_name",
     "error",
     "ignored",
@@ -40,7 +42,7 @@ __all__ = [
 ]
 
 CHANGED: Final = "string-read-as-number"
-FATAL: Final = frozenset({"not-json", "too-deep", "control-character", "merge-key"})
+FATAL: Final = frozenset({"not-json", "too-deep", "control-character"})
 EMPTY_NAME: Final = (
     "pipelineInfo.name is missing or empty, so this is no pipeline spec for KFP",
     "give the pipeline a name, such as pipelineInfo: {name: my-pipeline}",
@@ -48,6 +50,10 @@ EMPTY_NAME: Final = (
 NO_ROOT: Final = (
     "root is missing, so this is no pipeline spec for KFP",
     "add the root component, such as root: {dag: {tasks: {…}}}",
+)
+TEXT: Final = (
+    "KFP cannot read back the YAML that it writes for a text of several lines which starts with white "
+    "space or an empty line"
 )
 
 
@@ -280,11 +286,7 @@ def _control(odd: Oddity) -> tuple[str, str, str, str]:
 def _merge_key(odd: Oddity) -> tuple[str, str, str, str]:
     del odd
     text = "KFP reads the key '<<' as a merge, which takes an object or a list of objects only"
-    message = (
-        "unable to decode yaml document: yaml: map merge requires map or sequence of maps as the "
-        "value"
-    )
-    return "spec-merge-key", text, "use another name for the key", message
+    return "spec-merge-key", text, "use another name for the key", UNREADABLE
 
 
 _ODDITIES: Final = {

@@ -14,12 +14,14 @@ from functools import cached_property
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks import protojson
+from kfp_k8s_manifest.checks._blocktext import unreadable_text
 from kfp_k8s_manifest.checks._view import Oddity, View, view
 from kfp_k8s_manifest.findings import ABSENT, Path
 
 __all__ = [
     "NO_SPEC",
     "SCHEMA_VERSION",
+    "UNREADABLE",
     "Document",
     "Outcome",
     "judge",
@@ -29,6 +31,11 @@ __all__ = [
 
 NO_SPEC: Final = "no pipeline spec is provided"
 """What the webhook says whenever it does not take the pipeline spec for one."""
+
+UNREADABLE: Final = (
+    "unable to decode yaml document: yaml: map merge requires map or sequence of maps as the value"
+)
+"""What the webhook says of a key `<<` that is no merge."""
 
 SCHEMA_VERSION: Final = "2.1.0"
 """The only schema version that KFP reads."""
@@ -86,6 +93,16 @@ class Document:
         return [odd for odd in self.view.oddities if odd.kind == "number-key"]
 
     @cached_property
+    def merge_keys(self) -> list[Oddity]:
+        """Keys `<<` on which the reading of the document fails, and with it everything."""
+        return [odd for odd in self.view.oddities if odd.kind == "merge-key"]
+
+    @cached_property
+    def unreadable_text(self) -> Path | None:
+        """A text that cannot be read back, after which the document is no platform spec."""
+        return unreadable_text(self.view.as_platform)
+
+    @cached_property
     def spec_problems(self) -> list[protojson.Problem]:
         """Why the document is no PipelineSpec for protojson."""
         return protojson.check("ml_pipelines.PipelineSpec", self.view.document, self.generations)
@@ -141,6 +158,7 @@ class Document:
         return (
             self.is_mapping
             and self.has_kubernetes
+            and self.unreadable_text is None
             and not any(generation in problem.generations for problem in self.platform_problems)
         )
 
@@ -159,6 +177,8 @@ def judge(documents: Sequence[Document], generation: str) -> Outcome:
     spec: Document | None = None
     platform: Document | None = None
     for document in documents:
+        if document.is_mapping and document.merge_keys:
+            return Outcome(UNREADABLE, document)
         if document.is_spec(generation):
             if spec is not None:
                 return Outcome("multiple pipeline specs provided")

@@ -22,6 +22,7 @@ from kfp_k8s_manifest.checks import _explain
 from kfp_k8s_manifest.checks._webhook import (
     NO_SPEC,
     SCHEMA_VERSION,
+    UNREADABLE,
     Document,
     Outcome,
     judge,
@@ -97,6 +98,12 @@ def _rejection(
     scope = Scope(all=documents[0].generations, some=where)
     if message.startswith("multiple"):
         return [_explain.multiple(message, documents[1].root, documents[1].given, scope)]
+    if message == UNREADABLE:
+        return [
+            _explain.oddity(odd, document.root, Severity.ERROR)
+            for document in documents
+            for odd in document.merge_keys
+        ]
     judged = next(outcomes[each].spec for each in outcomes if each in where) or documents[0]
     findings = _why_no_spec(judged, scope) if message == NO_SPEC else []
     return findings + _content(judged, scope)
@@ -166,6 +173,11 @@ def _platform_ignored(documents: Sequence[Document], where: frozenset[str]) -> l
         return [_explain.ignored(platform.root, platform.given, reason, lost, scope)]
     problems = [each for each in platform.platform_problems if each.generations & where]
     findings = []
+    if platform.unreadable_text is not None:
+        text_at = (*platform.root, *platform.unreadable_text)
+        value = at(platform.given, platform.unreadable_text)
+        findings.append(_explain.ignored(text_at, value, _explain.TEXT, lost, scope))
+        lost = ""
     for problem in problems:
         warning = _explain.problem(problem, platform.root, platform.given, scope, "")
         reason = warning.message
