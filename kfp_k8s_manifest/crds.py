@@ -129,8 +129,8 @@ def served_schema(kind: str, release: Release) -> dict[str, JsonValue]:
     if required:
         spec["required"] = required
     properties: dict[str, JsonValue] = {
-        "apiVersion": {"type": "string", "description": f"{GROUP}/{VERSION}."},
-        "kind": {"type": "string", "description": f"{kind}."},
+        "apiVersion": {"type": "string", "description": f"Always {GROUP}/{VERSION}."},
+        "kind": {"type": "string", "description": f"Always {kind}."},
         "metadata": {"type": "object"},
         "spec": spec,
     }

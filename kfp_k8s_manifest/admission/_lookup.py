@@ -18,7 +18,7 @@ import aiohttp
 
 from kfp_k8s_manifest.cluster import ClusterConfig
 from kfp_k8s_manifest.cluster._auth import Authentication
-from kfp_k8s_manifest.cluster._http import USER_AGENT, api_error
+from kfp_k8s_manifest.cluster._http import USER_AGENT, ApiError, api_error
 from kfp_k8s_manifest.cluster.api import object_path
 from kfp_k8s_manifest.errors import ClusterError
 
@@ -57,14 +57,30 @@ class PipelineLookup:
         self._gate = asyncio.Semaphore(_CONNECTIONS)
         self._waiting: dict[tuple[str, str], asyncio.Future[str | None]] = {}
 
-    async def start(self) -> None:
+    async def start(self, *, patience: float = 30.0) -> None:
         """Open the session, and see that Pipelines can be read.
+
+        Args:
+            patience: Seconds to go on trying where the API server cannot be reached.
 
         Raises:
             ClusterError: They cannot.
         """
-        await self._open()
-        await self._get(object_path("pipelines", None) + "?limit=1")
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + patience
+        while True:
+            try:
+                # The least permission that is needed is `get`, so nothing is listed. There is no
+                # namespace of this name; that it is not found is the answer hoped for.
+                await self._get(object_path("pipelines", "kfp-k8s-webhook-probe", "probe"))
+            except ApiError:
+                raise
+            except ClusterError:
+                if loop.time() > give_up:
+                    raise
+                await asyncio.sleep(1.0)
+            else:
+                return
 
     async def close(self) -> None:
         """Close all connections."""

@@ -27,6 +27,7 @@ from kfp_k8s_manifest.checks.bundle import check_kep
 from kfp_k8s_manifest.checks.lint import lint
 from kfp_k8s_manifest.checks.mutating import KnownPipelines, check_mutating, mutate
 from kfp_k8s_manifest.checks.spec import check_specs
+from kfp_k8s_manifest.checks.untyped import check_untyped
 from kfp_k8s_manifest.checks.update import check_update
 from kfp_k8s_manifest.findings import ABSENT, Finding, Severity
 from kfp_k8s_manifest.ir import JsonValue
@@ -201,7 +202,9 @@ def _check_content(obj: Mapping[str, Any], known: KnownPipelines, target: Target
         missing = check_mutating(obj, known, target)
         findings += [finding for finding in missing if finding.rule == "pipeline-not-found"]
     if not any(finding.severity is Severity.ERROR for finding in findings):
-        findings += lint(pipeline_spec, None if platform_spec is ABSENT else platform_spec)
+        platform_spec = None if platform_spec is ABSENT else platform_spec
+        findings += check_untyped(pipeline_spec, platform_spec, target)
+        findings += lint(pipeline_spec, platform_spec)
     return findings
 
 

@@ -85,6 +85,7 @@ class WebhookServer:
         self._servers: list[asyncio.Server] = []
         self._tasks: list[asyncio.Task[None]] = []
         self.port = 0
+        self.stopped = False
 
     async def start(self) -> None:
         """Listen, and take reviews.
@@ -180,6 +181,7 @@ class WebhookServer:
                 await task
         if self._runner is not None:
             await self._runner.cleanup()
+        self.stopped = True
         log(logging.INFO, "stopped")
 
     async def _settle(self, seconds: float) -> None:

@@ -21,6 +21,8 @@ __all__ = ["cli", "main"]
 _COMMANDS: dict[str, tuple[str, str, str]] = {
     "compile": ("compile", "compile_", "Compile pipelines into Kubernetes manifests."),
     "completion": ("completion", "completion", "Print a shell's completion script."),
+    "crds": ("crds", "crds_", "Write the CustomResourceDefinitions of a release."),
+    "webhook": ("webhook", "webhook", "Run and install the admission webhooks."),
 }
 
 
