@@ -35,7 +35,7 @@ def version(size: int) -> dict[str, Any]:
     """Return a PipelineVersion of about `size` bytes of JSON: components of about 2 KB each."""
     source = "def say(text: str) -> str:\n    print(text)\n    return text\n" * 20
     components, executors, tasks = {}, {}, {}
-    for number in range(max(1, size // 2700)):
+    for number in range(max(1, size // 1840)):
         components[f"comp-{number}"] = {
             "executorLabel": f"exec-{number}",
             "inputDefinitions": {"parameters": {"text": {"parameterType": "STRING"}}},
@@ -129,7 +129,8 @@ async def flat_out(clients: list[Client], requests: list[bytes], total: int) -> 
 
     async def run(client: Client) -> None:
         for number in left:
-            latencies.append(await client.send(requests[number % len(requests)]))
+            seconds = await client.send(requests[number % len(requests)])
+            latencies.append(seconds)
 
     started = time.perf_counter()
     await asyncio.gather(*(run(client) for client in clients))
@@ -169,6 +170,12 @@ def resident(process: subprocess.Popen[bytes]) -> float:
     """Return a process's resident memory in MiB."""
     pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
+    """Return the processor time that a process has used, which other load does not change."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def stand_in(port: int) -> None:
@@ -223,8 +230,11 @@ async def measure(
     for number, path in enumerate(PATHS):
         rate, latencies = await flat_out(clients, [requests[number]], options.reviews // 2)
         print(f"flat out, {path.split('/')[-1]}: {rate:.0f} reviews/s, {shown(latencies)}")
+    before = cpu_seconds(server)
     rate, latencies = await flat_out(clients, requests, options.reviews)
+    each = (cpu_seconds(server) - before) / options.reviews
     print(f"flat out, both: {rate:.0f} reviews/s, {shown(latencies)}")
+    print(f"the server's processor time: {each * 1000:.2f} ms a review, {1 / each:.0f}/s a core")
     rate, latencies = await paced(clients, requests, options.reviews, options.rate)
     print(f"at {options.rate}/s: {rate:.0f} reviews/s, {shown(latencies)}")
     for path in PATHS:

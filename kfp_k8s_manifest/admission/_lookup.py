@@ -68,19 +68,21 @@ class PipelineLookup:
         """
         loop = asyncio.get_running_loop()
         give_up = loop.time() + patience
-        while True:
-            try:
-                # The least permission that is needed is `get`, so nothing is listed. There is no
-                # namespace of this name; that it is not found is the answer hoped for.
-                await self._get(object_path("pipelines", "kfp-k8s-webhook-probe", "probe"))
-            except ApiError:
-                raise
-            except ClusterError:
-                if loop.time() > give_up:
-                    raise
-                await asyncio.sleep(1.0)
-            else:
-                return
+        while (error := await self._problem()) is not None:
+            if isinstance(error, ApiError) or loop.time() > give_up:
+                raise error
+            await asyncio.sleep(1.0)
+
+    async def _problem(self) -> ClusterError | None:
+        """Return why Pipelines cannot be read, or None."""
+        try:
+            # The least permission that is needed is `get`, so nothing is listed.
+            await self._get(object_path("pipelines", self._config.namespace, "kfp-k8s-probe"))
+        except ClusterError as error:
+            # The server need not be allowed to read Pipelines in the namespace it runs in.
+            forbidden = isinstance(error, ApiError) and error.code == 403
+            return None if forbidden else error
+        return None
 
     async def close(self) -> None:
         """Close all connections."""

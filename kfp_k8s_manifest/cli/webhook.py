@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
-from kfp_k8s_manifest.cli._options import target_option
-from kfp_k8s_manifest.errors import KfpK8sError
+from kfp_k8s_manifest.cli._documents import output_option, write_documents
+from kfp_k8s_manifest.cli._options import KEY_VALUE, target_option
+from kfp_k8s_manifest.errors import KfpK8sError, UsageError
 
 __all__ = ["webhook"]
 
@@ -141,3 +142,111 @@ def serve(
             await lookup.close()
 
     asyncio.run(run())
+
+
+@webhook.command()
+@target_option
+@output_option
+@click.option("--name", default="kfp-k8s-webhook", show_default=True, help="Name of all objects.")
+@click.option(
+    "-n", "--namespace", default="kubeflow", show_default=True, help="Where the server runs."
+)
+@click.option("--image", help="Container image.  [default: kfp-k8s-webhook:VERSION]")
+@click.option("--replicas", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option(
+    "--failure-policy",
+    type=click.Choice(["Fail", "Ignore"]),
+    default="Fail",
+    show_default=True,
+    help="What happens to PipelineVersions while no server answers.",
+)
+@click.option(
+    "--watch",
+    "namespaces",
+    multiple=True,
+    metavar="NAMESPACE",
+    help="Namespace whose PipelineVersions are judged; repeatable.  [default: the server's own]",
+)
+@click.option(
+    "--namespace-selector",
+    "selector",
+    type=KEY_VALUE,
+    multiple=True,
+    metavar="LABEL=VALUE",
+    help="Label of the namespaces that are judged; repeatable.",
+)
+@click.option("--global", "everywhere", is_flag=True, help="Judge the PipelineVersions of all.")
+@click.option(
+    "--ca-bundle",
+    type=click.File(encoding="ascii"),
+    help="Authority of the server's certificate, PEM; the certificate is expected in the Secret"
+    " NAME-tls.",
+)
+@click.option("--cert-manager", is_flag=True, help="Let cert-manager issue the certificate.")
+@click.option(
+    "--url", default="", help="URL of a server that runs elsewhere; writes no other object."
+)
+def manifests(
+    target: str,
+    output: str,
+    name: str,
+    namespace: str,
+    image: str | None,
+    replicas: int,
+    failure_policy: str,
+    namespaces: tuple[str, ...],
+    selector: tuple[tuple[str, str], ...],
+    everywhere: bool,  # noqa: FBT001
+    ca_bundle: IO[str] | None,
+    cert_manager: bool,  # noqa: FBT001
+    url: str,
+) -> None:
+    """Write the objects that install the webhooks.
+
+    Deployment, Service, ServiceAccount, permissions, PodDisruptionBudget, NetworkPolicy and both
+    webhook configurations; with --cert-manager its Issuers and Certificates as well.
+    """
+    from kfp_k8s_manifest._version import __version__
+    from kfp_k8s_manifest.admission.manifests import InstallOptions, install_manifests
+    from kfp_k8s_manifest.naming import namespace_problems
+
+    if sum(map(bool, (namespaces, selector, everywhere))) > 1:
+        raise UsageError("--watch, --namespace-selector and --global exclude each other")
+    if bool(ca_bundle) == cert_manager:
+        raise UsageError("pass either --ca-bundle FILE or --cert-manager")
+    if url and not url.startswith("https://"):
+        raise UsageError(f"--url {url!r} must begin with https://, or the API server refuses it")
+    for option, value in (
+        ("--name", name),
+        ("-n", namespace),
+        *(("--watch", n) for n in namespaces),
+    ):
+        problems = namespace_problems(value)
+        if problems:
+            raise UsageError(f"{option} {value!r} {problems[0]}")
+    options = InstallOptions(
+        name=name,
+        namespace=namespace,
+        image=image or f"kfp-k8s-webhook:{__version__}",
+        target=target,
+        replicas=replicas,
+        failure_policy=failure_policy,
+        namespaces=namespaces or (namespace,),
+        selector=selector,
+        everywhere=everywhere,
+        ca_bundle=_read_bundle(ca_bundle) if ca_bundle else "",
+        cert_manager=cert_manager,
+        url=url,
+    )
+    write_documents(install_manifests(options), output)
+
+
+def _read_bundle(file: IO[str]) -> str:
+    import ssl
+
+    try:
+        text = file.read()
+        ssl.create_default_context(cadata=text)
+    except (ValueError, ssl.SSLError) as error:
+        raise UsageError(f"--ca-bundle {file.name}: no PEM certificate: {error}") from error
+    return text
