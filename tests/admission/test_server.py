@@ -235,9 +235,8 @@ def test_a_head_that_comes_slowly_is_cut_off(server: Serving) -> None:
 
 def test_a_connection_that_says_nothing_is_cut_off(server: Serving) -> None:
     started = time.monotonic()
-    with server.socket() as sock:
-        with contextlib.suppress(ConnectionError, ssl.SSLError):
-            assert sock.recv(1) == b""
+    with server.socket() as sock, contextlib.suppress(ConnectionError, ssl.SSLError):
+        assert sock.recv(1) == b""
     assert time.monotonic() - started < 10
 
 
