@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -82,7 +83,10 @@ class WebhookServer:
             body_timeout=options.body_timeout,
         )
         self._runner: web.AppRunner | None = None
+        self._certificate: ServingCertificate | None = None
+        self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
+        self._accepting: list[asyncio.Future[Any]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self.port = 0
         self.stopped = False
@@ -122,24 +126,50 @@ class WebhookServer:
         options = self._options
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(
-                connections,
-                options.host or None,
-                options.port,
-                ssl=certificate.context,
-                ssl_handshake_timeout=options.limits.handshake,
-                backlog=_BACKLOG,
-                reuse_address=True,
-            )
+            self._sockets = await asyncio.to_thread(_bind, options.host, options.port)
+            for sock in self._sockets:
+                # The socket is listening from here on; the server only accepts.
+                self._servers.append(
+                    await loop.create_server(
+                        connections,
+                        sock=sock,
+                        ssl=certificate.context,
+                        ssl_handshake_timeout=options.limits.handshake,
+                        backlog=_BACKLOG,
+                    )
+                )
         except OSError as error:
             raise KfpK8sError(
                 f"cannot listen on {options.host or '*'}:{options.port}: {error.strerror or error}"
             ) from error
-        self._servers = [server]
-        sockets: list[Any] = list(server.sockets)
-        self.port = int(sockets[0].getsockname()[1])
+        self._certificate = certificate
+        self.port = int(self._sockets[0].getsockname()[1])
         log(logging.INFO, "listening", host=options.host, port=self.port,
             target=options.target.name)  # fmt: skip
+
+    def _stop_listening(self, connections: Connections) -> None:
+        """Close the sockets, and take in who has connected but was not accepted yet.
+
+        Closing a listening socket resets the connections in its queue, which a client under load
+        would take for a lost review.
+        """
+        waiting: list[socket.socket] = []
+        for sock in self._sockets:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    waiting.append(sock.accept()[0])
+        for server in self._servers:
+            server.close()
+        assert self._certificate is not None
+        for each in waiting:
+            each.settimeout(0)
+            accepting = asyncio.get_running_loop().connect_accepted_socket(
+                connections,
+                each,
+                ssl=self._certificate.context,
+                ssl_handshake_timeout=self._options.limits.handshake,
+            )
+            self._accepting.append(asyncio.ensure_future(accepting))
 
     async def _watch(self, certificate: ServingCertificate) -> None:
         """Look at the certificate's files again and again."""
@@ -172,8 +202,9 @@ class WebhookServer:
         drain = options.drain if drain is None else drain
         log(logging.INFO, "shutting down", drain=drain)
         await asyncio.sleep(drain)
-        for server in self._servers:
-            server.close()
+        assert self._state.connections is not None
+        self._stop_listening(self._state.connections)
+        await asyncio.gather(*self._accepting, return_exceptions=True)
         await self._settle(options.grace)
         for task in self._tasks:
             task.cancel()
@@ -232,6 +263,19 @@ async def serve(
         loop.add_signal_handler(number, stopped.set)
     await stopped.wait()
     await server.stop()
+
+
+def _bind(host: str, port: int) -> list[socket.socket]:
+    """Return listening sockets: of IPv6 and IPv4 alike for all addresses, else of the host's."""
+    if not host and socket.has_dualstack_ipv6():
+        with contextlib.suppress(OSError):
+            return [
+                socket.create_server(
+                    ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG
+                )
+            ]
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return [socket.create_server((host, port), family=family, backlog=_BACKLOG)]
 
 
 def _raise_file_limit() -> None:

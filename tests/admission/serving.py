@@ -134,9 +134,11 @@ def serving(folder: Path, *, release: str = "2.17", **options: Any) -> Iterator[
             loop=loop,
             server=server,
         )
-        yield running
-        if not server.stopped:
-            running.stop()
+        try:
+            yield running
+        finally:
+            if not server.stopped:
+                running.stop()
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

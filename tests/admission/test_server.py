@@ -255,7 +255,7 @@ def test_half_open_connections(server: Serving, version: Make, admission_review:
 
 
 def test_a_thousand_connections(tmp_path: Path, version: Make, admission_review: Make) -> None:
-    with serving(tmp_path) as server:
+    with serving(tmp_path, limits={"head": 120.0}) as server:
         context = server.tls()
         sockets: list[ssl.SSLSocket] = []
         try:

@@ -19,7 +19,7 @@ from kfp_k8s_manifest.sources import read_package
 from .webhook_server import LIST, Webhook, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from .controlplane import ControlPlane
@@ -457,8 +457,8 @@ def test_sigterm_under_load_loses_no_review(crds: ControlPlane, tmp_path: Path) 
         assert code == 0
         assert webhook.entries()[-1]["message"] == "stopped"
         # There is no second replica here, so what comes after the end is refused a connection.
-        failed = [body.decode() for body in writers.bodies]
-        assert all("connection refused" in body for body in failed), failed[:3]
+        lost = [body.decode() for body in writers.bodies if b"connection refused" not in body]
+        assert lost == []
         assert writers.statuses.count(201) > 10
         # Reviews that were answered and requests that came through are the same: two for each.
         answered = [e for e in webhook.entries() if e["message"] == "review" and e["allowed"]]
