@@ -10,15 +10,24 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.lint._access import get, has, show, text, where
-from kfp_k8s_manifest.checks.lint._model import PARAMETERS, Component, Task
+from kfp_k8s_manifest.checks.lint._access import get, has, show, where
+from kfp_k8s_manifest.checks.lint._model import (
+    DAG,
+    OUTPUT,
+    PARAMETERS,
+    VALUE,
+    Component,
+    Source,
+    Task,
+)
 from kfp_k8s_manifest.checks.lint._report import Report
-from kfp_k8s_manifest.findings import Path
+from kfp_k8s_manifest.findings import ABSENT, Path
 
 __all__ = ["check_declarations", "check_iterator", "check_values"]
 
 _NUMBERS: Final = ("UNSPECIFIED", "NUMBER_DOUBLE", "NUMBER_INTEGER", "STRING", "BOOLEAN", "LIST")
 _TYPES: Final = (*_NUMBERS, "STRUCT", "TASK_FINAL_STATUS", "TASK_CONFIG")
+_NAMES: Final = frozenset(_TYPES[1:])
 _UNSPECIFIED: Final = "UNSPECIFIED"
 
 # The enum of the field `type`, which parameterType replaced; protojson takes numbers as well.
@@ -42,6 +51,8 @@ _WORDS: Final = {
     "TASK_CONFIG": "a struct",
 }
 
+_LONGEST_QUOTED: Final = 1_000
+
 # A parameter of these types gets its value from KFP itself.
 _OWN: Final = frozenset({"TASK_FINAL_STATUS", "TASK_CONFIG"})
 
@@ -51,22 +62,19 @@ def _declared(spec: object) -> str | None:
     if not isinstance(spec, dict):
         return None
     value = get(spec, "parameterType")
+    if isinstance(value, str) and value in _NAMES:
+        return value
     if value is None or value == "PARAMETER_TYPE_ENUM_UNSPECIFIED":
         return _UNSPECIFIED
-    if isinstance(value, str):
-        return value if value in _TYPES[1:] else None
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(_TYPES):
         return _TYPES[value]
     return None
 
 
 def _intended(spec: object) -> str | None:
-    """Return a parameter's type, where only the old field tells it from that one."""
-    declared = _declared(spec)
-    if declared != _UNSPECIFIED:
-        return declared
+    """Return the type that the old field tells, for a parameter without `parameterType`."""
     old = get(spec, "type")
-    return _OLD_TYPES.get(old) if isinstance(old, (str, int)) else None
+    return _OLD_TYPES.get(old) if isinstance(old, (str, int)) and old is not True else None
 
 
 def _fits(value: object, wanted: str) -> bool:
@@ -90,9 +98,17 @@ def _quoting(value: object, wanted: str) -> str:
     """Return what to do about a value of the wrong type."""
     if wanted == "STRING" and not isinstance(value, (list, dict)):
         return "quote it, or change parameterType"
-    if isinstance(value, str) and wanted != "STRING":
+    if isinstance(value, str) and _reads_as(value, wanted):
         return "write it without quotes, or change parameterType"
     return "change the value, or parameterType"
+
+
+def _reads_as(value: str, wanted: str) -> bool:
+    """Return whether a string would be of a type without its quotes."""
+    try:
+        return len(value) < _LONGEST_QUOTED and _fits(json.loads(value), wanted)
+    except (ValueError, RecursionError):
+        return False
 
 
 def check_declarations(component: Component, report: Report) -> None:
@@ -101,10 +117,10 @@ def check_declarations(component: Component, report: Report) -> None:
         if not isinstance(spec, dict):
             continue
         base = ("inputDefinitions", "parameters", name)
-        declared = _declared(spec)
-        if declared == _UNSPECIFIED:
+        wanted = _declared(spec)
+        if wanted == _UNSPECIFIED:
             _type_missing(component, "input", name, base, report)
-        wanted = _intended(spec)
+            wanted = _intended(spec)
         if wanted is not None:
             _check_default(component, name, spec, wanted, base, report)
     for name, spec in component.outputs["parameters"].items():
@@ -138,8 +154,8 @@ def _check_default(
     if default is not None and not _fits(default, wanted):
         report.add(
             "parameter-default-type",
-            f"the default {show(default)} of the parameter {show(name)} of {component.title} is not"
-            f" {_WORDS[wanted]}, as {wanted} asks",
+            f"the default of the parameter {show(name)} of {component.title} is {show(default)}, not"
+            f" {_WORDS[wanted]} as {wanted} asks",
             component.where(*base, "defaultValue"),
             default,
             hint=_quoting(default, wanted),
@@ -151,8 +167,8 @@ def _check_default(
         if literal is not None and not _fits(literal, wanted):
             report.add(
                 "parameter-literal",
-                f"the literal {show(literal)} of the parameter {show(name)} of {component.title} is"
-                f" not {_WORDS[wanted]}, as {wanted} asks; no value can ever match it",
+                f"a literal of the parameter {show(name)} of {component.title} is {show(literal)},"
+                f" not {_WORDS[wanted]} as {wanted} asks; no value can ever match it",
                 component.where(*base, "literals", index),
                 literal,
                 hint=_quoting(literal, wanted),
@@ -185,19 +201,23 @@ def check_values(task: Task, report: Report) -> None:
     if task.component is None:
         return
     declared = task.component.inputs["parameters"]
-    for name, given in task.inputs["parameters"].items():
+    for name, source in task.sources["parameters"].items():
+        tag = source[0]
         spec = declared.get(name)
+        if spec is None or (tag is not VALUE and tag is not DAG and tag is not OUTPUT):
+            continue
         wanted = _declared(spec)
         if wanted is None or wanted == _UNSPECIFIED or wanted in _OWN:
             continue
-        # A selector makes another value of the one that is named.
-        if not isinstance(given, dict) or get(given, "parameterExpressionSelector"):
+        if tag is not VALUE and wanted == "STRING":
             continue
-        value = get(given, "runtimeValue")
-        if has(value, "constant"):
-            _check_constant(task, name, get(value, "constant"), spec, wanted, report)
-        else:
-            _check_flow(task, name, given, wanted, report)
+        # A selector makes another value of the one that is named.
+        if get(task.inputs["parameters"][name], "parameterExpressionSelector"):
+            continue
+        if tag is not VALUE:
+            _check_flow(task, name, source, wanted, report)
+        elif has(source[1], "constant"):
+            _check_constant(task, name, get(source[1], "constant"), spec, wanted, report)
 
 
 def _place(task: Task, name: str, *fields: str) -> Path:
@@ -242,47 +262,45 @@ def _check_constant(
         )
 
 
-def _check_flow(task: Task, name: str, given: dict[str, Any], wanted: str, report: Report) -> None:
+def _check_flow(task: Task, name: str, source: Source, wanted: str, report: Report) -> None:
     """Check the type of a dag's input or of another task's output against the taker's."""
-    source = text(given, PARAMETERS.component_input)
-    if source is not None:
-        found = _declared(task.owner.inputs["parameters"].get(source))
-        origin = f"the parameter {show(source)} of {task.owner.title}"
-        field = PARAMETERS.component_input
+    tag, origin, key = source
+    if tag is DAG:
+        found = _declared(task.owner.inputs["parameters"].get(origin))
     else:
-        output = get(given, PARAMETERS.task_output)
-        found, origin = _output_type(task, output)
-        field = PARAMETERS.task_output
+        found = _output_type(task.owner.tasks.get(origin), key)
     if found is None or found == _UNSPECIFIED or found in _OWN or _flows(found, wanted):
         return
+    if tag is DAG:
+        field, taken = PARAMETERS.component_input, f"the parameter {show(origin)} of "
+        taken += task.owner.title
+    else:
+        field, taken = PARAMETERS.task_output, f"the output {show(key)} of task {show(origin)}"
     report.add(
         "parameter-type-mismatch",
-        f"task {task.name!r} takes {origin}, which is {found}, for {show(name)}, which is {wanted};"
+        f"task {task.name!r} takes {taken}, which is {found}, for {show(name)}, which is {wanted};"
         " KFP's driver refuses it",
         _place(task, name, field),
         hint="make the two types agree, or convert the value in a task between them",
     )
 
 
-def _output_type(task: Task, output: object) -> tuple[str | None, str]:
-    """Return the type of another task's output, and how messages name it.
+def _output_type(producer: Task | None, key: str) -> str | None:
+    """Return the type of another task's output.
 
     It is told only for a task that runs once and runs an executor: the output of an iterated task
     is a list of its iterations', and that of a dag may be gathered from loops inside of it.
     """
-    producer, key = text(output, "producerTask"), text(output, PARAMETERS.output_key)
-    source = task.owner.tasks.get(producer or "")
-    if source is None or source.is_iterated or source.component is None or key is None:
-        return None, ""
-    if source.component.executor is None:
-        return None, ""
-    found = _declared(source.component.outputs["parameters"].get(key))
-    return found, f"the output {show(key)} of task {show(producer)}"
+    if producer is None or producer.is_iterated or producer.component is None:
+        return None
+    if producer.component.executor is None:
+        return None
+    return _declared(producer.component.outputs["parameters"].get(key))
 
 
 def _flows(found: str, wanted: str) -> bool:
     """Return whether the driver lets a value of one type pass for another."""
-    if wanted == "STRING" or found == wanted:
+    if found == wanted:
         return True
     return found.startswith("NUMBER_") and wanted.startswith("NUMBER_")
 
@@ -314,7 +332,7 @@ def check_iterator(task: Task, report: Report) -> None:
 
 
 def _bad_items(
-    task: Task, path: Path, what: str, report: Report, *, hint: str = "", value: object = None
+    task: Task, path: Path, what: str, report: Report, *, hint: str = "", value: object = ABSENT
 ) -> None:
     report.add(
         "iterator-items",
