@@ -33,6 +33,9 @@ from kfp_k8s_manifest.findings import Finding
 __all__ = ["SEVERITIES", "lint"]
 
 
+_POLICIES = frozenset({"retryPolicy", "iteratorPolicy"})
+
+
 def lint(pipeline_spec: object, platform_spec: object = None) -> list[Finding]:
     """Return what a run of the pipeline would fail on, would lose, or does not need.
 
@@ -77,7 +80,7 @@ def _check_task(task: Task, model: Model, report: Report) -> None:
         check_condition(task, report)
     if task.is_iterated:
         check_iterator(task, report)
-    if "retryPolicy" in task.set or "iteratorPolicy" in task.set:
+    if not _POLICIES.isdisjoint(task.set):
         _check_policies(task, report)
 
 

@@ -27,16 +27,15 @@ def check_components(model: Model, report: Report) -> None:
             hint="rename the component, and the tasks' componentRef.name with it",
             on_key=True,
         )
+    # Only a component with a dag can contain another one.
+    dags = [component for component in model.reached[1:] if component.dag is not None]
     edges = {
-        component.name: list(
-            dict.fromkeys(
-                task.component.name
-                for task in component.tasks.values()
-                if task.component is not None
-            )
-        )
-        for component in model.reached
-        if component is not model.root
+        component.name: [
+            task.component.name
+            for task in component.tasks.values()
+            if task.component is not None and task.component.dag is not None
+        ]
+        for component in dags
     }
     for cycle in cycles(edges):
         chain = " → ".join(repr(name) for name in [*cycle[:8], cycle[0]])
@@ -219,22 +218,26 @@ def _check_unused_inputs(
     dag: Component, platform_inputs: dict[str, set[str]], report: Report
 ) -> None:
     """Note the inputs of a dag that none of its tasks takes."""
-    if not dag.tasks or not any(dag.inputs[kind.field] for kind in KINDS):
+    names = [
+        (kind, name)
+        for kind in KINDS
+        for name in dag.inputs[kind.field]
+        if not name.startswith(CHANNEL) and name not in dag.used_inputs(kind)
+    ]
+    if not dag.tasks or not names:
         return
     platform: set[str] = set()
     if platform_inputs:
         labels = {t.component.executor for t in dag.tasks.values() if t.component is not None}
         platform.update(*(platform_inputs.get(label or "", ()) for label in labels))
-    for kind in KINDS:
-        used = dag.used_inputs(kind)
-        for name in dag.inputs[kind.field]:
-            if name in used or name in platform or name.startswith(CHANNEL):
-                continue
-            report.add(
-                "input-unused",
-                f"no task takes the {kind.word} {show(name)} of {dag.title}",
-                (*dag.where("inputDefinitions", kind.field), name),
-                name,
-                hint="remove it, or pass it to a task",
-                on_key=True,
-            )
+    for kind, name in names:
+        if name in platform:
+            continue
+        report.add(
+            "input-unused",
+            f"no task takes the {kind.word} {show(name)} of {dag.title}",
+            (*dag.where("inputDefinitions", kind.field), name),
+            name,
+            hint="remove it, or pass it to a task",
+            on_key=True,
+        )

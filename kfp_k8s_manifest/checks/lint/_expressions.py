@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks.lint._access import contains, get, show, strings
-from kfp_k8s_manifest.checks.lint._model import ARTIFACTS, PARAMETERS, VALUE, Component, Model, Task
+from kfp_k8s_manifest.checks.lint._model import KINDS, PARAMETERS, VALUE, Component, Model, Task
 from kfp_k8s_manifest.checks.lint._report import Report
 from kfp_k8s_manifest.findings import Path
 
@@ -103,9 +103,11 @@ def check_placeholders(model: Model, report: Report) -> None:
             continue
         path = (*model.executors_path, label)
         told: set[tuple[str, str, str]] = set()
-        known = _known(components)
+        known: dict[tuple[str, str], set[str]] = {}
         for place, found, on_key in strings(spec, "{{$.", path):
             for direction, kind, name in _PLACEHOLDER.findall(found):
+                if (direction, kind) not in known:
+                    _learn(known, components, direction)
                 if name in known[direction, kind] or (direction, kind, name) in told:
                     continue
                 told.add((direction, kind, name))
@@ -123,15 +125,16 @@ def check_placeholders(model: Model, report: Report) -> None:
                 )
 
 
-def _known(components: list[Component]) -> dict[tuple[str, str], set[str]]:
-    """Return the names that all components of one executor have, by direction and kind."""
-    known: dict[tuple[str, str], set[str]] = {}
-    for kind in (PARAMETERS, ARTIFACTS):
-        known["inputs", kind.field] = set.intersection(*(c.known_inputs(kind) for c in components))
-        known["outputs", kind.field] = set.intersection(
-            *(set(c.outputs[kind.field]) for c in components)
+def _learn(
+    known: dict[tuple[str, str], set[str]], components: list[Component], direction: str
+) -> None:
+    """Add the names that all components of one executor have, of both kinds in one direction."""
+    for one in KINDS:
+        names = (
+            c.known_inputs(one) if direction == "inputs" else set(c.outputs[one.field])
+            for c in components
         )
-    return known
+        known[direction, one.field] = set.intersection(*names)
 
 
 def _undeclared(

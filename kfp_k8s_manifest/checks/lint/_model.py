@@ -70,19 +70,21 @@ def source_of(given: object, kind: Kind) -> Source:
     """Return where an input comes from; the first field counts where several are set."""
     if not isinstance(given, dict):
         return (BROKEN, None, None)
-    name = get(given, kind.component_input)
+    given = fields(given)
+    name = given.get(kind.component_input)
     if name is not None:
         return (DAG, name, None) if isinstance(name, str) else (BROKEN, None, None)
-    output = get(given, kind.task_output)
+    output = given.get(kind.task_output)
     if output is not None:
-        producer, key = get(output, "producerTask"), get(output, kind.output_key)
+        selected = fields(output)
+        producer, key = selected.get("producerTask"), selected.get(kind.output_key)
         readable = isinstance(output, dict) and _is_name(producer) and _is_name(key)
         return (OUTPUT, producer or "", key or "") if readable else (BROKEN, None, None)
     if kind is PARAMETERS:
-        value = get(given, "runtimeValue")
+        value = given.get("runtimeValue")
         if value is not None:
             return (VALUE, value, None)
-        status = get(given, "taskFinalStatus")
+        status = given.get("taskFinalStatus")
         if status is not None:
             return (STATUS, status, None)
     return (NONE, None, None)
@@ -132,7 +134,7 @@ class Task:
         self.spec = spec
         self.owner = owner
         self.path = path
-        # The fields by their JSON names, as far as they are set.
+        # The fields by their JSON names.
         self.set = given = fields(spec)
         self.ref = text(given.get("componentRef"), "name")
         self.component: Component | None = None
@@ -146,7 +148,7 @@ class Task:
         self.depends: list[Any] = depends if isinstance(depends, list) else []
         self.iterator = given.get("parameterIterator")
         # Whether the task runs once for each item of a list.
-        self.is_iterated = self.iterator is not None or "artifactIterator" in given
+        self.is_iterated = self.iterator is not None or given.get("artifactIterator") is not None
         self.trigger = given.get("triggerPolicy")
 
     def _read_sources(self) -> None:

@@ -24,6 +24,8 @@ def check_platform(model: Model, platform_spec: object, report: Report) -> dict[
     Returns:
         The inputs of the surrounding dag that each executor's configuration takes.
     """
+    if platform_spec is None:
+        return {}
     found: object = platform_spec
     for name in _EXECUTORS[:-1]:
         found = get(found, name)

@@ -7,6 +7,7 @@ producer that is missing there is no mistake, and no rule asks for it.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 from kfp_k8s_manifest.checks.lint._access import (
@@ -63,11 +64,17 @@ def check_dag(dag: Component, report: Report) -> None:
             dag.where("dag"),
             hint="add the task that the exit task is to follow",
         )
+    if any(task.depends or task.producers for task in tasks.values()):
+        _check_cycles(tasks, report)
+
+
+def _check_cycles(tasks: Mapping[str, Task], report: Report) -> None:
+    """Find tasks that wait for each other, by name or through the outputs that they take."""
     edges = {
-        name: [d for d in dict.fromkeys([*_named(task.depends), *task.producers]) if d in tasks]
+        name: list(dict.fromkeys([*_named(task.depends), *task.producers]))
         for name, task in tasks.items()
     }
-    for cycle in cycles(edges) if any(edges.values()) else ():
+    for cycle in cycles(edges):
         report.add(
             "task-cycle",
             f"tasks wait for each other: {_arrow(cycle)}; none of them can ever start",
