@@ -23,11 +23,13 @@ from kfp_k8s_manifest.checks.lint._expressions import (
     check_constants,
     check_placeholders,
 )
+from kfp_k8s_manifest.checks.lint._loops import check_iterator
 from kfp_k8s_manifest.checks.lint._model import Model, Task
 from kfp_k8s_manifest.checks.lint._platform import check_platform
 from kfp_k8s_manifest.checks.lint._report import SEVERITIES, Report
-from kfp_k8s_manifest.checks.lint._tasks import check_dag, check_outputs, check_task
-from kfp_k8s_manifest.checks.lint._types import check_declarations, check_iterator, check_values
+from kfp_k8s_manifest.checks.lint._sources import check_outputs
+from kfp_k8s_manifest.checks.lint._tasks import check_dag, check_task
+from kfp_k8s_manifest.checks.lint._types import check_declarations, check_values
 from kfp_k8s_manifest.findings import Finding
 
 __all__ = ["SEVERITIES", "lint"]

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.lint._access import get, has, show, where
+from kfp_k8s_manifest.checks.lint._access import get, has, show
 from kfp_k8s_manifest.checks.lint._model import (
     DAG,
     OUTPUT,
@@ -21,14 +21,22 @@ from kfp_k8s_manifest.checks.lint._model import (
     Task,
 )
 from kfp_k8s_manifest.checks.lint._report import Report
-from kfp_k8s_manifest.findings import ABSENT, Path
+from kfp_k8s_manifest.findings import Path
 
-__all__ = ["check_declarations", "check_iterator", "check_values"]
+__all__ = [
+    "OWN",
+    "UNSPECIFIED",
+    "WORDS",
+    "check_declarations",
+    "check_values",
+    "declared_type",
+    "fits",
+]
 
 _NUMBERS: Final = ("UNSPECIFIED", "NUMBER_DOUBLE", "NUMBER_INTEGER", "STRING", "BOOLEAN", "LIST")
 _TYPES: Final = (*_NUMBERS, "STRUCT", "TASK_FINAL_STATUS", "TASK_CONFIG")
 _NAMES: Final = frozenset(_TYPES[1:])
-_UNSPECIFIED: Final = "UNSPECIFIED"
+UNSPECIFIED: Final = "UNSPECIFIED"
 
 # The enum of the field `type`, which parameterType replaced; protojson takes numbers as well.
 _OLD_TYPES: Final[Mapping[Any, str]] = {
@@ -40,7 +48,7 @@ _OLD_TYPES: Final[Mapping[Any, str]] = {
     3: "STRING",
 }
 
-_WORDS: Final = {
+WORDS: Final = {
     "NUMBER_DOUBLE": "a number",
     "NUMBER_INTEGER": "a whole number",
     "STRING": "a string",
@@ -54,10 +62,10 @@ _WORDS: Final = {
 _LONGEST_QUOTED: Final = 1_000
 
 # A parameter of these types gets its value from KFP itself.
-_OWN: Final = frozenset({"TASK_FINAL_STATUS", "TASK_CONFIG"})
+OWN: Final = frozenset({"TASK_FINAL_STATUS", "TASK_CONFIG"})
 
 
-def _declared(spec: object) -> str | None:
+def declared_type(spec: object) -> str | None:
     """Return a parameter's type, `UNSPECIFIED` where none is set, None where it is unreadable."""
     if not isinstance(spec, dict):
         return None
@@ -65,7 +73,7 @@ def _declared(spec: object) -> str | None:
     if isinstance(value, str) and value in _NAMES:
         return value
     if value is None or value == "PARAMETER_TYPE_ENUM_UNSPECIFIED":
-        return _UNSPECIFIED
+        return UNSPECIFIED
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(_TYPES):
         return _TYPES[value]
     return None
@@ -77,7 +85,7 @@ def _intended(spec: object) -> str | None:
     return _OLD_TYPES.get(old) if isinstance(old, (str, int)) and old is not True else None
 
 
-def _fits(value: object, wanted: str) -> bool:
+def fits(value: object, wanted: str) -> bool:
     """Return whether a JSON value is of a type."""
     if isinstance(value, bool):
         return wanted == "BOOLEAN"
@@ -86,7 +94,7 @@ def _fits(value: object, wanted: str) -> bool:
     if isinstance(value, list):
         return wanted == "LIST"
     if isinstance(value, dict):
-        return wanted == "STRUCT" or wanted in _OWN
+        return wanted == "STRUCT" or wanted in OWN
     if isinstance(value, int):
         return wanted in ("NUMBER_INTEGER", "NUMBER_DOUBLE")
     if isinstance(value, float):
@@ -106,7 +114,7 @@ def _quoting(value: object, wanted: str) -> str:
 def _reads_as(value: str, wanted: str) -> bool:
     """Return whether a string would be of a type without its quotes."""
     try:
-        return len(value) < _LONGEST_QUOTED and _fits(json.loads(value), wanted)
+        return len(value) < _LONGEST_QUOTED and fits(json.loads(value), wanted)
     except (ValueError, RecursionError):
         return False
 
@@ -117,14 +125,14 @@ def check_declarations(component: Component, report: Report) -> None:
         if not isinstance(spec, dict):
             continue
         base = ("inputDefinitions", "parameters", name)
-        wanted = _declared(spec)
-        if wanted == _UNSPECIFIED:
+        wanted = declared_type(spec)
+        if wanted == UNSPECIFIED:
             _type_missing(component, "input", name, base, report)
             wanted = _intended(spec)
         if wanted is not None:
             _check_default(component, name, spec, wanted, base, report)
     for name, spec in component.outputs["parameters"].items():
-        if component.executor is not None and _declared(spec) == _UNSPECIFIED:
+        if component.executor is not None and declared_type(spec) == UNSPECIFIED:
             base = ("outputDefinitions", "parameters", name)
             _type_missing(component, "output", name, base, report)
 
@@ -151,11 +159,11 @@ def _check_default(
 ) -> None:
     """Check a default and the literals against the type, and the default against the literals."""
     default = get(spec, "defaultValue")
-    if default is not None and not _fits(default, wanted):
+    if default is not None and not fits(default, wanted):
         report.add(
             "parameter-default-type",
             f"the default of the parameter {show(name)} of {component.title} is {show(default)}, not"
-            f" {_WORDS[wanted]} as {wanted} asks",
+            f" {WORDS[wanted]} as {wanted} asks",
             component.where(*base, "defaultValue"),
             default,
             hint=_quoting(default, wanted),
@@ -164,11 +172,11 @@ def _check_default(
     if not isinstance(literals, list):
         return
     for index, literal in enumerate(literals):
-        if literal is not None and not _fits(literal, wanted):
+        if literal is not None and not fits(literal, wanted):
             report.add(
                 "parameter-literal",
                 f"a literal of the parameter {show(name)} of {component.title} is {show(literal)},"
-                f" not {_WORDS[wanted]} as {wanted} asks; no value can ever match it",
+                f" not {WORDS[wanted]} as {wanted} asks; no value can ever match it",
                 component.where(*base, "literals", index),
                 literal,
                 hint=_quoting(literal, wanted),
@@ -206,8 +214,8 @@ def check_values(task: Task, report: Report) -> None:
         spec = declared.get(name)
         if spec is None or (tag is not VALUE and tag is not DAG and tag is not OUTPUT):
             continue
-        wanted = _declared(spec)
-        if wanted is None or wanted == _UNSPECIFIED or wanted in _OWN:
+        wanted = declared_type(spec)
+        if wanted is None or wanted == UNSPECIFIED or wanted in OWN:
             continue
         if tag is not VALUE and wanted == "STRING":
             continue
@@ -240,11 +248,11 @@ def _check_constant(
                 hint="quote it, if text was meant",
             )
             return
-    elif not _fits(value, wanted):
+    elif not fits(value, wanted):
         report.add(
             "parameter-type-mismatch",
             f"task {task.name!r} gives {show(value)} for {show(name)}, which is {wanted} and takes"
-            f" {_WORDS[wanted]}",
+            f" {WORDS[wanted]}",
             _place(task, name, "runtimeValue", "constant"),
             value,
             hint=_quoting(value, wanted),
@@ -266,10 +274,10 @@ def _check_flow(task: Task, name: str, source: Source, wanted: str, report: Repo
     """Check the type of a dag's input or of another task's output against the taker's."""
     tag, origin, key = source
     if tag is DAG:
-        found = _declared(task.owner.inputs["parameters"].get(origin))
+        found = declared_type(task.owner.inputs["parameters"].get(origin))
     else:
         found = _output_type(task.owner.tasks.get(origin), key)
-    if found is None or found == _UNSPECIFIED or found in _OWN or _flows(found, wanted):
+    if found is None or found == UNSPECIFIED or found in OWN or _flows(found, wanted):
         return
     if tag is DAG:
         field, taken = PARAMETERS.component_input, f"the parameter {show(origin)} of "
@@ -295,7 +303,7 @@ def _output_type(producer: Task | None, key: str) -> str | None:
         return None
     if producer.component.executor is None:
         return None
-    return _declared(producer.component.outputs["parameters"].get(key))
+    return declared_type(producer.component.outputs["parameters"].get(key))
 
 
 def _flows(found: str, wanted: str) -> bool:
@@ -303,101 +311,3 @@ def _flows(found: str, wanted: str) -> bool:
     if found == wanted:
         return True
     return found.startswith("NUMBER_") and wanted.startswith("NUMBER_")
-
-
-def check_iterator(task: Task, report: Report) -> None:
-    """Check that a loop has items that can be looped over."""
-    if get(task.spec, "artifactIterator") is not None:
-        report.add(
-            "artifact-iterator",
-            f"task {task.name!r} loops over artifacts; KFP's backend does not implement that",
-            task.where("artifactIterator"),
-            hint="loop over parameters, such as the artifacts' URIs",
-        )
-    iterator = task.iterator
-    if not isinstance(iterator, dict):
-        return
-    items = get(iterator, "items")
-    base = task.where("parameterIterator")
-    source, raw = get(items, "inputParameter"), get(items, "raw")
-    item_input = get(iterator, "itemInput")
-    if not item_input and not isinstance(item_input, (int, float, list, dict)):
-        _bad_items(task, base, "does not say in itemInput which input takes the item", report)
-    if isinstance(source, str) and source:
-        _check_items_input(task, source, where(base, iterator, "items", "inputParameter"), report)
-    elif isinstance(raw, str):
-        _check_raw(task, raw, item_input, where(base, iterator, "items", "raw"), report)
-    elif source is None and raw is None and isinstance(items, (dict, type(None))):
-        _bad_items(task, base, "has no items", report)
-
-
-def _bad_items(
-    task: Task, path: Path, what: str, report: Report, *, hint: str = "", value: object = ABSENT
-) -> None:
-    report.add(
-        "iterator-items",
-        f"the loop of task {task.name!r} {what}; KFP's driver cannot loop",
-        path,
-        value,
-        hint=hint or "set items.raw to a JSON list, or items.inputParameter to an input",
-    )
-
-
-def _check_items_input(task: Task, source: str, path: Path, report: Report) -> None:
-    """Check the input that holds a loop's items."""
-    if task.component is None:
-        return
-    spec = task.component.inputs["parameters"].get(source)
-    if source not in task.inputs["parameters"]:
-        if get(spec, "isOptional") is True or has(spec, "defaultValue"):
-            return
-        _bad_items(
-            task,
-            path,
-            f"takes its items from {show(source)}, which the task is not given",
-            report,
-            hint=report.nearest(source, task.inputs["parameters"])
-            + "Give it under inputs.parameters of the task",
-            value=source,
-        )
-        return
-    declared = _declared(spec)
-    if declared in ("NUMBER_INTEGER", "NUMBER_DOUBLE", "BOOLEAN", "STRUCT"):
-        _bad_items(
-            task,
-            path,
-            f"takes its items from {show(source)}, which is {declared} and no list",
-            report,
-            hint="declare it as LIST",
-            value=source,
-        )
-
-
-def _check_raw(task: Task, raw: str, item_input: object, path: Path, report: Report) -> None:
-    """Check items that are written out, as JSON in a string."""
-    try:
-        items = json.loads(raw)
-    except RecursionError:
-        return
-    except ValueError:
-        if "{{$" not in raw:
-            _bad_items(task, path, f"has items that are not JSON: {show(raw)}", report, value=raw)
-        return
-    if not isinstance(items, list):
-        _bad_items(task, path, f"has items that are no list: {show(raw)}", report, value=raw)
-        return
-    if task.component is None or not isinstance(item_input, str):
-        return
-    wanted = _declared(task.component.inputs["parameters"].get(item_input))
-    if wanted is None or wanted in (_UNSPECIFIED, "STRING") or wanted in _OWN:
-        return
-    wrong = next((item for item in items if not _fits(item, wanted)), items)
-    if wrong is not items:
-        report.add(
-            "parameter-type-mismatch",
-            f"the loop of task {task.name!r} has the item {show(wrong)} for {show(item_input)},"
-            f" which is {wanted} and takes {_WORDS[wanted]}",
-            path,
-            raw,
-            hint="make the items and the type agree",
-        )
