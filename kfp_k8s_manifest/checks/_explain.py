@@ -113,6 +113,9 @@ def problem(
     value = found.value if value is ABSENT else value
     rule, text, hint = _PROBLEMS[found.kind](found, path, value)
     scope = scope.within(found.generations)
+    if family != "spec":
+        # What may be wrong at run time needs no rule of its own for each way of being wrong.
+        rule = _UNTYPED_RULES.get(rule, "invalid")
     return Finding(
         rule=f"{family}-{rule}",
         severity=severity,
@@ -123,6 +126,13 @@ def problem(
         cluster_message=message,
         on_key=found.on_key,
     )
+
+
+_UNTYPED_RULES: Final = {
+    "unknown-field": "unknown-field",
+    "field-removed": "unknown-field",
+    "field-too-new": "field-too-new",
+}
 
 
 def _unknown(found: Problem, path: Path, value: Any) -> tuple[str, str, str]:
@@ -141,7 +151,7 @@ def _not_in_release(found: Problem, what: str) -> tuple[str, str, str]:
     if found.until and found.until <= max(found.generations, default=""):
         return (
             "field-removed",
-            f"{what} is known until {short(found.until)} only; from then on it is unknown",
+            f"{what} is unknown from {short(found.until)} on; {short(unknown_to)} does not know it",
             f"remove it, or choose a target before {short(found.until)}",
         )
     return (
@@ -271,7 +281,7 @@ def _not_json(odd: Oddity) -> tuple[str, str, str, str]:
 def _too_deep(odd: Oddity) -> tuple[str, str, str, str]:
     del odd
     text = f"the document is nested more than {MAX_DEPTH:,} levels deep, which no reader accepts"
-    return "spec-too-deep", text, "", "exceeded max depth"
+    return "spec-not-json", text, "", "exceeded max depth"
 
 
 def _control(odd: Oddity) -> tuple[str, str, str, str]:

@@ -71,7 +71,9 @@ def check_specs(pipeline_spec: Any, platform_spec: Any, target: Target) -> list[
         ignored = frozenset(
             each
             for each in generations
-            if not outcomes[each].message and not outcomes[each].platform
+            if outcomes[each].spec is pipeline
+            and not outcomes[each].message
+            and not outcomes[each].platform
         )
         if ignored:
             findings += _platform_ignored(documents, ignored)
