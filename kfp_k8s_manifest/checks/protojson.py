@@ -268,7 +268,7 @@ def _oneof_problems(
                 generations=generations,
                 on_key=True,
                 expected=first,
-                trail=[key],
+                trail=(key,),
             )
             for key in others
         ]
