@@ -323,6 +323,21 @@ def test_a_target_decides_which_fields_are_known(target: str, message: str | Non
     assert all(finding.hint == "remove it, or choose a target from 2.15 on" for finding in findings)
 
 
+def test_what_all_releases_reject_names_none() -> None:
+    pipeline = {**NEW, "pipelineInfo": {"name": "A"}}
+    findings = check_specs(pipeline, None, releases.target("portable"))
+    assert [(finding.rule, finding.message) for finding in findings] == [
+        ("spec-field-too-new", f"{TOO_NEW} (KFP 2.14)"),
+        (
+            "spec-pipeline-name",
+            (
+                "the pipeline's name 'A' must consist of lowercase letters, digits and '-', and start "
+                "with a letter or digit"
+            ),
+        ),
+    ]
+
+
 def test_a_removed_field_names_the_last_release() -> None:
     config = {"pipelineConfig": {"resourceTtl": 60}}
     pipeline = spec(root={"singlePlatformSpecs": [config]})
