@@ -52,7 +52,7 @@ _VERSION_NAME = re.compile(r"[a-z0-9]([a-z0-9.\-]*[a-z0-9])?")
 
 def _size(text: str) -> int:
     """Return the length in bytes of UTF-8, as Go's `len` counts."""
-    return len(text.encode("utf-8", "surrogatepass"))
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def object_name_problems(name: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Compare the checks with recorded verdicts of the real thing, row by row.
 
     python tools/agreement.py spec ../shared/reference/spec-verdicts.jsonl.gz
+    python tools/agreement.py metadata ../shared/reference/metadata-verdicts.jsonl.gz
 
 Prints how many rows agree and each one that does not, and exits with 1 if there is one. Each data
 set is one function that yields what disagrees; `DATA_SETS` names them.
@@ -21,8 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from kfp_k8s_manifest import releases
 from kfp_k8s_manifest.checks import _gojson
+from kfp_k8s_manifest.checks.api import ObjectContext, check_object
+from kfp_k8s_manifest.checks.mutating import KnownPipelines
 from kfp_k8s_manifest.checks.spec import check_specs
-from kfp_k8s_manifest.findings import ABSENT, Severity, format_path
+from kfp_k8s_manifest.findings import ABSENT, Finding, Severity, format_path
 
 _CAUSE = re.compile(r"proto:\s(?:syntax error )?\(line 1:([0-9]+)\): (.*)", re.DOTALL)
 
@@ -111,7 +114,104 @@ def go_string(value: str) -> str:
     return written
 
 
-DATA_SETS: dict[str, Callable[[dict[str, Any]], str]] = {"spec": spec}
+def metadata(row: dict[str, Any]) -> str:
+    """Return how our verdict on the metadata and CRD fields of a row differs, or "".
+
+    Compared are: allowed or not, the fields with an error, and what is left of the spec when it is
+    stored. The recorded server is older than strict field validation, and it has one error that
+    newer ones do not have: see `empty_strings`.
+    """
+    obj = expanded(row["object"])
+    context = ObjectContext(
+        target=releases.target("2.17"), strict=False, pipelines=KnownPipelines(assume=True)
+    )
+    findings = [
+        finding for finding in check_object(obj, context) if finding.rule.startswith(FAMILIES)
+    ]
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    ours = {server_field(finding.path) for finding in errors}
+    told = f"ours: {[finding.message for finding in errors]}"
+    if row["code"] == 400:
+        named = [
+            word.lower() for word in re.findall(r"(\w+): ", row["message"].split(", error")[0])
+        ]
+        places = {str(finding.path[-1]).lower() for finding in errors}
+        places |= {str(part).lower() for finding in errors for part in finding.path[1:2]}
+        return "" if places & set(named) else f"{row['message']!r}, {told}"
+    fields = set(row.get("fields", ())) - empty_strings(row, obj)
+    if ours != fields:
+        return f"fields are {sorted(fields)}, {told}"
+    if row["code"] == 201 and stored_spec(obj, findings) != row["stored_spec"]:
+        return f"stored is {row['stored_spec']}, ours {stored_spec(obj, findings)}"
+    return ""
+
+
+FAMILIES = ("api-version", "crd-", "kind", "metadata-", "null-field", "unknown-field")
+"""How the rules begin that `metadata` judges by: decoding, metadata and the CRD's schema."""
+
+
+def empty_strings(row: dict[str, Any], obj: dict[str, Any]) -> set[str]:
+    """Return the fields that the recorded server (1.20) rejects for being an empty string.
+
+    It takes an empty string for null. Kubernetes 1.34 does not, so these fields are left out,
+    unless the server has something else against them as well.
+    """
+    spec = obj.get("spec")
+    spec = spec if isinstance(spec, dict) else {}
+    tags = spec.get("tags")
+    values = {f"spec.{key}": value for key, value in spec.items()}
+    values |= (
+        {f"spec.tags.{key}": value for key, value in (tags or {}).items()}
+        if isinstance(tags, dict)
+        else {}
+    )
+    fields = list(row.get("fields", ()))
+    return {
+        field
+        for field in fields
+        if values.get(field) == ""
+        and fields.count(field) == 1
+        and f'{field} in body must be of type string: "null"' in row["message"]
+    }
+
+
+def expanded(value: Any) -> Any:
+    """Return a tree with the abbreviated long strings written out."""
+    if isinstance(value, dict):
+        if set(value) == {"repeat", "times"}:
+            return value["repeat"] * value["times"]
+        return {key: expanded(each) for key, each in value.items()}
+    return [expanded(each) for each in value] if isinstance(value, list) else value
+
+
+def server_field(path: tuple[str | int, ...]) -> str:
+    """Return a path as the API server names fields: it does not tell which entry is at fault."""
+    if path[:1] == ("metadata",):
+        if path[1] in ("labels", "annotations", "finalizers"):
+            path = path[:2]
+        elif path[1] == "ownerReferences":
+            keys = [part for part in path[2:] if isinstance(part, str) and part != "controller"]
+            path = (*path[:2], *keys)
+    return ".".join(str(part) for part in path)
+
+
+def stored_spec(obj: dict[str, Any], findings: list[Finding]) -> Any:
+    """Return the spec without what the findings say that the API server drops."""
+    spec = json.loads(json.dumps(obj.get("spec")))
+    dropped = [finding.path for finding in findings if finding.rule in DROPPING]
+    dropped += [("spec", key) for key, value in (spec or {}).items() if value is None]
+    for path in dropped:
+        tree = {"spec": spec}
+        for part in path[:-1]:
+            tree = tree[part] if isinstance(tree, dict) and part in tree else {}
+        tree.pop(path[-1], None)
+    return spec
+
+
+DROPPING = ("null-field", "unknown-field")
+
+
+DATA_SETS: dict[str, Callable[[dict[str, Any]], str]] = {"metadata": metadata, "spec": spec}
 """The data sets by name: a function from a row to what disagrees, or ""."""
 
 
@@ -125,6 +225,12 @@ def main(argv: list[str] | None = None) -> int:
     for row in rows(args.file):
         total += 1
         difference = DATA_SETS[args.data_set](row)
+        newer = args.data_set == "metadata" and empty_strings(row, expanded(row["object"]))
+        if newer:
+            sys.stdout.write(
+                f"row {total}: {', '.join(sorted(newer))} is an empty string, which the recorded"
+                " server takes for null and newer ones accept\n"
+            )
         if difference:
             disagreeing += 1
             sys.stdout.write(f"{row.get('id', total)}: {difference}\n")

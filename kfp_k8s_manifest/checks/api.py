@@ -19,10 +19,12 @@ from kfp_k8s_manifest.checks._common import (
     described,
     error,
     text_at,
+    value_at,
 )
 from kfp_k8s_manifest.checks.bundle import check_bundle, check_kep
 from kfp_k8s_manifest.checks.crd import check_crd, check_unknown
 from kfp_k8s_manifest.checks.decode import check_type_meta, decode_metadata
+from kfp_k8s_manifest.checks.lint import lint
 from kfp_k8s_manifest.checks.metadata import check_metadata
 from kfp_k8s_manifest.checks.mutating import (
     PIPELINE_ID_LABEL,
@@ -31,8 +33,10 @@ from kfp_k8s_manifest.checks.mutating import (
     check_mutating,
 )
 from kfp_k8s_manifest.checks.size import check_size
+from kfp_k8s_manifest.checks.spec import check_specs
+from kfp_k8s_manifest.checks.untyped import check_untyped
 from kfp_k8s_manifest.checks.update import check_update
-from kfp_k8s_manifest.findings import Finding
+from kfp_k8s_manifest.findings import ABSENT, Finding
 from kfp_k8s_manifest.releases import Target
 
 __all__ = ["ObjectContext", "check_each", "check_object", "check_objects", "is_ours"]
@@ -233,4 +237,13 @@ def _without_overwritten(
 
 def _check_content(obj: Mapping[str, Any], context: ObjectContext) -> Iterator[Finding]:
     """Check the pipeline and platform specs: the validating webhook, and beyond it."""
-    yield from ()
+    pipeline_spec = value_at(obj, "spec", "pipelineSpec")
+    if pipeline_spec is ABSENT or pipeline_spec is None:
+        # The schema or the mutating webhook has rejected the object before.
+        return
+    platform_spec = value_at(obj, "spec", "platformSpec")
+    yield from check_specs(pipeline_spec, platform_spec, context.target)
+    if context.lint:
+        platform_spec = None if platform_spec is ABSENT else platform_spec
+        yield from check_untyped(pipeline_spec, platform_spec, context.target)
+        yield from lint(pipeline_spec, platform_spec)

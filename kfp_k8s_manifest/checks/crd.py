@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -37,23 +38,52 @@ _CONDITION: Final = ("type", "status", "reason", "message")
 _Unknown = tuple[Path, Any, str]
 
 
-@cache
 def known_fields(kind: str, target: Target) -> Mapping[str, CrdField]:
     """Return the fields of a kind's `spec` that any release of the target knows, by name."""
+    return _facts(kind, target).fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What the CRDs of a target say about the `spec` of a kind.
+
+    Attributes:
+        target: The target.
+        fields: The fields that any release of the target knows, by name.
+        missing: The fields of any release at all that some release of the target lacks, and the
+            names of these releases.
+    """
+
+    target: Target
+    fields: Mapping[str, CrdField]
+    missing: Mapping[str, tuple[str, ...]]
+
+
+_known_facts: dict[tuple[str, str], _Facts] = {}
+
+
+def _facts(kind: str, target: Target) -> _Facts:
+    # To hash a target costs more than all the rest of a check, so the cache goes by its name.
+    facts = _known_facts.get((kind, target.name))
+    if facts is not None and facts.target is target:
+        return facts
     fields: dict[str, CrdField] = {}
     for release in target.releases:
         fields.update(release.fields(kind))
-    return fields
-
-
-@cache
-def _missing_in(kind: str, target: Target) -> Mapping[str, tuple[str, ...]]:
-    """Return the fields that some release of the target lacks, and the names of these releases."""
+    everywhere = {
+        name for release in named_target("portable").releases for name in release.fields(kind)
+    }
     missing = {
         name: tuple(release.name for release in target.releases_without_field(kind, name))
-        for name in known_fields(kind, named_target("portable"))
+        for name in sorted(everywhere)
     }
-    return {name: releases for name, releases in missing.items() if releases}
+    facts = _Facts(
+        target=target,
+        fields=fields,
+        missing={name: releases for name, releases in missing.items() if releases},
+    )
+    _known_facts[kind, target.name] = facts
+    return facts
 
 
 def check_unknown(
@@ -75,8 +105,8 @@ def check_unknown(
             False where it drops them in silence.
     """
     unknown: list[_Unknown] = [(path, value, "") for path, value in in_metadata]
-    missing = _missing_in(kind, target)
-    fields = known_fields(kind, target)
+    facts = _facts(kind, target)
+    fields, missing = facts.fields, facts.missing
     for key, value in obj.items():
         if key == "spec":
             unknown += _unknown_in_spec(value, fields, missing)
@@ -322,11 +352,11 @@ def _check_string(value: str, field: CrdField) -> Iterator[Finding]:
         said = f"{_dotted(path)} in body should match '{field.pattern}'"
     else:
         return
-    problems = naming.version_name_problems(value) if field.name == "versionName" else []
+    # `versionName` is the only field of the released CRDs with a pattern or a length.
     yield error(
-        "crd-version-name" if field.name == "versionName" else "crd-pattern",
+        "crd-version-name",
         path,
-        f"{shown(value)} {'; '.join(problems) or f'must match {field.pattern!r}'}.",
+        f"{shown(value)} {'; '.join(naming.version_name_problems(value))}.",
         value=value,
         hint="`kfp-k8s name suggest --for version-name` makes one that passes.",
         cluster_message=said,

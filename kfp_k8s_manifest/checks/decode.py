@@ -98,6 +98,8 @@ _TYPE_META: Final = (
 
 
 def _unserved(api_version: str, kind: str) -> list[Finding]:
+    if api_version == API_VERSION and kind in KINDS:
+        return []
     message = f"no matches for kind {go_quote(kind)} in version {go_quote(api_version)}"
     if api_version != API_VERSION:
         text = f"must be {API_VERSION!r}, not {shown(api_version)}: it is the only version of"
@@ -105,12 +107,10 @@ def _unserved(api_version: str, kind: str) -> list[Finding]:
         return [
             error("api-version", ("apiVersion",), text, value=api_version, cluster_message=message)
         ]
-    if kind not in KINDS:
-        meant = closest(kind, KINDS)
-        text = f"must be 'Pipeline' or 'PipelineVersion', not {shown(kind)}; case counts."
-        hint = f"Write {meant!r}." if meant else ""
-        return [error("kind", ("kind",), text, value=kind, hint=hint, cluster_message=message)]
-    return []
+    meant = closest(kind, KINDS)
+    text = f"must be 'Pipeline' or 'PipelineVersion', not {shown(kind)}; case counts."
+    hint = f"Write {meant!r}." if meant else ""
+    return [error("kind", ("kind",), text, value=kind, hint=hint, cluster_message=message)]
 
 
 def decode_metadata(obj: Mapping[str, Any]) -> DecodedMeta:

@@ -16,7 +16,7 @@ from kfp_k8s_manifest.checks._cluster import (
     name_message,
     quoted_value,
 )
-from kfp_k8s_manifest.checks._common import error, go_quote, shown, warning
+from kfp_k8s_manifest.checks._common import error, note, shown, warning
 from kfp_k8s_manifest.errors import InvalidNameError
 from kfp_k8s_manifest.findings import ABSENT, Finding
 
@@ -282,17 +282,19 @@ def _finalizers(finalizers: Sequence[str]) -> Iterator[Finding]:
         )
 
 
-_SERVER_FIELDS: Final[Mapping[str, str]] = {
+_REFUSED: Final[Mapping[str, str]] = {
     "uid": "server-side apply refuses the object unless it exists with this uid",
     "resourceVersion": "every later apply fails once the object has changed in the cluster",
     "managedFields": "server-side apply refuses the object",
-    "generation": "what is written here is ignored",
-    "creationTimestamp": "what is written here is ignored",
-    "deletionTimestamp": "what is written here is ignored",
-    "deletionGracePeriodSeconds": "what is written here is ignored",
-    "selfLink": "what is written here is ignored",
 }
-_SERVER_MESSAGES: Final = {"managedFields": "metadata.managedFields must be nil"}
+_REFUSED_MESSAGES: Final = {"managedFields": "metadata.managedFields must be nil"}
+_IGNORED: Final = (
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+)
 
 
 def _server_fields(values: Mapping[str, Any]) -> Iterator[Finding]:
@@ -308,7 +310,7 @@ def _server_fields(values: Mapping[str, Any]) -> Iterator[Finding]:
             cluster_message="resourceVersion should not be set on objects to be created",
         )
         version = ""
-    for key, why in _SERVER_FIELDS.items():
+    for key, why in _REFUSED.items():
         value = version if key == "resourceVersion" else values.get(key)
         if value:
             yield warning(
@@ -317,17 +319,19 @@ def _server_fields(values: Mapping[str, Any]) -> Iterator[Finding]:
                 f"is set by the API server; {why}.",
                 value=value,
                 hint=f"Remove metadata.{key}.",
-                cluster_message=_SERVER_MESSAGES.get(key, ""),
+                cluster_message=_REFUSED_MESSAGES.get(key, ""),
+            )
+    for key in _IGNORED:
+        if values.get(key):
+            yield note(
+                "metadata-ignored-field",
+                ("metadata", key),
+                "is set by the API server; what is written here is ignored.",
+                value=values[key],
+                hint=f"Remove metadata.{key}.",
             )
 
 
 def _sets_version(text: str) -> bool:
     """Tell whether the storage takes a resource version for one: an unsigned integer but 0."""
     return text.isascii() and text.isdigit() and len(text) < 99 and 0 < int(text) < 2**64
-
-
-def describe_name(values: Mapping[str, Any]) -> str:
-    """Return a name to call an object by: its name, or its prefix and a star."""
-    name = values.get("name", "")
-    prefix = values.get("generateName", "")
-    return name or (f"{prefix}*" if prefix else go_quote(""))

@@ -226,6 +226,9 @@ def _lookup(obj: Mapping[str, Any], name: str, pipelines: KnownPipelines) -> Ite
 
 
 def _label(name: str, target: Target) -> Iterator[Finding]:
+    if len(name) <= naming.MAX_LABEL:
+        # A name that is valid for an object and no longer than a label is a valid label.
+        return
     broken: dict[str, list[Release]] = {}
     for release in target.releases:
         value = release.pipeline_label(name)
@@ -253,6 +256,8 @@ def _overwritten(obj: Mapping[str, Any], name: str, target: Target) -> Iterator[
     labels = value_at(obj, "metadata", "labels")
     for key in (PIPELINE_LABEL, PIPELINE_ID_LABEL) if isinstance(labels, dict) else ():
         given = labels.get(key)
+        if given is None:
+            continue
         if key == PIPELINE_LABEL and given in {r.pipeline_label(name) for r in target.releases}:
             continue
         if isinstance(given, str) and not (key == PIPELINE_LABEL and target.kep):

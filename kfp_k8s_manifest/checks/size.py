@@ -57,7 +57,7 @@ def check_size(
     if source_size is not None and 2 * source_size * _GROWTH < MAX_ANNOTATIONS - 1000:
         return []
     try:
-        size = json_size(obj)
+        size = json_size(obj, exact_from=_SMALL)
     except (RecursionError, ValueError, TypeError):
         # Such a tree cannot be written as JSON at all; decoding has its own finding for that.
         return []
