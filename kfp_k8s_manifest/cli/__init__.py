@@ -19,6 +19,7 @@ __all__ = ["cli", "main"]
 
 # Name: module, attribute, and what `--help` says, so that listing them imports none.
 _COMMANDS: dict[str, tuple[str, str, str]] = {
+    "compile": ("compile", "compile_", "Compile pipelines into Kubernetes manifests."),
     "completion": ("completion", "completion", "Print a shell's completion script."),
 }
 
@@ -81,6 +82,11 @@ def cli() -> None:
 
     Exit codes: 0 fine, 1 findings or a failed operation, 2 wrong usage.
     """
+
+
+@cli.group(cls=LazyGroup, lazy={"compile": _COMMANDS["compile"]}, hidden=True)
+def dsl() -> None:
+    """The same commands under kfp's spelling, `dsl compile`."""
 
 
 def main() -> None:
