@@ -55,9 +55,8 @@ def check_specs(pipeline_spec: Any, platform_spec: Any, target: Target) -> list[
     fatal = [
         _odd_words.oddity(odd, document.root, Severity.ERROR)
         for document in documents
-        for odd in document.view.oddities
-        if odd.kind in _odd_words.FATAL
-    ][:MOST]
+        for odd in [each for each in document.view.oddities if each.kind in _odd_words.FATAL][:MOST]
+    ]
     if fatal:
         return fatal
     outcomes = {generation: judge(documents, generation) for generation in generations}
@@ -219,10 +218,13 @@ def _changed(documents: Sequence[Document], told: Sequence[Finding]) -> list[Fin
     return [
         _odd_words.oddity(odd, document.root, Severity.WARNING)
         for document in documents
-        for odd in document.view.oddities
-        if odd.kind in (_odd_words.CHANGED, "number-key")
-        and (*document.root, *odd.path) not in paths
-    ][:MOST]
+        for odd in [
+            each
+            for each in document.view.oddities
+            if each.kind in (_odd_words.CHANGED, "number-key")
+            and (*document.root, *each.path) not in paths
+        ][:MOST]
+    ]
 
 
 def _without_repetition(findings: list[Finding]) -> list[Finding]:
