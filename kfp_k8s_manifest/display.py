@@ -17,8 +17,14 @@ __all__ = ["bundle_html", "graph_svg"]
 
 _MAX_YAML_LINES = 2_000
 _MAX_TASKS = 200
+_MAX_GRAPHS = 40
 _BOX = (190, 34)
 _GAP = (24, 34)
+
+# Each has a contrast of at least 4:1 with the white of light themes and the #111 of dark ones.
+_KEY_COLOR = "#1a7fb8"
+_STRING_COLOR = "#b3632a"
+_QUIET_COLOR = "#777777"
 
 
 def bundle_html(bundle: Bundle) -> str:
@@ -32,10 +38,36 @@ def bundle_html(bundle: Bundle) -> str:
         written = bundle.only in (None, item.kind)
         cells = (item.kind, item.name, item.namespace or "", "yes" if written else "no")
         rows.append("".join(f'<td style="text-align:left">{escape(cell)}</td>' for cell in cells))
-    head = "".join(f"<th>{name}</th>" for name in ("kind", "name", "namespace", "written"))
+    names = ("kind", "name", "namespace", "written")
+    head = "".join(f'<th style="text-align:left">{name}</th>' for name in names)
     table = f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
     target = f"<p>target: <code>{escape(bundle.target)}</code></p>"
-    return f"<div>{table}{target}{graph_svg(bundle.version.ir.pipeline_spec)}{_yaml(bundle)}</div>"
+    return (
+        f"<div>{table}{target}{graphs_html(bundle.version.ir.pipeline_spec)}{_yaml(bundle)}</div>"
+    )
+
+
+def graphs_html(pipeline_spec: Mapping[str, Any]) -> str:
+    """Return the graph of the root DAG and, folded below it, of each DAG inside.
+
+    Args:
+        pipeline_spec: The PipelineSpec in its JSON form.
+    """
+    parts = [graph_svg(pipeline_spec)]
+    seen: set[str] = set()
+    left = [_get(pipeline_spec, "root", "dag", "tasks")]
+    while left and len(seen) < _MAX_GRAPHS:
+        for _, task in sorted(left.pop(0).items()):
+            name = _component(task)
+            tasks = _get(pipeline_spec, "components", name, "dag", "tasks")
+            # Each component once: several tasks may share it, and a broken one may hold itself.
+            if tasks and name not in seen and len(seen) < _MAX_GRAPHS:
+                seen.add(name)
+                left.append(tasks)
+                count = f"{len(tasks)} task{'s' if len(tasks) != 1 else ''}"
+                summary = f"<summary><code>{escape(name)}</code> ({count})</summary>"
+                parts.append(f"<details>{summary}{_svg(pipeline_spec, tasks)}</details>")
+    return "".join(parts)
 
 
 def graph_svg(pipeline_spec: Mapping[str, Any]) -> str:
@@ -43,9 +75,13 @@ def graph_svg(pipeline_spec: Mapping[str, Any]) -> str:
 
     Args:
         pipeline_spec: The PipelineSpec in its JSON form. Tasks that are DAGs themselves are
-            marked with a double border and the number of their own tasks.
+            marked with a double border and the number of their own tasks, tasks that run on a
+            condition only with a dashed one.
     """
-    tasks = _get(pipeline_spec, "root", "dag", "tasks")
+    return _svg(pipeline_spec, _get(pipeline_spec, "root", "dag", "tasks"))
+
+
+def _svg(pipeline_spec: Mapping[str, Any], tasks: Mapping[str, Any]) -> str:
     if not tasks:
         return ""
     if len(tasks) > _MAX_TASKS:
@@ -53,7 +89,7 @@ def graph_svg(pipeline_spec: Mapping[str, Any]) -> str:
     edges = {name: _upstream(task, tasks) for name, task in tasks.items()}
     layers = _layers(edges)
     width = max(len(layer) for layer in layers) * (_BOX[0] + _GAP[0]) + _GAP[0]
-    height = len(layers) * (_BOX[1] + _GAP[1]) + _GAP[1]
+    height = len(layers) * (_BOX[1] + _GAP[1])
     places = {}
     for depth, layer in enumerate(layers):
         left = (width - len(layer) * (_BOX[0] + _GAP[0]) + _GAP[0]) / 2
@@ -64,7 +100,8 @@ def graph_svg(pipeline_spec: Mapping[str, Any]) -> str:
             )
     parts = [_edge(places[up], places[name]) for name in edges for up in sorted(edges[name])]
     parts += [
-        _box(name, place, _inner(pipeline_spec, tasks[name])) for name, place in places.items()
+        _box(name, place, _inner(pipeline_spec, tasks[name]), _condition(tasks[name]))
+        for name, place in places.items()
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="pipeline graph"'
@@ -102,11 +139,20 @@ def _layers(edges: Mapping[str, set[str]]) -> list[list[str]]:
 
 def _inner(pipeline_spec: Mapping[str, Any], task: Any) -> int:
     """Return how many tasks a task has inside, 0 for one that runs a container."""
-    component = str(_get(task, "componentRef").get("name"))
-    return len(_get(pipeline_spec, "components", component, "dag", "tasks"))
+    return len(_get(pipeline_spec, "components", _component(task), "dag", "tasks"))
 
 
-def _box(name: str, place: tuple[float, float], inner: int) -> str:
+def _component(task: Any) -> str:
+    return str(_get(task, "componentRef").get("name"))
+
+
+def _condition(task: Any) -> str:
+    """Return the condition on which a task runs, or ""."""
+    condition = _get(task, "triggerPolicy").get("condition")
+    return condition if isinstance(condition, str) else ""
+
+
+def _box(name: str, place: tuple[float, float], inner: int, condition: str) -> str:
     x, y = place
     label = name if len(name) <= 26 else f"{name[:25]}…"
     if inner:
@@ -116,9 +162,11 @@ def _box(name: str, place: tuple[float, float], inner: int) -> str:
         if inner
         else ""
     )
+    tip = f"\nif {condition}" if condition else ""
+    dashes = ' stroke-dasharray="5 3"' if condition else ""
     return (
-        f"<g><title>{escape(name)}</title>"
-        f'<rect x="{x:.0f}" y="{y:.0f}" width="{_BOX[0]}" height="{_BOX[1]}" rx="6"/>{double}'
+        f"<g><title>{escape(name)}{escape(tip)}</title>"
+        f'<rect x="{x:.0f}" y="{y:.0f}" width="{_BOX[0]}" height="{_BOX[1]}" rx="6"{dashes}/>{double}'
         f'<text x="{x + _BOX[0] / 2:.0f}" y="{y + 21:.0f}" text-anchor="middle"'
         f' fill="currentColor" stroke="none">{escape(label)}</text></g>'
     )
@@ -142,18 +190,33 @@ def _yaml(bundle: Bundle) -> str:
     if len(lines) > _MAX_YAML_LINES:
         note = f"<p>The first {_MAX_YAML_LINES} of {len(lines)} lines.</p>"
         text = "".join(lines[:_MAX_YAML_LINES])
-    return f"<details open><summary>YAML</summary>{note}{_highlighted(text)}</details>"
+    box = "max-height:32em;overflow:auto"
+    return (
+        f"<details open><summary>YAML</summary>{note}"
+        f'<div style="{box}">{_highlighted(text)}</div></details>'
+    )
 
 
 def _highlighted(text: str) -> str:
     """Return YAML as HTML, coloured where Pygments is there, as it is wherever IPython is."""
     try:
-        from pygments import highlight
+        from pygments import highlight, style, token
         from pygments.formatters import HtmlFormatter
         from pygments.lexers import YamlLexer
     except ImportError:
         return f"<pre>{escape(text)}</pre>"
-    return str(highlight(text, YamlLexer(), HtmlFormatter(noclasses=True, nobackground=True)))
+
+    class BothThemes(style.Style):  # type: ignore[misc,unused-ignore]
+        styles = {  # noqa: RUF012 (the name and form that Pygments asks for)
+            token.Name.Tag: _KEY_COLOR,
+            token.Literal.String: _STRING_COLOR,
+            token.Punctuation.Indicator: _QUIET_COLOR,
+            token.Name.Namespace: _QUIET_COLOR,
+            token.Comment: _QUIET_COLOR,
+        }
+
+    formatter = HtmlFormatter(noclasses=True, nobackground=True, style=BothThemes)
+    return str(highlight(text, YamlLexer(), formatter))
 
 
 def _get(value: Any, *keys: str) -> Mapping[str, Any]:

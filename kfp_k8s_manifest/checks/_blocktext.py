@@ -15,6 +15,7 @@ Source: comparing, on generated documents, what goes in with what comes out of t
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from kfp_k8s_manifest.findings import Path
@@ -23,8 +24,6 @@ __all__ = ["unreadable_text"]
 
 _INDENT = 4
 _ITEM_INDENT = 2
-# With any of these the writer takes a quoted string instead of a block.
-_QUOTED = re.compile("[^\t\n -~\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]| [\n\u2028\u2029]| \\Z")
 
 
 def unreadable_text(document: Any) -> Path | None:
@@ -53,6 +52,12 @@ def unreadable_text(document: Any) -> Path | None:
     return None
 
 
+@cache
+def _quoted() -> re.Pattern[str]:
+    """With any of these the writer takes a quoted string instead of a block."""
+    return re.compile("[^\t\n -~\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]| [\n\u2028\u2029]| \\Z")
+
+
 def _breaks(text: Any, indent: int, written_at: int) -> bool:
     """Tell whether a text is no longer readable.
 
@@ -61,7 +66,7 @@ def _breaks(text: Any, indent: int, written_at: int) -> bool:
         indent: The column of the mapping or list that holds it.
         written_at: The column that the writer indents the block's lines to.
     """
-    if not isinstance(text, str) or "\n" not in text or _QUOTED.search(text):
+    if not isinstance(text, str) or "\n" not in text or _quoted().search(text):
         return False
     if text[0] == "\t":
         return True

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kfp_k8s_manifest.checks import protojson
 from kfp_k8s_manifest.checks._blocktext import unreadable_text
@@ -56,8 +55,7 @@ _NO_NAME_CHARACTER = (
 _LONG_NAME = "pipeline's name must contain no more than 128 characters"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What the webhook of one release makes of the documents."""
 
     message: str
@@ -65,17 +63,21 @@ class Outcome:
     platform: Document | None = None
 
 
-@dataclass
 class Document:
-    """One of the two specs, as the webhook sees it, judged once for all releases."""
+    """One of the two specs, as the webhook sees it, judged once for all releases.
 
-    name: str
-    given: Any
-    generations: tuple[str, ...]
-    view: View = field(init=False)
+    Attributes:
+        name: The field that holds it, `pipelineSpec` or `platformSpec`.
+        given: Its value.
+        generations: The schemas to judge it by.
+        view: What the webhook sees of it.
+    """
 
-    def __post_init__(self) -> None:
-        self.view = view(None if self.given is ABSENT else self.given)
+    def __init__(self, name: str, given: Any, generations: tuple[str, ...]) -> None:
+        self.name = name
+        self.given = given
+        self.generations = generations
+        self.view: View = view(None if given is ABSENT else given)
 
     @property
     def root(self) -> Path:

@@ -68,7 +68,12 @@ class _Schema:
         if compiled is None:
             # A message that contains itself finds this until its own check is ready.
             self._messages[name] = lambda value: self._messages[name](value)
-            compiled = self._messages[name] = self._compile(name)
+            try:
+                compiled = self._compile(name)
+            except BaseException:
+                del self._messages[name]
+                raise
+            self._messages[name] = compiled
         return compiled
 
     def _compile(self, name: str) -> Check:
@@ -115,7 +120,9 @@ class _Schema:
                             # Only here it is known which of its spellings a field was given in.
                             problem.cause = f"{problem.kind.replace('-', ' ')} {_gojson.token(key)}"
                         problem.trail.append(key)
-                    found = problems if found is None else found + problems
+                    if found is None:
+                        found = []
+                    found += problems
             if chosen is not None and any(len(keys) > 1 for keys in chosen.values()):
                 found = _oneof_problems(chosen, value, generations) + (found or [])
             return found
@@ -205,7 +212,9 @@ class _Schema:
                         problems[0].kind = "null-in-list"
                     for problem in problems:
                         problem.trail.append(index)
-                    found = problems if found is None else found + problems
+                    if found is None:
+                        found = []
+                    found += problems
             return found
 
         return check_list
@@ -225,7 +234,9 @@ class _Schema:
                         problems[0].kind = "null-in-map"
                     for problem in problems:
                         problem.trail.append(key)
-                    found = problems if found is None else found + problems
+                    if found is None:
+                        found = []
+                    found += problems
             return found
 
         return check_map
@@ -263,7 +274,7 @@ def _oneof_problems(
                 generations=generations,
                 on_key=True,
                 expected=first,
-                trail=[key],
+                trail=(key,),
             )
             for key in others
         ]

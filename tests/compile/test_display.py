@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from kfp_k8s_manifest import display
 from kfp_k8s_manifest.build import ManifestOptions, build
-from kfp_k8s_manifest.display import graph_svg
+from kfp_k8s_manifest.display import graph_svg, graphs_html
 from kfp_k8s_manifest.ir import PipelineIR
 
 
@@ -90,6 +91,33 @@ def test_tasks_stand_below_what_they_wait_for() -> None:
 )
 def test_broken_graphs_are_drawn_all_the_same(tasks: Any) -> None:
     assert parse(graph_svg(spec(tasks))).tags
+
+
+def test_dags_inside_are_folded_below_each_once() -> None:
+    broken = spec({"b": {"componentRef": {"name": "comp-inner"}}, "a": None})
+    broken["components"]["comp-inner"]["dag"]["tasks"] = {
+        "again": {"componentRef": {"name": "comp-inner"}, "triggerPolicy": {"condition": "1 < 2"}},
+    }
+    html = graphs_html(broken)
+    assert html.count("<svg") == html.count("comp-inner") + 1 == 2
+    assert "(1 task)" in html
+    assert "<title>again\nif 1 &lt; 2</title>" in html
+    assert html.count("stroke-dasharray") == 1
+    parse(html)
+
+
+@pytest.mark.parametrize("color", ["_KEY_COLOR", "_STRING_COLOR", "_QUIET_COLOR"])
+@pytest.mark.parametrize("background", ["#ffffff", "#111111"])
+def test_colours_can_be_read_in_both_themes(color: str, background: str) -> None:
+    lights = sorted(_luminance(each) for each in (getattr(display, color), background))
+    assert (lights[1] + 0.05) / (lights[0] + 0.05) >= 4
+
+
+def _luminance(color: str) -> float:
+    """The relative luminance of WCAG 2."""
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 @pytest.mark.parametrize("root", [{}, {"root": None}, {"root": {"dag": {"tasks": {}}}}])
