@@ -20,6 +20,10 @@ __all__ = ["cli", "main"]
 # Name: module, attribute, and what `--help` says, so that listing them imports none.
 _COMMANDS: dict[str, tuple[str, str, str]] = {
     "completion": ("completion", "completion", "Print a shell's completion script."),
+    "explain": ("rules", "explain", "Say what a rule asks, why, and how to pass."),
+    "name": ("name", "name", "Check names, or make names that pass."),
+    "rules": ("rules", "rules", "List the rules of validate."),
+    "schema": ("schema", "schema", "Write a JSON Schema for editors and other tools."),
 }
 
 
