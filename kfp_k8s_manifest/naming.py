@@ -26,6 +26,7 @@ __all__ = [
     "expand_version_name",
     "label_key_problems",
     "label_value_problems",
+    "lower",
     "namespace_problems",
     "object_name_problems",
     "pipeline_info_name_problems",
@@ -51,7 +52,7 @@ _VERSION_NAME = re.compile(r"[a-z0-9]([a-z0-9.\-]*[a-z0-9])?")
 
 def _size(text: str) -> int:
     """Return the length in bytes of UTF-8, as Go's `len` counts."""
-    return len(text.encode("utf-8", "surrogatepass"))
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def object_name_problems(name: str) -> list[str]:
@@ -145,7 +146,16 @@ def label_key_problems(key: str) -> list[str]:
 
 def annotation_key_problems(key: str) -> list[str]:
     """Say what is wrong with the key of an annotation: a qualified name, case ignored."""
-    return qualified_name_problems(key.lower())
+    return qualified_name_problems(lower(key))
+
+
+def lower(text: str) -> str:
+    """Return a text in lower case as Go does it, one character for one.
+
+    Python gives 'İ' (U+0130) a combining dot besides the 'i'; Go does not, so that Kubernetes takes
+    it in the key of an annotation.
+    """
+    return text.replace("\u0130", "i").lower()
 
 
 def label_value_problems(value: str) -> list[str]:

@@ -1,0 +1,110 @@
+"""What would go wrong when an accepted pipeline runs, and what in it is untidy.
+
+The admission webhook checks the shape of a pipeline spec and nothing beyond. What refers to what,
+and which types meet, is found out later by KFP's compiler, driver and launcher, when somebody
+starts a run. These rules find it before. They need no schema and no release: they hold for every
+backend from 2.14.0 on.
+
+Only components that a run would meet are checked. One that nothing uses is noted as such, and
+what is wrong inside it harms nobody.
+"""
+
+from __future__ import annotations
+
+from kfp_k8s_manifest.checks.lint._access import get
+from kfp_k8s_manifest.checks.lint._components import (
+    check_component,
+    check_components,
+    check_executors,
+    check_unused,
+)
+from kfp_k8s_manifest.checks.lint._expressions import (
+    check_condition,
+    check_constants,
+    check_placeholders,
+)
+from kfp_k8s_manifest.checks.lint._model import Model, Task
+from kfp_k8s_manifest.checks.lint._platform import check_platform
+from kfp_k8s_manifest.checks.lint._report import SEVERITIES, Report
+from kfp_k8s_manifest.checks.lint._tasks import check_dag, check_outputs, check_task
+from kfp_k8s_manifest.checks.lint._types import check_declarations, check_iterator, check_values
+from kfp_k8s_manifest.findings import Finding
+
+__all__ = ["SEVERITIES", "lint"]
+
+
+def lint(pipeline_spec: object, platform_spec: object = None) -> list[Finding]:
+    """Return what a run of the pipeline would fail on, would lose, or does not need.
+
+    Any JSON value may stand anywhere; what has the wrong shape is passed over, because the schema
+    check tells it. The order of the findings is stable.
+
+    Args:
+        pipeline_spec: The value of `spec.pipelineSpec`.
+        platform_spec: The value of `spec.platformSpec`, None where there is none.
+
+    Returns:
+        Warnings and notes, with paths from the object's root; never an error, because the webhook
+        accepts all of this.
+    """
+    report = Report()
+    if not isinstance(pipeline_spec, dict):
+        return report.findings
+    model = Model(pipeline_spec)
+    check_components(model, report)
+    for component in model.reached:
+        check_component(component, model, report)
+        check_declarations(component, report)
+        if component.dag is not None:
+            check_dag(component, report)
+            check_outputs(component, report)
+            for task in component.tasks.values():
+                _check_task(task, model, report)
+    check_executors(model, report)
+    check_placeholders(model, report)
+    platform_inputs = check_platform(model, platform_spec, report)
+    check_unused(model, platform_inputs, report)
+    return report.findings
+
+
+def _check_task(task: Task, model: Model, report: Report) -> None:
+    """Apply all rules for one task."""
+    check_task(task, model, report)
+    check_values(task, report)
+    check_constants(task, report)
+    check_condition(task, report)
+    if task.is_iterated:
+        check_iterator(task, report)
+    _check_policies(task, report)
+
+
+def _check_policies(task: Task, report: Report) -> None:
+    """Check retries, and the limit of parallel iterations."""
+    retry = get(task.spec, "retryPolicy")
+    for field in ("maxRetryCount", "backoffFactor"):
+        value = get(retry, field)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0:
+            report.add(
+                "retry-policy",
+                f"the retry policy of task {task.name!r} has {field} below zero",
+                task.where("retryPolicy", field),
+                value,
+                hint="set it to zero or more, or remove the policy",
+            )
+    limit = get(get(task.spec, "iteratorPolicy"), "parallelismLimit")
+    if limit is None or (isinstance(limit, int) and limit == 0):
+        return
+    path = task.where("iteratorPolicy", "parallelismLimit")
+    if not task.is_iterated:
+        reason = "is no loop, so its parallelismLimit is ignored"
+    elif isinstance(limit, (int, float)) and limit < 0:
+        reason = "has a parallelismLimit below zero, which KFP ignores"
+    else:
+        return
+    report.add(
+        "iterator-policy-ignored",
+        f"task {task.name!r} {reason}",
+        path,
+        limit,
+        hint="remove iteratorPolicy, or make it a positive number on a loop",
+    )

@@ -1,0 +1,120 @@
+"""Where the linter's rules put what they find, and how grave each rule is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
+
+__all__ = ["SEVERITIES", "Report"]
+
+_WARNINGS: Final = (
+    "artifact-iterator",
+    "component-cycle",
+    "component-empty",
+    "component-missing",
+    "component-name-reserved",
+    "condition-input-missing",
+    "condition-on-importer",
+    "dag-empty",
+    "dag-output-unset",
+    "executor-missing",
+    "executor-unsupported",
+    "exit-task-dependency",
+    "final-status-without-dependency",
+    "image-missing",
+    "input-missing",
+    "input-required",
+    "input-source",
+    "input-undeclared",
+    "iterator-items",
+    "output-missing",
+    "parameter-default-type",
+    "parameter-literal",
+    "parameter-type-mismatch",
+    "parameter-type-missing",
+    "placeholder-undeclared",
+    "platform-executor-missing",
+    "producer-missing",
+    "retry-policy",
+    "task-cycle",
+    "task-missing",
+)
+
+_NOTES: Final = (
+    "component-unused",
+    "constant-not-string",
+    "executor-unused",
+    "image-latest",
+    "image-untagged",
+    "input-unused",
+    "iterator-policy-ignored",
+)
+
+SEVERITIES: Final[dict[str, Severity]] = {
+    **dict.fromkeys(_WARNINGS, Severity.WARNING),
+    **dict.fromkeys(_NOTES, Severity.NOTE),
+}
+"""Every rule of this family. A warning is something that a released backend fails on or silently
+drops when the pipeline runs; a note is a matter of tidiness. Nothing here is an error, because the
+webhook accepts all of it."""
+
+# Comparing names is the one thing here that is not linear, so it is rationed.
+_SUGGESTIONS = 20
+_CANDIDATES = 500
+_LONGEST = 100
+
+
+class Report:
+    """Collects the findings of one call of `lint`."""
+
+    __slots__ = ("_suggestions", "findings")
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self._suggestions = _SUGGESTIONS
+
+    def add(
+        self,
+        rule: str,
+        message: str,
+        path: Path,
+        value: Any = ABSENT,
+        *,
+        hint: str = "",
+        on_key: bool = False,
+    ) -> None:
+        """Add a finding; its severity is that of the rule."""
+        self.findings.append(
+            Finding(
+                rule=rule,
+                severity=SEVERITIES[rule],
+                message=message,
+                path=path,
+                value=value,
+                hint=hint,
+                on_key=on_key,
+            )
+        )
+
+    def nearest(self, name: str, candidates: Iterable[str]) -> str:
+        """Return `Did you mean 'x'? ` for the name that is near, or "" where none is.
+
+        Only the first few calls compare at all: a file with thousands of unknown names is broken
+        in another way than by a slip of the pen.
+        """
+        if self._suggestions <= 0 or not 0 < len(name) <= _LONGEST:
+            return ""
+        self._suggestions -= 1
+        # Imported here because a clean file never needs it and start-up time counts.
+        import difflib
+        import itertools
+
+        near = [
+            candidate
+            for candidate in itertools.islice(candidates, _CANDIDATES)
+            if 2 * abs(len(candidate) - len(name)) <= len(name)
+        ]
+        found = difflib.get_close_matches(name, near, n=1, cutoff=0.7)
+        return f"Did you mean {found[0]!r}? " if found else ""

@@ -1,0 +1,139 @@
+"""Updates: what may change in an object that exists.
+
+A PipelineVersion is immutable but for its metadata and, from KFP 2.17 on, `displayName` and
+`tags`; a Pipeline is not. The webhook compares what the API server stores, so two manifests are
+compared here as they would be stored: nulls and empty strings of typed fields count as absent,
+the order of keys and the notation of numbers do not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from kfp_k8s_manifest.checks._common import PIPELINE_VERSION, error, shown
+from kfp_k8s_manifest.checks.crd import known_fields
+from kfp_k8s_manifest.findings import ABSENT, Finding, Path, format_path
+from kfp_k8s_manifest.releases import FieldType, Release, Target
+
+__all__ = ["check_update", "spec_changes"]
+
+_NAMED: Final = 3
+
+
+def check_update(
+    previous: Mapping[str, Any], current: Mapping[str, Any], target: Target
+) -> list[Finding]:
+    """Check whether an object may replace its previous state.
+
+    Args:
+        previous: The object as it is in the cluster, or was applied last.
+        current: The object that is to replace it, of the same kind, namespace and name.
+        target: The releases whose webhooks count.
+    """
+    if current.get("kind") != PIPELINE_VERSION:
+        return []
+    changes = spec_changes(previous.get("spec"), current.get("spec"), target)
+    frozen: list[tuple[Path, Any, Any]] = []
+    refusing: list[Release] = []
+    for release in target.releases:
+        rejected = [change for change in changes if change[0][1] not in release.mutable_fields]
+        if rejected:
+            refusing.append(release)
+            frozen = frozen if len(frozen) > len(rejected) else rejected
+    if not frozen:
+        return []
+    return [_immutable(frozen, refusing)]
+
+
+def _immutable(changes: list[tuple[Path, Any, Any]], refusing: list[Release]) -> Finding:
+    details = [
+        f"{format_path(where)} ({_words(before)} → {_words(after)})"
+        for where, before, after in changes[:_NAMED]
+    ]
+    more = f" and {len(changes) - _NAMED} more" if len(changes) > _NAMED else ""
+    release = refusing[-1]
+    mutable = ", ".join(sorted(release.mutable_fields))
+    rule = f"only metadata and {mutable}" if mutable else "only metadata"
+    where = f"KFP {refusing[0].name}" if not release.kep else "the KEP"
+    if len(refusing) > 1:
+        where += f" to {release.name}"
+    return error(
+        "version-immutable",
+        changes[0][0][:2],
+        f"has changed, but a PipelineVersion is immutable: in {where} {rule} may change."
+        f" Changed: {', '.join(details)}{more}.",
+        hint="Publish it as a new version, under another metadata.name.",
+        cluster_message=release.update_message,
+    )
+
+
+def _words(value: Any) -> str:
+    return "absent" if value is ABSENT else shown(value)
+
+
+def spec_changes(old: Any, new: Any, target: Target) -> list[tuple[Path, Any, Any]]:
+    """Return how two specs of a PipelineVersion differ once the API server has stored them.
+
+    Args:
+        old: The previous `spec`.
+        new: The current `spec`.
+        target: The releases whose CRDs count; fields that none of them knows are not stored.
+
+    Returns:
+        The path, the old and the new value of each difference, `ABSENT` standing for no value.
+    """
+    before, after = _stored(old, target), _stored(new, target)
+    return [
+        ((*path,), was, now)
+        for key in dict.fromkeys((*before, *after))
+        for path, was, now in _differences(
+            before.get(key, ABSENT), after.get(key, ABSENT), ("spec", key)
+        )
+    ]
+
+
+def _stored(spec: Any, target: Target) -> dict[str, Any]:
+    fields = known_fields(PIPELINE_VERSION, target)
+    stored = {}
+    for key, value in (spec if isinstance(spec, dict) else {}).items():
+        field = fields.get(key)
+        if field is None or value is None:
+            continue
+        if field.type is FieldType.MAP and isinstance(value, dict):
+            value = {name: each for name, each in value.items() if each is not None}
+        # The webhook's types leave out what is empty, so it makes no difference.
+        if field.type is not FieldType.SCHEMALESS and value in ("", {}):
+            continue
+        stored[key] = value
+    return stored
+
+
+def _differences(old: Any, new: Any, path: Path) -> Iterator[tuple[Path, Any, Any]]:
+    """Yield the places where two trees differ, without recursion: trees may be deep."""
+    stack: list[tuple[Any, Any, Path]] = [(old, new, path)]
+    while stack:
+        was, now, place = stack.pop()
+        if was is now:
+            continue
+        if isinstance(was, dict) and isinstance(now, dict):
+            keys = list(dict.fromkeys((*was, *now)))
+            stack += [
+                (was.get(key, ABSENT), now.get(key, ABSENT), (*place, key))
+                for key in reversed(keys)
+            ]
+        elif isinstance(was, list) and isinstance(now, list):
+            if len(was) != len(now):
+                yield place, was, now
+            else:
+                stack += [
+                    (was[index], now[index], (*place, index)) for index in reversed(range(len(was)))
+                ]
+        elif not _same_scalar(was, now):
+            yield place, was, now
+
+
+def _same_scalar(was: Any, now: Any) -> bool:
+    if isinstance(was, bool) or isinstance(now, bool):
+        return was is now
+    return bool(was == now)
