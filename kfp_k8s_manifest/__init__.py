@@ -13,18 +13,26 @@ from kfp_k8s_manifest._version import __version__
 if TYPE_CHECKING:
     from kfp_k8s_manifest.errors import KfpK8sError
     from kfp_k8s_manifest.findings import Finding, Severity
+    from kfp_k8s_manifest.report import Report
+    from kfp_k8s_manifest.validation import validate, validate_text
 
 __all__ = [
     "Finding",
     "KfpK8sError",
+    "Report",
     "Severity",
     "__version__",
+    "validate",
+    "validate_text",
 ]
 
 _HOMES = {
     "Finding": "findings",
     "KfpK8sError": "errors",
+    "Report": "report",
     "Severity": "findings",
+    "validate": "validation",
+    "validate_text": "validation",
 }
 
 

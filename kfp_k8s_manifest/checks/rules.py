@@ -1,8 +1,9 @@
 """The documentation of the rules: one Markdown file each, read when somebody asks for it.
 
 A file has a front matter of `key: value` lines between `---` lines, and the sections What, Why,
-Fails and Passes. The two last hold examples as fenced YAML, which the tests run; comment lines in
-front of an example say how: `# target: 2.17`, `# assume-pipelines`.
+Fails and Passes. The two last hold an example as fenced YAML, which the tests run; comment lines in
+front of it say how: `# target: 2.17`, `# assume-pipelines`, and `# expand`, with which `{x*1000}`
+stands for a thousand `x`. A second block, after a line `Previous:`, holds the previous state.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from typing import Any
 
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.findings import Severity
+from kfp_k8s_manifest.releases import DEFAULT_TARGET
 
 __all__ = ["SECTIONS", "Example", "Rule", "find_rule", "rule", "rules"]
 
 SECTIONS = ("What", "Why", "Fails", "Passes")
 _KEYS = frozenset({"family", "id", "severity", "since", "source", "title"})
 _HEADING = re.compile(r"^## +(.+?) *$", re.MULTILINE)
+_REPEATED = re.compile(r"\{(.)\*([0-9]+)\}")
 _FENCE = re.compile(r"^```ya?ml *\n(.*?)^``` *$", re.MULTILINE | re.DOTALL)
 
 
@@ -30,12 +33,15 @@ class Example:
 
     Attributes:
         text: The YAML, the comment lines included.
-        options: What the comment lines in front say, such as `{"target": "2.17"}`; an option
-            without a value has "".
+        previous: The YAML of the previous state, or "".
+        target: The name of the target that it is about.
+        assume_pipelines: True where every Pipeline is taken to exist.
     """
 
     text: str
-    options: Mapping[str, str]
+    previous: str
+    target: str
+    assume_pipelines: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +84,21 @@ class Rule:
         """The section that says why, and what happens otherwise."""
         return self.sections.get("Why", "")
 
-    def examples(self, section: str) -> tuple[Example, ...]:
-        """Return the examples of a section, `Fails` or `Passes`."""
+    def example(self, section: str) -> Example | None:
+        """Return the example of a section, `Fails` or `Passes`, or None where it has none."""
         found = _FENCE.findall(self.sections.get(section, ""))
-        return tuple(Example(text=text, options=_options(text)) for text in found)
+        if not found:
+            return None
+        text = found[0]
+        options = _options(text)
+        if "expand" in options:
+            text = _REPEATED.sub(lambda match: match[1] * int(match[2]), text)
+        return Example(
+            text=text,
+            previous=found[1] if len(found) > 1 else "",
+            target=options.get("target", DEFAULT_TARGET),
+            assume_pipelines="assume-pipelines" in options,
+        )
 
 
 def _options(text: str) -> dict[str, str]:

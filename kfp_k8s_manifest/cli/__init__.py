@@ -24,6 +24,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "name": ("name", "name", "Check names, or make names that pass."),
     "rules": ("rules", "rules", "List the rules of validate."),
     "schema": ("schema", "schema", "Write a JSON Schema for editors and other tools."),
+    "validate": ("validate", "validate", "Check manifests as the cluster would, offline."),
 }
 
 
