@@ -11,26 +11,55 @@ from typing import TYPE_CHECKING, Any
 from kfp_k8s_manifest._version import __version__
 
 if TYPE_CHECKING:
+    from kfp_k8s_manifest.build import ManifestOptions
+    from kfp_k8s_manifest.bundle import Bundle
+    from kfp_k8s_manifest.compiler import (
+        Compiler,
+        compile_manifests,
+        install,
+        load_ipython_extension,
+        uninstall,
+        unload_ipython_extension,
+    )
     from kfp_k8s_manifest.errors import KfpK8sError
     from kfp_k8s_manifest.findings import Finding, Severity
+    from kfp_k8s_manifest.ir import PipelineIR
     from kfp_k8s_manifest.report import Report
     from kfp_k8s_manifest.validation import validate, validate_text
 
 __all__ = [
+    "Bundle",
+    "Compiler",
     "Finding",
     "KfpK8sError",
+    "ManifestOptions",
+    "PipelineIR",
     "Report",
     "Severity",
     "__version__",
+    "compile_manifests",
+    "install",
+    "load_ipython_extension",
+    "uninstall",
+    "unload_ipython_extension",
     "validate",
     "validate_text",
 ]
 
 _HOMES = {
+    "Bundle": "bundle",
+    "Compiler": "compiler",
     "Finding": "findings",
     "KfpK8sError": "errors",
+    "ManifestOptions": "build",
+    "PipelineIR": "ir",
     "Report": "report",
     "Severity": "findings",
+    "compile_manifests": "compiler",
+    "install": "compiler",
+    "load_ipython_extension": "compiler",
+    "uninstall": "compiler",
+    "unload_ipython_extension": "compiler",
     "validate": "validation",
     "validate_text": "validation",
 }

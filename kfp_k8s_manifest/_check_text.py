@@ -6,20 +6,20 @@ the checks of the whole set ask for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks.api import ObjectContext, check_object, is_ours
+from kfp_k8s_manifest.checks.items import items_of
 from kfp_k8s_manifest.checks.unquoted import check_keys, explain_unquoted
 from kfp_k8s_manifest.checks.update import check_update
-from kfp_k8s_manifest.errors import YamlError
+from kfp_k8s_manifest.errors import YamlError, YamlLimitError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
-from kfp_k8s_manifest.yaml import Document, Limits, YamlLimitError, load_all
+from kfp_k8s_manifest.yaml.reader import Document, Limits, load_all
 
-__all__ = ["Item", "Outcome", "Previous", "check_text", "items_of", "locate", "skeleton"]
+__all__ = ["Item", "Outcome", "Previous", "check_text", "locate", "skeleton"]
 
-_MAX_LIST_DEPTH: Final = 10
 _SHOWN_VALUES: Final = 20
 
 Identity = tuple[str, str, str]
@@ -66,6 +66,7 @@ def check_text(
     *,
     limits: Limits,
     previous: Previous | None = None,
+    explicit: bool = True,
 ) -> Outcome:
     """Check a text.
 
@@ -75,7 +76,11 @@ def check_text(
         context: What the objects are checked against.
         limits: Where reading stops.
         previous: The previous states of objects, where updates are to be checked.
+        explicit: True where somebody named this text; then a document that is no object is an
+            error, as it is for kubectl. In a folder there may be YAML of any kind.
     """
+    if len(data) > limits.size:
+        return _too_large(name, limits)
     try:
         documents = load_all(data, source=name, limits=limits)
     except YamlError as error:
@@ -86,12 +91,13 @@ def check_text(
     skipped = 0
     for index, document in enumerate(documents):
         for prefix, obj in items_of(document.value):
-            if not is_ours(obj):
-                skipped += obj is not None
+            if not is_ours(obj) and (isinstance(obj, dict) or not explicit):
+                skipped += 1
                 continue
             found = _check(obj, document, prefix, context, previous)
             findings += locate(found, document, prefix, name)
-            items.append(Item(document=index, prefix=prefix, object=skeleton(obj)))
+            if isinstance(obj, dict):
+                items.append(Item(document=index, prefix=prefix, object=skeleton(obj)))
     return Outcome(
         items=tuple(items),
         skipped=skipped,
@@ -100,35 +106,35 @@ def check_text(
     )
 
 
+def _too_large(name: str, limits: Limits) -> Outcome:
+    finding = Finding(
+        rule="yaml-limit",
+        severity=Severity.ERROR,
+        message=f"the file was not read: it is larger than {limits.size:,} bytes",
+        file=name,
+    )
+    return Outcome(findings=(finding,), excerpts={})
+
+
 def _check(
-    obj: dict[str, Any],
+    obj: Any,
     document: Document,
     prefix: Path,
     context: ObjectContext,
     previous: Previous | None,
 ) -> list[Finding]:
     found = check_object(obj, context)
-    if found:
+    if found and isinstance(obj, dict):
         found = explain_unquoted(found, obj, document, prefix)
-    keys = document.renamed_keys(prefix)
-    extra = check_keys(keys) if keys else []
+    if not isinstance(obj, dict):
+        return found
+    extra = check_keys(obj, document, prefix)
     kind, namespace, name = identity = _identity(obj)
     if previous and name and identity in previous:
         extra += check_update(previous[identity], obj, context.target)
     if extra:
         found += [replace(each, kind=kind, namespace=namespace, name=name) for each in extra]
     return found
-
-
-def items_of(value: Any, prefix: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield the objects of a document, those of a `List` one by one, with their paths."""
-    if isinstance(value, dict) and len(prefix) < 2 * _MAX_LIST_DEPTH:
-        kind, items = value.get("kind"), value.get("items")
-        if isinstance(kind, str) and kind.endswith("List") and isinstance(items, list):
-            for index, item in enumerate(items):
-                yield from items_of(item, (*prefix, "items", index))
-            return
-    yield prefix, value
 
 
 def _identity(obj: Any) -> Identity:
@@ -142,7 +148,7 @@ def _identity(obj: Any) -> Identity:
 def skeleton(obj: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of an object that the checks of a whole set look at."""
     metadata, spec = obj.get("metadata"), obj.get("spec")
-    small: dict[str, Any] = {"apiVersion": obj.get("apiVersion"), "kind": obj.get("kind")}
+    small: dict[str, Any] = _only(obj, ("apiVersion", "kind"))
     small["metadata"] = _only(metadata, ("name", "namespace"))
     small["spec"] = _only(spec, ("pipelineName", "versionName"))
     return small
@@ -160,8 +166,7 @@ def locate(
     """Return findings with their places in a text, and without values that are large trees."""
     located = []
     for finding in findings:
-        place = _place(finding, document, prefix)
-        line, column = place if place is not None else (document.line, None)
+        line, column = _place(finding, document, prefix)
         finding = replace(finding, file=name, line=line, column=column)
         if isinstance(finding.value, (dict, list)) and _is_large(finding.value):
             finding = replace(finding, value=ABSENT)
@@ -169,24 +174,27 @@ def locate(
     return located
 
 
-def _place(finding: Finding, document: Document, prefix: Path) -> tuple[int, int] | None:
-    """Return where a finding points: at its field, or at what comes closest above it."""
+def _place(finding: Finding, document: Document, prefix: Path) -> tuple[int, int]:
+    """Return where a finding points: at its value, or at the key above what is missing."""
     path: Path = (*prefix, *finding.path)
-    if finding.on_key:
-        place = document.key_position(path)
-        if place is None and isinstance(finding.value, str):
-            place = document.key_position((*path, finding.value))
-        if place is not None:
-            return place
-    exact = True
-    while path:
-        # A missing field is shown by the key of the mapping that lacks it.
-        place = document.position(path) if exact else document.key_position(path)
-        place = place or document.position(path)
-        if place is not None:
-            return place
-        path, exact = path[:-1], False
-    return document.position(())
+    tree: Any = document.value
+    for depth, key in enumerate(path):
+        if not _has(tree, key):
+            return document.key_position(path[:depth])
+        tree = tree[key]
+    named = finding.on_key and isinstance(finding.value, str) and isinstance(tree, dict)
+    if named and finding.value in tree:
+        return document.key_position((*path, finding.value))
+    if finding.on_key or isinstance(tree, (dict, list)):
+        # The first line of a mapping is that of its first key, which says nothing.
+        return document.key_position(path)
+    return document.position(path)
+
+
+def _has(tree: Any, key: str | int) -> bool:
+    if isinstance(tree, dict):
+        return key in tree
+    return isinstance(tree, list) and isinstance(key, int) and key < len(tree)
 
 
 def _is_large(tree: Any) -> bool:

@@ -27,11 +27,13 @@ class Input:
         name: What reports call it.
         data: Its bytes, or None for a file that is read when its turn comes.
         size: Its size in bytes as far as known.
+        explicit: True where somebody named it, False where it was found in a folder.
     """
 
     name: str
     data: bytes | None = None
     size: int = 0
+    explicit: bool = True
 
     def read(self, limit: int) -> bytes:
         """Return the bytes.
@@ -70,9 +72,10 @@ def find_inputs(paths: Iterable[str | os.PathLike[str]], *, limit: int) -> list[
                 data = sys.stdin.buffer.read(limit + 1)
                 found[STDIN] = Input(name=STDIN, data=data, size=len(data))
             continue
+        explicit = not os.path.isdir(path)  # noqa: PTH112
         for name in _expand(path):
             if name not in found:
-                found[name] = Input(name=name, size=_size(name))
+                found[name] = Input(name=name, size=_size(name), explicit=explicit)
     return list(found.values())
 
 

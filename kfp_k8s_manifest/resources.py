@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from kfp_k8s_manifest.errors import SourceError
@@ -25,8 +24,6 @@ __all__ = [
 ]
 
 API_VERSION: Final = "pipelines.kubeflow.org/v2beta1"
-
-_EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +43,11 @@ class Pipeline:
     kind: Literal["Pipeline"] = field(default="Pipeline", init=False)
     name: str
     namespace: str | None = None
-    labels: Mapping[str, str] = _EMPTY
-    annotations: Mapping[str, str] = _EMPTY
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
     display_name: str | None = None
     description: str | None = None
-    tags: Mapping[str, str] = _EMPTY
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, JsonValue]:
         """Return the object as Kubernetes takes it; fields that are not set are absent."""
@@ -82,12 +79,12 @@ class PipelineVersion:
     pipeline_name: str
     ir: PipelineIR
     namespace: str | None = None
-    labels: Mapping[str, str] = _EMPTY
-    annotations: Mapping[str, str] = _EMPTY
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
     version_name: str | None = None
     display_name: str | None = None
     description: str | None = None
-    tags: Mapping[str, str] = _EMPTY
+    tags: Mapping[str, str] = field(default_factory=dict)
     code_source_url: str | None = None
     pipeline_spec_uri: str | None = None
 

@@ -24,11 +24,11 @@ from kfp_k8s_manifest._check_text import (
     Outcome,
     Previous,
     check_text,
-    items_of,
     locate,
 )
 from kfp_k8s_manifest.checks.api import ObjectContext
 from kfp_k8s_manifest.checks.bundle import check_bundle
+from kfp_k8s_manifest.checks.items import items_of
 from kfp_k8s_manifest.checks.mutating import KnownPipelines, check_mutating
 from kfp_k8s_manifest.errors import UsageError, YamlError
 from kfp_k8s_manifest.findings import Finding, Severity, sort_findings
@@ -36,7 +36,7 @@ from kfp_k8s_manifest.inputs import Input, find_inputs, git_inputs
 from kfp_k8s_manifest.releases import Target
 from kfp_k8s_manifest.releases import target as find_target
 from kfp_k8s_manifest.report import FileResult, Report
-from kfp_k8s_manifest.yaml import Limits, load_all
+from kfp_k8s_manifest.yaml.reader import Limits, load_all
 
 __all__ = ["validate", "validate_text"]
 
@@ -76,8 +76,8 @@ def validate(
         SourceError: A previous state cannot be read.
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-    inputs = find_inputs(given, limit=_LIMITS.max_bytes)
-    earlier = find_inputs(previous, limit=_LIMITS.max_bytes)
+    inputs = find_inputs(given, limit=_LIMITS.size)
+    earlier = find_inputs(previous, limit=_LIMITS.size)
     if previous_git:
         earlier += git_inputs(given, previous_git)
     run = _Run(
@@ -131,7 +131,7 @@ def _previous(inputs: Sequence[Input]) -> Previous:
     states: dict[tuple[str, str, str], Any] = {}
     for each in inputs:
         try:
-            documents = load_all(each.read(_LIMITS.max_bytes), source=each.name, limits=_LIMITS)
+            documents = load_all(each.read(_LIMITS.size), source=each.name, limits=_LIMITS)
         except OSError as error:
             raise YamlError(f"cannot be read: {error.strerror}", source=each.name) from error
         for document in documents:
@@ -166,9 +166,7 @@ class _Run:
             name = inputs[index].name
             findings += outcome.findings
             excerpts.update({(name, line): text for line, text in outcome.excerpts.items()})
-            files.append(
-                FileResult(name=name, objects=len(outcome.items), skipped=outcome.skipped)
-            )
+            files.append(FileResult(name=name, objects=len(outcome.items), skipped=outcome.skipped))
             items += [(index, item) for item in outcome.items]
         together = self._check_set(items, inputs)
         for index, located, lines in together:
@@ -213,7 +211,7 @@ class _Run:
                 named = [
                     replace(
                         each,
-                        kind=str(item.object.get("kind")),
+                        kind=item.object.get("kind", ""),
                         namespace=metadata.get("namespace", ""),
                         name=metadata.get("name", ""),
                     )
@@ -254,7 +252,7 @@ def _processors() -> int:
 
 def _check_input(each: Input, context: ObjectContext, previous: Previous | None = None) -> Outcome:
     try:
-        data = each.read(_LIMITS.max_bytes)
+        data = each.read(_LIMITS.size)
     except OSError as error:
         finding = Finding(
             rule="file-unreadable",
@@ -263,19 +261,24 @@ def _check_input(each: Input, context: ObjectContext, previous: Previous | None 
             file=each.name,
         )
         return Outcome(findings=(finding,), excerpts={})
-    return check_text(each.name, data, context, limits=_LIMITS, previous=previous)
+    return check_text(
+        each.name,
+        data,
+        context,
+        limits=_LIMITS,
+        previous=previous,
+        explicit=each.explicit,
+    )
 
 
-def _lookup(
-    obj: Mapping[str, Any], pipelines: KnownPipelines, target: Target
-) -> list[Finding]:
+def _lookup(obj: Mapping[str, Any], pipelines: KnownPipelines, target: Target) -> list[Finding]:
     """Return what the mutating webhook says because of the Pipelines that exist."""
     assumed = check_mutating(obj, KnownPipelines(assume=True), target)
     return [each for each in check_mutating(obj, pipelines, target) if each not in assumed]
 
 
 def _read_again(item: Item, source: Input) -> Any:
-    documents = load_all(source.read(_LIMITS.max_bytes), source=source.name, limits=_LIMITS)
+    documents = load_all(source.read(_LIMITS.size), source=source.name, limits=_LIMITS)
     tree = documents[item.document].value
     for key in item.prefix:
         tree = tree[key]
@@ -287,7 +290,7 @@ def _located_again(
 ) -> tuple[list[Finding], dict[int, str]]:
     """Return findings in their places, and the lines that they point at."""
     try:
-        data = source.read(_LIMITS.max_bytes)
+        data = source.read(_LIMITS.size)
         document = load_all(data, source=source.name, limits=_LIMITS)[item.document]
     except (OSError, YamlError, IndexError):
         # The file has changed since it was checked; its name is all that can be told.

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks._problem import Problem
-from kfp_k8s_manifest.checks._view import MAX_DEPTH, Oddity
 from kfp_k8s_manifest.checks._words import (
     Scope,
     at,
@@ -24,23 +23,20 @@ from kfp_k8s_manifest.checks._words import (
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
 
 __all__ = [
-    "CHANGED",
     "EMPTY_NAME",
-    "FATAL",
     "NO_ROOT",
+    "TEXT",
     "bad_name",
     "error",
     "ignored",
     "multiple",
     "not_an_object",
-    "oddity",
+    "placed",
     "problem",
     "settings",
     "swapped",
 ]
 
-CHANGED: Final = "string-read-as-number"
-FATAL: Final = frozenset({"not-json", "too-deep", "control-character", "merge-key"})
 EMPTY_NAME: Final = (
     "pipelineInfo.name is missing or empty, so this is no pipeline spec for KFP",
     "give the pipeline a name, such as pipelineInfo: {name: my-pipeline}",
@@ -49,9 +45,14 @@ NO_ROOT: Final = (
     "root is missing, so this is no pipeline spec for KFP",
     "add the root component, such as root: {dag: {tasks: {…}}}",
 )
+TEXT: Final = (
+    "KFP cannot read back the YAML that it writes for a text of several lines which starts with white "
+    "space or an empty line"
+)
 
 
-def _placed(text: str, path: Sequence[str | int]) -> str:
+def placed(text: str, path: Sequence[str | int]) -> str:
+    """Return a text with the component, task or executor before it that a path leads through."""
     where = place(path)
     return f"{where}: {text}" if where else text
 
@@ -107,16 +108,26 @@ def problem(
     value = found.value if value is ABSENT else value
     rule, text, hint = _PROBLEMS[found.kind](found, path, value)
     scope = scope.within(found.generations)
+    if family != "spec":
+        # What may be wrong at run time needs no rule of its own for each way of being wrong.
+        rule = _UNTYPED_RULES.get(rule, "invalid")
     return Finding(
         rule=f"{family}-{rule}",
         severity=severity,
-        message=_placed(text, path) + scope.suffix,
+        message=placed(text, path) + scope.suffix,
         path=path,
         value=value,
         hint=hint,
         cluster_message=message,
         on_key=found.on_key,
     )
+
+
+_UNTYPED_RULES: Final = {
+    "unknown-field": "unknown-field",
+    "field-removed": "unknown-field",
+    "field-too-new": "field-too-new",
+}
 
 
 def _unknown(found: Problem, path: Path, value: Any) -> tuple[str, str, str]:
@@ -135,7 +146,7 @@ def _not_in_release(found: Problem, what: str) -> tuple[str, str, str]:
     if found.until and found.until <= max(found.generations, default=""):
         return (
             "field-removed",
-            f"{what} is known until {short(found.until)} only; from then on it is unknown",
+            f"{what} is unknown from {short(found.until)} on; {short(unknown_to)} does not know it",
             f"remove it, or choose a target before {short(found.until)}",
         )
     return (
@@ -208,92 +219,6 @@ _PROBLEMS: Final = {
     "unknown-enum-value": _unknown_enum,
     "null-in-list": _null_in_list,
     "null-in-map": _null_in_map,
-}
-
-
-def oddity(odd: Oddity, root: Path, severity: Severity, message: str = "") -> Finding:
-    """Return the finding of something that does not survive the webhook's journey through YAML.
-
-    Args:
-        odd: What it is.
-        root: Where the document lies in the object.
-        severity: How bad it is.
-        message: What the webhook says, where it is not of the kind's own.
-    """
-    rule, text, hint, own = _ODDITIES[odd.kind](odd)
-    path = (*root, *odd.path)
-    if own and path[1] == "platformSpec":
-        own = own.replace("pipeline spec", "platform spec")
-    return Finding(
-        rule=rule,
-        severity=severity,
-        message=_placed(text, path),
-        path=path,
-        value=odd.value,
-        hint=hint,
-        cluster_message=message or own,
-        on_key=odd.on_key,
-    )
-
-
-def _what(odd: Oddity) -> str:
-    if odd.on_key:
-        return f"the key {odd.path[-1]!r}"
-    return shown(odd.value)
-
-
-def _changed(odd: Oddity) -> tuple[str, str, str, str]:
-    text = (
-        f"KFP writes the string {odd.value!r} as YAML and reads it back as the number {odd.number}"
-    )
-    return "spec-string-read-as-number", text, "use another spelling of it", ""
-
-
-def _number_key(odd: Oddity) -> tuple[str, str, str, str]:
-    text = (
-        f"KFP writes {_what(odd)} as YAML and reads it back as the number {odd.number}, which is "
-        "no key for JSON"
-    )
-    return "spec-string-read-as-number", text, "use another name for the key", ""
-
-
-def _not_json(odd: Oddity) -> tuple[str, str, str, str]:
-    what = f"the key {odd.path[-1]!r}" if odd.on_key else f"the value {odd.value!r}"[:120]
-    return "spec-not-json", f"{what} cannot be written as JSON", "", ""
-
-
-def _too_deep(odd: Oddity) -> tuple[str, str, str, str]:
-    del odd
-    text = f"the document is nested more than {MAX_DEPTH:,} levels deep, which no reader accepts"
-    return "spec-too-deep", text, "", "exceeded max depth"
-
-
-def _control(odd: Oddity) -> tuple[str, str, str, str]:
-    text = (
-        f"{_what(odd)} holds a character that YAML forbids (DEL, a C1 control character, U+FFFE or "
-        "U+FFFF), on which KFP fails"
-    )
-    message = "failed to marshal pipeline spec to YAML: yaml: control characters are not allowed"
-    return "spec-control-character", text, "remove the character, or write it escaped", message
-
-
-def _merge_key(odd: Oddity) -> tuple[str, str, str, str]:
-    del odd
-    text = "KFP reads the key '<<' as a merge, which takes an object or a list of objects only"
-    message = (
-        "unable to decode yaml document: yaml: map merge requires map or sequence of maps as the "
-        "value"
-    )
-    return "spec-merge-key", text, "use another name for the key", message
-
-
-_ODDITIES: Final = {
-    "string-read-as-number": _changed,
-    "number-key": _number_key,
-    "not-json": _not_json,
-    "too-deep": _too_deep,
-    "control-character": _control,
-    "merge-key": _merge_key,
 }
 
 

@@ -7,6 +7,7 @@ written `1.0` or `1e2`, a number may stand in a string, and a message quotes the
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 __all__ = ["INTEGER_RANGES", "integer", "integer_in_text", "number_in_text", "number_text", "token"]
@@ -19,15 +20,22 @@ INTEGER_RANGES = {
 }
 """The least and greatest value of each integer type of proto3."""
 
-# One JSON number at the start of a text. Go's reader stops at a delimiter and looks no further, so
-# `1,` and `1 2` are read as 1; an `e` without digits counts only before a delimiter.
-_NUMBER = re.compile(
-    r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([-+]?[0-9]+)|([eE](?!\Z)))?(?![-+._a-zA-Z0-9])"
-)
 # Integers of more digits are refused before they are built: no type holds them.
 _MAX_DIGITS = 20
 # What Go's `strings.TrimSpace` takes for white space: Unicode's White_Space property.
 _SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+
+
+@cache
+def _number() -> re.Pattern[str]:
+    """One JSON number at the start of a text.
+
+    Go's reader stops at a delimiter and looks no further, so `1,` and `1 2` are read as 1; an `e`
+    without digits counts only before a delimiter.
+    """
+    return re.compile(
+        r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([-+]?[0-9]+)|([eE](?!\Z)))?(?![-+._a-zA-Z0-9])"
+    )
 
 
 def number_text(value: float) -> str:
@@ -78,7 +86,7 @@ def integer(value: float) -> int | None:
 
 def integer_in_text(text: str) -> int | None:
     """Return the integer that protojson reads from a JSON string, or None if there is none."""
-    match = None if text.strip(_SPACES) != text else _NUMBER.match(text)
+    match = None if text.strip(_SPACES) != text else _number().match(text)
     if match is None:
         return None
     sign, whole, fraction, exponent, _ = match.groups()
@@ -105,6 +113,6 @@ def number_in_text(text: str) -> bool:
     """Tell whether protojson reads a JSON string as a double."""
     if text in ("NaN", "Infinity", "-Infinity"):
         return True
-    match = None if text.strip(_SPACES) != text else _NUMBER.match(text)
+    match = None if text.strip(_SPACES) != text else _number().match(text)
     # A bare `e` makes Go's own number parser fail, and so does a number beyond all doubles.
     return match is not None and match[5] is None and abs(float(match[0])) != float("inf")

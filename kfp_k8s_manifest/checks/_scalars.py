@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from kfp_k8s_manifest import releases
@@ -16,7 +17,6 @@ from kfp_k8s_manifest.checks._problem import Check, Problem
 
 __all__ = ["SCALARS", "anything", "duration", "enum_of", "integer_of", "struct", "unexpected"]
 
-_DURATION = re.compile(r"([-+]?)(?:(0|[1-9][0-9]*)(?:\.[0-9]{0,9})?|\.[0-9]{0,9})s")
 _MAX_SECONDS = 315_576_000_000
 _INT32 = _gojson.INTEGER_RANGES["int32"]
 
@@ -139,6 +139,11 @@ def enum_of(enum: str, field: str, generations: frozenset[str]) -> Check:
     return check
 
 
+@cache
+def _seconds() -> re.Pattern[str]:
+    return re.compile(r"([-+]?)(?:(0|[1-9][0-9]*)(?:\.[0-9]{0,9})?|\.[0-9]{0,9})s")
+
+
 def duration(generations: frozenset[str]) -> Check:
     """Return the check of a `google.protobuf.Duration`: seconds with an `s`, such as `3600s`."""
     expected = "a duration in seconds such as '3600s'"
@@ -147,7 +152,7 @@ def duration(generations: frozenset[str]) -> Check:
     def check(value: Any) -> list[Problem] | None:
         if not isinstance(value, str):
             return unexpected(value, expected, generations)
-        match = _DURATION.fullmatch(value)
+        match = _seconds().fullmatch(value)
         seconds = match[2] or "0" if match is not None else ""
         # Go's integer parser refuses what exceeds 64 bits, before the range is looked at.
         if match is None or len(seconds) > 19 or int(seconds) >= 2**63:

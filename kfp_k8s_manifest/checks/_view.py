@@ -19,8 +19,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from kfp_k8s_manifest.findings import Path
 
@@ -29,14 +29,10 @@ __all__ = ["MAX_DEPTH", "Oddity", "View", "view"]
 MAX_DEPTH = 10_000
 """The depth from which on Go's JSON and YAML readers refuse a document."""
 
-# What the YAML reader takes for no character. Escaped in JSON are only those below the space.
-_FORBIDDEN = re.compile("[\x7f-\x84\x86-\x9f\ufffe\uffff]")
-_OCTAL = re.compile(r"0o[-+][0-7]+")
 _INT64 = (-(2**63), 2**63 - 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Oddity:
+class Oddity(NamedTuple):
     """Something that does not survive.
 
     Attributes:
@@ -55,8 +51,7 @@ class Oddity:
     number: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(NamedTuple):
     """A spec as the webhook sees it.
 
     Attributes:
@@ -87,6 +82,20 @@ def view(document: Any) -> View:
         as_platform=_rebuilt(document, rename_keys=True),
         oddities=tuple(oddities),
     )
+
+
+@cache
+def _forbidden() -> re.Pattern[str]:
+    """What the YAML reader takes for no character; JSON escapes only those below the space.
+
+    The patterns here are made on their first use, since most runs need none of them.
+    """
+    return re.compile("[\x7f-\x84\x86-\x9f\ufffe\uffff]")
+
+
+@cache
+def _octal() -> re.Pattern[str]:
+    return re.compile(r"0o[-+][0-7]+")
 
 
 def _suspicious(document: Any) -> bool:
@@ -121,7 +130,7 @@ def _suspicious(document: Any) -> bool:
         text = "\n".join(("", *strings, ""))
     except TypeError:
         return True
-    if not text.isascii() and _FORBIDDEN.search(text):
+    if not text.isascii() and _forbidden().search(text):
         return True
     return "\x7f" in text or "\n<<\n" in text or _may_be_octal(text)
 
@@ -147,7 +156,7 @@ def _read_as_number(text: str) -> int | None:
     if text[:1] != "0":
         return None
     plain = text.replace("_", "")
-    if not _OCTAL.fullmatch(plain):
+    if not _octal().fullmatch(plain):
         return None
     number = int(plain[2] + plain[3:], 8)
     return number if _INT64[0] <= number <= _INT64[1] else None
@@ -171,7 +180,7 @@ def _oddities(document: Any) -> Iterator[Oddity]:
             number = _read_as_number(node)
             if number is not None:
                 yield Oddity(kind="string-read-as-number", path=path, value=node, number=number)
-            if _FORBIDDEN.search(node):
+            if _forbidden().search(node):
                 yield Oddity(kind="control-character", path=path, value=node)
         elif node is not None and not _is_json_number(node):
             yield Oddity(kind="not-json", path=path, value=node)
@@ -181,7 +190,7 @@ def _key_oddities(key: Any, item: Any, path: Path) -> Iterator[Oddity]:
     if not isinstance(key, str):
         yield Oddity(kind="not-json", path=path, value=item, on_key=True)
         return
-    if _FORBIDDEN.search(key):
+    if _forbidden().search(key):
         yield Oddity(kind="control-character", path=path, value=item, on_key=True)
     mergeable = isinstance(item, dict) or (
         isinstance(item, list) and all(isinstance(each, dict) for each in item)

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kfp_k8s_manifest.checks import protojson
+from kfp_k8s_manifest.checks._blocktext import unreadable_text
 from kfp_k8s_manifest.checks._view import Oddity, View, view
 from kfp_k8s_manifest.findings import ABSENT, Path
 
 __all__ = [
     "NO_SPEC",
     "SCHEMA_VERSION",
+    "UNREADABLE",
     "Document",
     "Outcome",
     "judge",
@@ -29,6 +30,11 @@ __all__ = [
 
 NO_SPEC: Final = "no pipeline spec is provided"
 """What the webhook says whenever it does not take the pipeline spec for one."""
+
+UNREADABLE: Final = (
+    "unable to decode yaml document: yaml: map merge requires map or sequence of maps as the value"
+)
+"""What the webhook says of a key `<<` that is no merge."""
 
 SCHEMA_VERSION: Final = "2.1.0"
 """The only schema version that KFP reads."""
@@ -49,8 +55,7 @@ _NO_NAME_CHARACTER = (
 _LONG_NAME = "pipeline's name must contain no more than 128 characters"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What the webhook of one release makes of the documents."""
 
     message: str
@@ -58,17 +63,21 @@ class Outcome:
     platform: Document | None = None
 
 
-@dataclass
 class Document:
-    """One of the two specs, as the webhook sees it, judged once for all releases."""
+    """One of the two specs, as the webhook sees it, judged once for all releases.
 
-    name: str
-    given: Any
-    generations: tuple[str, ...]
-    view: View = field(init=False)
+    Attributes:
+        name: The field that holds it, `pipelineSpec` or `platformSpec`.
+        given: Its value.
+        generations: The schemas to judge it by.
+        view: What the webhook sees of it.
+    """
 
-    def __post_init__(self) -> None:
-        self.view = view(None if self.given is ABSENT else self.given)
+    def __init__(self, name: str, given: Any, generations: tuple[str, ...]) -> None:
+        self.name = name
+        self.given = given
+        self.generations = generations
+        self.view: View = view(None if given is ABSENT else given)
 
     @property
     def root(self) -> Path:
@@ -84,6 +93,16 @@ class Document:
     def number_keys(self) -> list[Oddity]:
         """Keys that JSON cannot hold, after which the document is no pipeline spec."""
         return [odd for odd in self.view.oddities if odd.kind == "number-key"]
+
+    @cached_property
+    def merge_keys(self) -> list[Oddity]:
+        """Keys `<<` on which the reading of the document fails, and with it everything."""
+        return [odd for odd in self.view.oddities if odd.kind == "merge-key"]
+
+    @cached_property
+    def unreadable_text(self) -> Path | None:
+        """A text that cannot be read back, after which the document is no platform spec."""
+        return unreadable_text(self.view.as_platform)
 
     @cached_property
     def spec_problems(self) -> list[protojson.Problem]:
@@ -141,6 +160,7 @@ class Document:
         return (
             self.is_mapping
             and self.has_kubernetes
+            and self.unreadable_text is None
             and not any(generation in problem.generations for problem in self.platform_problems)
         )
 
@@ -159,6 +179,8 @@ def judge(documents: Sequence[Document], generation: str) -> Outcome:
     spec: Document | None = None
     platform: Document | None = None
     for document in documents:
+        if document.is_mapping and document.merge_keys:
+            return Outcome(UNREADABLE, document)
         if document.is_spec(generation):
             if spec is not None:
                 return Outcome("multiple pipeline specs provided")

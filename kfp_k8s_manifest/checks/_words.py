@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kfp_k8s_manifest.findings import ABSENT
 
@@ -14,8 +13,7 @@ _SHOWN_CHARACTERS: Final = 80
 _LISTED: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """For which of a target's schemas something holds.
 
     Attributes:

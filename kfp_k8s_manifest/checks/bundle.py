@@ -76,7 +76,7 @@ def _duplicates(objects: Sequence[Any]) -> Iterator[_Found]:
         if earlier == index:
             continue
         place = f" in namespace {namespace!r}" if namespace else ""
-        same = "the same content" if objects[earlier] == obj else "another content"
+        same = "the same content" if _equal(objects[earlier], obj) else "another content"
         yield (
             index,
             error(
@@ -89,6 +89,14 @@ def _duplicates(objects: Sequence[Any]) -> Iterator[_Found]:
                 cluster_message=f'"{name}" already exists',
             ),
         )
+
+
+def _equal(one: Any, other: Any) -> bool:
+    try:
+        return bool(one == other)
+    except RecursionError:
+        # Trees so deep are never accepted, so it makes no difference.
+        return False
 
 
 def _rest(objects: Sequence[Any]) -> Iterator[_Found]:
@@ -104,10 +112,10 @@ def _rest(objects: Sequence[Any]) -> Iterator[_Found]:
         if text_at(obj, "kind") != PIPELINE_VERSION:
             continue
         name, pipeline = text_at(obj, "metadata", "name"), text_at(obj, "spec", "pipelineName")
-        if not name or not pipeline:
+        given = text_at(obj, "spec", "versionName")
+        if not name or not pipeline or (given and naming.version_name_problems(given)):
             continue
         namespace = text_at(obj, "metadata", "namespace")
-        given = text_at(obj, "spec", "versionName")
         by_object.setdefault((namespace, name), (index, pipeline))
         by_rest[namespace, naming.rest_name(pipeline, given or name)].append((index, pipeline))
         versions.append((index, namespace, pipeline, name, given or name, bool(given)))

@@ -35,6 +35,7 @@ __all__ = ["check_crd", "check_unknown", "known_fields"]
 
 _TOP: Final = ("apiVersion", "kind", "metadata", "spec")
 _CONDITION: Final = ("type", "status", "reason", "message")
+_DEEPEST: Final = 100
 _Unknown = tuple[Path, Any, str]
 
 
@@ -146,10 +147,13 @@ def _below(value: Any, path: Path) -> Iterator[_Unknown]:
         for key, each in value.items():
             yield (*path, key), each, ""
     elif isinstance(value, list):
-        # Lists of lists may be as deep as the reader allows, so no recursion.
+        # Lists of lists may be very deep, so no recursion; what is deeper than this is rejected for
+        # its type anyway.
         stack = [(path, value)]
         while stack:
             place, items = stack.pop()
+            if len(place) > _DEEPEST:
+                continue
             for index, each in enumerate(items):
                 if isinstance(each, dict):
                     for key, inner in each.items():

@@ -68,7 +68,12 @@ class _Schema:
         if compiled is None:
             # A message that contains itself finds this until its own check is ready.
             self._messages[name] = lambda value: self._messages[name](value)
-            compiled = self._messages[name] = self._compile(name)
+            try:
+                compiled = self._compile(name)
+            except BaseException:
+                del self._messages[name]
+                raise
+            self._messages[name] = compiled
         return compiled
 
     def _compile(self, name: str) -> Check:
@@ -263,7 +268,7 @@ def _oneof_problems(
                 generations=generations,
                 on_key=True,
                 expected=first,
-                trail=[key],
+                trail=(key,),
             )
             for key in others
         ]

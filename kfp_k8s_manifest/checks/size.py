@@ -65,7 +65,11 @@ def check_size(
         return [_too_large_request(obj, size)]
     if size + 2_000 > MAX_ETCD and (stored := stored_size(obj)) > MAX_ETCD:
         return [_too_large_etcd(obj, stored)]
-    if server_side or (size < _SMALL and annotations_bytes(obj) < MAX_ANNOTATIONS - _SMALL):
+    annotations = annotations_bytes(obj)
+    # Annotations that are too large by themselves are rejected in any case: `metadata` says so.
+    if server_side or annotations > MAX_ANNOTATIONS:
+        return []
+    if size < _SMALL and annotations < MAX_ANNOTATIONS - _SMALL:
         return []
     total = client_apply_size(obj)
     return [_too_large_apply(obj, total)] if total > MAX_ANNOTATIONS else []

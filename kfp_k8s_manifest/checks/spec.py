@@ -18,10 +18,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kfp_k8s_manifest.checks import _explain
+from kfp_k8s_manifest.checks import _explain, _odd_words
 from kfp_k8s_manifest.checks._webhook import (
     NO_SPEC,
     SCHEMA_VERSION,
+    UNREADABLE,
     Document,
     Outcome,
     judge,
@@ -52,10 +53,10 @@ def check_specs(pipeline_spec: Any, platform_spec: Any, target: Target) -> list[
     if platform_spec is not None and platform_spec is not ABSENT:
         documents.append(Document("platformSpec", platform_spec, generations))
     fatal = [
-        _explain.oddity(odd, document.root, Severity.ERROR)
+        _odd_words.oddity(odd, document.root, Severity.ERROR)
         for document in documents
         for odd in document.view.oddities
-        if odd.kind in _explain.FATAL
+        if odd.kind in _odd_words.FATAL
     ]
     if fatal:
         return fatal
@@ -70,7 +71,9 @@ def check_specs(pipeline_spec: Any, platform_spec: Any, target: Target) -> list[
         ignored = frozenset(
             each
             for each in generations
-            if not outcomes[each].message and not outcomes[each].platform
+            if outcomes[each].spec is pipeline
+            and not outcomes[each].message
+            and not outcomes[each].platform
         )
         if ignored:
             findings += _platform_ignored(documents, ignored)
@@ -97,9 +100,16 @@ def _rejection(
     scope = Scope(all=documents[0].generations, some=where)
     if message.startswith("multiple"):
         return [_explain.multiple(message, documents[1].root, documents[1].given, scope)]
+    if message == UNREADABLE:
+        return [
+            _odd_words.oddity(odd, document.root, Severity.ERROR)
+            for document in documents
+            for odd in document.merge_keys
+        ]
     judged = next(outcomes[each].spec for each in outcomes if each in where) or documents[0]
     findings = _why_no_spec(judged, scope) if message == NO_SPEC else []
-    return findings + _content(judged, scope)
+    # Name, root and version are judged alike by all releases, whatever each of them says first.
+    return findings + _content(judged, Scope(scope.all, frozenset(scope.all)))
 
 
 def _why_no_spec(document: Document, scope: Scope) -> list[Finding]:
@@ -107,14 +117,15 @@ def _why_no_spec(document: Document, scope: Scope) -> list[Finding]:
     if not document.is_mapping:
         return [_explain.not_an_object(document.root, document.given, scope, NO_SPEC)]
     findings = [
-        _explain.oddity(odd, document.root, Severity.ERROR, NO_SPEC) for odd in document.number_keys
+        _odd_words.oddity(odd, document.root, Severity.ERROR, NO_SPEC)
+        for odd in document.number_keys
     ]
-    changed = {odd.path: odd for odd in document.view.oddities if odd.kind == _explain.CHANGED}
+    changed = {odd.path: odd for odd in document.view.oddities if odd.kind == _odd_words.CHANGED}
     for problem in document.spec_problems:
         if problem.generations & scope.some:
             odd = changed.get(problem.path)
             findings.append(
-                _explain.oddity(odd, document.root, Severity.ERROR, NO_SPEC)
+                _odd_words.oddity(odd, document.root, Severity.ERROR, NO_SPEC)
                 if odd is not None
                 else _explain.problem(problem, document.root, document.given, scope, NO_SPEC)
             )
@@ -166,6 +177,11 @@ def _platform_ignored(documents: Sequence[Document], where: frozenset[str]) -> l
         return [_explain.ignored(platform.root, platform.given, reason, lost, scope)]
     problems = [each for each in platform.platform_problems if each.generations & where]
     findings = []
+    if platform.unreadable_text is not None:
+        text_at = (*platform.root, *platform.unreadable_text)
+        value = at(platform.given, platform.unreadable_text)
+        findings.append(_explain.ignored(text_at, value, _explain.TEXT, lost, scope))
+        lost = ""
     for problem in problems:
         warning = _explain.problem(problem, platform.root, platform.given, scope, "")
         reason = warning.message
@@ -201,10 +217,11 @@ def _changed(documents: Sequence[Document], told: Sequence[Finding]) -> list[Fin
     """Return warnings about strings that KFP turns into numbers where any JSON is accepted."""
     paths = {finding.path for finding in told}
     return [
-        _explain.oddity(odd, document.root, Severity.WARNING)
+        _odd_words.oddity(odd, document.root, Severity.WARNING)
         for document in documents
         for odd in document.view.oddities
-        if odd.kind in (_explain.CHANGED, "number-key") and (*document.root, *odd.path) not in paths
+        if odd.kind in (_odd_words.CHANGED, "number-key")
+        and (*document.root, *odd.path) not in paths
     ]
 
 

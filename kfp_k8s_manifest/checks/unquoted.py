@@ -1,10 +1,10 @@
 """Strings that lost their quotes: what the author wrote as text and Kubernetes reads otherwise.
 
 `08`, `1e3`, `yes` or `y` without quotes are a number or a boolean for Go's YAML. Where a string is
-asked for, some check has a finding about the value already, and this module tells it by its cause:
-the text in the file. Where the cluster takes any value, such as the default of a STRING parameter,
-it is the only one to say that what is stored is not what was written. Keys that change, such as a
-parameter named `y` that becomes `true`, are found as well.
+asked for, some check has a finding about the value already, and this module lets it name the cause:
+the text in the file. Where the cluster takes any value, such as a constant for a STRING parameter,
+it alone says that what is stored is not what was written. Keys that change, such as a parameter
+named `y` that becomes `true`, are found as well.
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ from kfp_k8s_manifest.checks.decode import METADATA_FIELDS
 from kfp_k8s_manifest.findings import Finding, Path, Severity, format_path
 from kfp_k8s_manifest.releases import message_fields, type_names
 
-__all__ = ["UNQUOTED_KEY", "UNQUOTED_VALUE", "Source", "check_keys", "explain_unquoted"]
+__all__ = [
+    "UNQUOTED_KEY",
+    "UNQUOTED_VALUE",
+    "Source",
+    "check_keys",
+    "explain_unquoted",
+    "lost_strings",
+    "mappings_with_odd_keys",
+]
 
 UNQUOTED_VALUE: Final = "yaml-unquoted-value"
 UNQUOTED_KEY: Final = "yaml-unquoted-key"
@@ -43,11 +51,14 @@ class Source(Protocol):
     def plain_text(self, path: Path) -> str | None:
         """Return the text of a scalar that is written without quotes, or None."""
 
+    def renamed_keys(self, path: Path) -> Mapping[str, str]:
+        """Return the keys of a mapping that are read otherwise than written, and their texts."""
+
 
 def explain_unquoted(
     findings: Iterable[Finding], obj: Mapping[str, Any], source: Source, prefix: Path = ()
 ) -> list[Finding]:
-    """Replace findings whose cause is a string without quotes by findings that say so.
+    """Let findings whose cause is a string without quotes say so.
 
     Args:
         findings: What the checks found in the object.
@@ -56,15 +67,13 @@ def explain_unquoted(
         prefix: The path of the object in the source's document.
 
     Returns:
-        The same findings in the same order; those replaced keep their severity, path and value,
-        but for notes, which become warnings where the value is not the one that was written.
+        The same findings in the same order, with other messages and hints. A note becomes a
+        warning of its own rule where the value is not the one that was written.
     """
     return [_explained(finding, obj, source, prefix) for finding in findings]
 
 
-def _explained(
-    finding: Finding, obj: Mapping[str, Any], source: Source, prefix: Path
-) -> Finding:
+def _explained(finding: Finding, obj: Mapping[str, Any], source: Source, prefix: Path) -> Finding:
     value = finding.value
     if finding.on_key or json_type(value) not in _WORDS or not _wants_string(finding, obj):
         return finding
@@ -73,16 +82,13 @@ def _explained(
         return finding
     read = shown(value)
     changed = text not in (read, read.removesuffix(".0"))
-    severity = finding.severity
-    if severity is Severity.NOTE and changed:
-        severity = Severity.WARNING
-    elif severity is Severity.NOTE:
-        return finding
+    if finding.severity is Severity.NOTE:
+        if not changed:
+            return finding
+        finding = replace(finding, rule=UNQUOTED_VALUE, severity=Severity.WARNING)
     place = format_path(finding.path)
     return replace(
         finding,
-        rule=UNQUOTED_VALUE,
-        severity=severity,
         message=f"{place} is written unquoted, {text}; Kubernetes reads"
         f" {_WORDS[json_type(value)]} {read} where a string is expected.",
         hint=f"Quote it: {_quoted(text)}; `kfp-k8s fmt --fix` does.",
@@ -93,25 +99,58 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def check_keys(renamed: Iterable[tuple[Path, str, str]]) -> list[Finding]:
-    """Tell the keys that Kubernetes reads otherwise than they are written.
+def check_keys(obj: Any, source: Source, prefix: Path = ()) -> list[Finding]:
+    """Find the keys that Kubernetes reads otherwise than they are written.
 
     Args:
-        renamed: The path of each such key in the object, its text, and what it becomes.
+        obj: The object.
+        source: Where it was read from.
+        prefix: The path of the object in the source's document.
     """
-    return [
-        Finding(
-            rule=UNQUOTED_KEY,
-            severity=Severity.WARNING,
-            message=f"{format_path(path[:-1]) or 'the object'} has a key written unquoted, {text};"
-            f" Kubernetes reads {becomes}.",
-            path=path,
-            value=becomes,
-            hint=f"Quote it: {_quoted(text)}; `kfp-k8s fmt --fix` does.",
-            on_key=True,
-        )
-        for path, text, becomes in renamed
-    ]
+    findings: list[Finding] = []
+    for path in mappings_with_odd_keys(obj):
+        for becomes, text in source.renamed_keys((*prefix, *path)).items():
+            findings.append(
+                Finding(
+                    rule=UNQUOTED_KEY,
+                    severity=Severity.WARNING,
+                    message=f"{format_path(path) or 'the object'} has a key written unquoted,"
+                    f" {text}; Kubernetes reads {becomes!r}.",
+                    path=(*path, becomes),
+                    value=becomes,
+                    hint=f"Quote it: {_quoted(text)}; `kfp-k8s fmt --fix` does.",
+                    on_key=True,
+                )
+            )
+    return findings
+
+
+# A key that was renamed is a boolean or a number now. Looking at the source costs a second pass, so
+# it is done only where there is such a key at all.
+_BOOLEANS: Final = frozenset({"true", "false"})
+_NUMBER_STARTS: Final = frozenset("+-.0123456789")
+
+
+def mappings_with_odd_keys(obj: Any) -> list[Path]:
+    """Return the paths of the mappings with a key that may have been written otherwise.
+
+    Args:
+        obj: A JSON tree.
+    """
+    found: list[Path] = []
+    stack: list[tuple[Any, Path]] = [(obj, ())]
+    while stack:
+        tree, path = stack.pop()
+        odd = False
+        entries = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        for key, value in entries:
+            if isinstance(value, (dict, list)) and value:
+                stack.append((value, (*path, key)))
+            if isinstance(key, str) and (key[:1] in _NUMBER_STARTS or key in _BOOLEANS):
+                odd = True
+        if odd:
+            found.append(path)
+    return found[::-1]
 
 
 def _wants_string(finding: Finding, obj: Mapping[str, Any]) -> bool:
@@ -119,9 +158,37 @@ def _wants_string(finding: Finding, obj: Mapping[str, Any]) -> bool:
     path = finding.path
     if finding.rule == "constant-not-string":
         return True
-    if finding.rule == "parameter-default-type":
+    return bool(path) and _expects_string(path, obj)
+
+
+def lost_strings(obj: Mapping[str, Any], constants: Iterable[Path] = ()) -> list[Path]:
+    """Return the places where a string is expected, and a number or a boolean stands.
+
+    Args:
+        obj: An object of ours.
+        constants: Further places that are known to expect a string.
+    """
+    known = set(constants)
+    found: list[Path] = []
+    stack: list[tuple[Any, Path]] = [(obj, ())]
+    while stack:
+        tree, path = stack.pop()
+        entries = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        for key, value in entries:
+            place: Path = (*path, key)
+            if isinstance(value, (dict, list)):
+                stack.append((value, place))
+            elif isinstance(value, (bool, int, float)) and (
+                place in known or _expects_string(place, obj)
+            ):
+                found.append(place)
+    return sorted(found, key=str)
+
+
+def _expects_string(path: Path, obj: Mapping[str, Any]) -> bool:
+    head, *rest = path
+    if path[-1] in ("defaultValue", "default_value"):
         return _declared_type(path, obj) in ("STRING", 3)
-    head, *rest = path or ("",)
     if head in ("apiVersion", "kind"):
         return not rest
     if head == "metadata" and rest:
@@ -129,8 +196,8 @@ def _wants_string(finding: Finding, obj: Mapping[str, Any]) -> bool:
         return known and path[-1] not in _NOT_STRINGS and rest[0] != "managedFields"
     if head != "spec" or not rest:
         return False
-    if rest[0] in ("pipelineSpec", "platformSpec"):
-        return wants_string(rest)
+    if rest[0] in _ROOTS:
+        return len(rest) > 1 and wants_string(rest)
     return (rest[0] in _SPEC_STRINGS and len(rest) == 1) or (rest[0] == "tags" and len(rest) == 2)
 
 
@@ -138,10 +205,7 @@ def _declared_type(path: Path, obj: Mapping[str, Any]) -> Any:
     """Return the `parameterType` beside a default value."""
     place: Any = obj
     for key in path[:-1]:
-        try:
-            place = place[key]
-        except (KeyError, IndexError, TypeError):
-            return None
+        place = place[key]
     if not isinstance(place, Mapping):
         return None
     return place.get("parameterType", place.get("parameter_type"))

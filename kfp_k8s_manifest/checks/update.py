@@ -9,7 +9,7 @@ the order of keys and the notation of numbers do not count.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from kfp_k8s_manifest.checks._common import PIPELINE_VERSION, error, shown
 from kfp_k8s_manifest.checks.crd import known_fields
@@ -110,8 +110,11 @@ def _stored(spec: Any, target: Target) -> dict[str, Any]:
 
 
 def _differences(old: Any, new: Any, path: Path) -> Iterator[tuple[Path, Any, Any]]:
-    """Yield the places where two trees differ, without recursion: trees may be deep."""
-    stack: list[tuple[Any, Any, Path]] = [(old, new, path)]
+    """Yield the places where two trees differ.
+
+    Trees may be deep: there is no recursion, and a path is put together only where it is needed.
+    """
+    stack: list[tuple[Any, Any, _Place]] = [(old, new, None)]
     while stack:
         was, now, place = stack.pop()
         if was is now:
@@ -119,21 +122,29 @@ def _differences(old: Any, new: Any, path: Path) -> Iterator[tuple[Path, Any, An
         if isinstance(was, dict) and isinstance(now, dict):
             keys = list(dict.fromkeys((*was, *now)))
             stack += [
-                (was.get(key, ABSENT), now.get(key, ABSENT), (*place, key))
-                for key in reversed(keys)
+                (was.get(key, ABSENT), now.get(key, ABSENT), (place, key)) for key in reversed(keys)
             ]
-        elif isinstance(was, list) and isinstance(now, list):
-            if len(was) != len(now):
-                yield place, was, now
-            else:
-                stack += [
-                    (was[index], now[index], (*place, index)) for index in reversed(range(len(was)))
-                ]
+        elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+            stack += [
+                (was[index], now[index], (place, index)) for index in reversed(range(len(was)))
+            ]
         elif not _same_scalar(was, now):
-            yield place, was, now
+            yield (*path, *_steps(place)), was, now
+
+
+_Place: TypeAlias = "tuple[Any, str | int] | None"
+
+
+def _steps(place: _Place) -> list[str | int]:
+    steps: list[str | int] = []
+    while place is not None:
+        place, step = place
+        steps.append(step)
+    return steps[::-1]
 
 
 def _same_scalar(was: Any, now: Any) -> bool:
-    if isinstance(was, bool) or isinstance(now, bool):
-        return was is now
+    if isinstance(was, (bool, dict, list)) or isinstance(now, (bool, dict, list)):
+        # Trees get here only where they differ in kind or length.
+        return False
     return bool(was == now)

@@ -19,8 +19,10 @@ __all__ = ["cli", "main"]
 
 # Name: module, attribute, and what `--help` says, so that listing them imports none.
 _COMMANDS: dict[str, tuple[str, str, str]] = {
+    "compile": ("compile", "compile_", "Compile pipelines into Kubernetes manifests."),
     "completion": ("completion", "completion", "Print a shell's completion script."),
     "explain": ("rules", "explain", "Say what a rule asks, why, and how to pass."),
+    "fmt": ("fmt", "fmt", "Put the quotes back that strings have lost."),
     "name": ("name", "name", "Check names, or make names that pass."),
     "rules": ("rules", "rules", "List the rules of validate."),
     "schema": ("schema", "schema", "Write a JSON Schema for editors and other tools."),
@@ -86,6 +88,11 @@ def cli() -> None:
 
     Exit codes: 0 fine, 1 findings or a failed operation, 2 wrong usage.
     """
+
+
+@cli.group(cls=LazyGroup, lazy={"compile": _COMMANDS["compile"]}, hidden=True)
+def dsl() -> None:
+    """The same commands under kfp's spelling, `dsl compile`."""
 
 
 def main() -> None:

@@ -17,9 +17,8 @@ the first one that no longer knows it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
     "EnumValue",
@@ -47,13 +46,14 @@ def data() -> Mapping[str, Any]:
     return loaded
 
 
+@cache
 def generations() -> tuple[str, ...]:
     """Return the releases whose schema differs from the one before, oldest first."""
     return tuple(data()["generations"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IRField:
+# These are tuples, not dataclasses: there are hundreds of them, made at every start of the command.
+class IRField(NamedTuple):
     """One field of a message of the IR or of the Kubernetes executor configuration.
 
     Attributes:
@@ -81,8 +81,7 @@ class IRField:
         return _known(self.since, self.until, generation)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnumValue:
+class EnumValue(NamedTuple):
     """One value of an enum: its name, its number, and the releases that know it."""
 
     name: str

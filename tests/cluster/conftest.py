@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT.parent / "shared" / "reference"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -50,6 +51,14 @@ def unavailable(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+def reference(name: str) -> Path:
+    """Return a file of the reference data."""
+    path = REFERENCE / name
+    if not path.exists():
+        unavailable(f"the reference data is not there: {path}")
+    return path
 
 
 @pytest.fixture(scope="session")

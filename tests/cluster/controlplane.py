@@ -167,7 +167,8 @@ class ControlPlane:
     def stop(self) -> None:
         """End every process, the youngest first."""
         while self._servers:
-            self._servers.pop().stop()
+            # Nothing that they could still save is of any use.
+            self._servers.pop().stop(grace=2)
 
     @property
     def has_controllers(self) -> bool:

@@ -114,43 +114,67 @@ def go_reads(kubectl: Kubectl, texts: Iterable[str]) -> list[Any]:
     Returns:
         For each text, in order, the mapping that kubectl read, or an `Unreadable`.
     """
-    headed: list[bool] = []
+    # kubectl takes nothing for an object that lacks these two fields.
+    documents = [text if _WHOLE.search(text) else _HEADER + text for text in texts]
+    if not documents:
+        return []
+    results = _read_stream(kubectl, documents)
+    if results is None:
+        results = _read_files(kubectl, documents)
+    for document, result in zip(documents, results, strict=True):
+        if document.startswith(_HEADER) and isinstance(result, dict):
+            del result["apiVersion"], result["kind"]
+    return results
+
+
+def _read_stream(kubectl: Kubectl, documents: list[str]) -> list[Any] | None:
+    """Read all documents from one file; return None if that does not give one object for each.
+
+    It is about four times as fast as a file for each, and cannot tell which document failed.
+    """
+    # kubectl itself ends every document with a line break, so this changes nothing.
+    ended = [document if document.endswith("\n") else f"{document}\n" for document in documents]
     with tempfile.TemporaryDirectory(prefix="go-reads-") as folder:
-        for number, text in enumerate(texts):
-            # kubectl takes nothing for an object that lacks these two.
-            whole = _WHOLE.search(text) is not None
-            headed.append(not whole)
-            # Each has a file of its own, so that one that cannot be read spoils no other, and
-            # the names sort in the order of the texts, which is the order of the output.
-            content = text if whole else _HEADER + text
-            (Path(folder) / f"{number:08}.yaml").write_bytes(content.encode())
-        if not headed:
-            return []
-        # An empty patch writes the objects back as they were read; it is --local, so no server
-        # is asked and no kind needs to be known.
-        done = kubectl(
-            *("patch", "--local", "--type=json", "--patch=[]", "-o", "json", "-f", folder),
-            check=False,
-        )
-    failed = {int(match[1]): Unreadable(match[2]) for match in _PARSE_ERROR.finditer(done.stderr)}
+        (Path(folder) / "all.yaml").write_bytes("---\n".join(ended).encode())
+        done = _empty_patch(kubectl, folder)
     objects = list(_json_documents(done.stdout))
-    if len(objects) + len(failed) != len(headed) or (done.returncode != 0) != bool(failed):
+    return objects if done.returncode == 0 and len(objects) == len(documents) else None
+
+
+def _read_files(kubectl: Kubectl, documents: list[str]) -> list[Any]:
+    """Read each document from a file of its own, so that one that fails spoils no other."""
+    with tempfile.TemporaryDirectory(prefix="go-reads-") as folder:
+        for number, document in enumerate(documents):
+            # The names sort in the order of the documents, which is the order of the output.
+            (Path(folder) / f"{number:08}.yaml").write_bytes(document.encode())
+        done = _empty_patch(kubectl, folder)
+    results: list[Any] = [None] * len(documents)
+    for match in _PARSE_ERROR.finditer(done.stderr):
+        results[int(match[1])] = Unreadable(match[2])
+    readable = [number for number, result in enumerate(results) if result is None]
+    objects = list(_json_documents(done.stdout))
+    failed = len(documents) - len(readable)
+    if len(objects) != len(readable) or (done.returncode != 0) != bool(failed):
         raise AssertionError(
-            f"kubectl read {len(objects)} objects and refused {len(failed)} of {len(headed)} "
+            f"kubectl read {len(objects)} objects and refused {failed} of {len(documents)} "
             f"texts (exit code {done.returncode}); each must be exactly one document:\n"
             f"{done.stderr[:2000]}"
         )
-    following = iter(objects)
-    results: list[Any] = []
-    for number, has_header in enumerate(headed):
-        if number in failed:
-            results.append(failed[number])
-            continue
-        value = next(following)
-        if has_header:
-            del value["apiVersion"], value["kind"]
-        results.append(value)
+    for number, value in zip(readable, objects, strict=True):
+        results[number] = value
     return results
+
+
+def _empty_patch(kubectl: Kubectl, folder: str) -> subprocess.CompletedProcess[str]:
+    """Have kubectl write the objects in a folder back as it read them.
+
+    A patch that changes nothing does it, and being --local it asks no server, so that no kind
+    needs to be known.
+    """
+    return kubectl(
+        *("patch", "--local", "--type=json", "--patch=[]", "-o", "json", "-f", folder),
+        check=False,
+    )
 
 
 def _json_documents(text: str) -> Iterator[Any]:

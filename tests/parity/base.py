@@ -25,7 +25,7 @@ class Row:
         before: The objects that exist in the cluster already.
         previous: The state of the object that is there already, or None for a creation.
         rules: The rules of all errors and warnings that have to be found, in alphabetical order;
-            notes are left out.
+            notes are left out. Where `exact` is False other warnings may be found as well.
         allowed: Whether the cluster accepts the manifest.
         message: Words that are part of the cluster's answer, or of ours where it has none; "" where
             there is nothing to say.
@@ -39,6 +39,7 @@ class Row:
     rules: tuple[str, ...]
     allowed: bool
     message: str
+    exact: bool = True
 
 
 def pipeline(name: str = "train") -> dict[str, Any]:
@@ -106,7 +107,7 @@ def patched(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 
 
 def row(
-    id: str,
+    name: str,
     *rules: str,
     change: Mapping[str, Any] | None = None,
     of: Mapping[str, Any] | None = None,
@@ -121,7 +122,7 @@ def row(
     if text is None:
         text = json.dumps(patched(of or version(), change or {}))
     return Row(
-        id=id,
+        id=name,
         target=target,
         text=text,
         before=tuple([pipeline()] if before is None else before),

@@ -170,8 +170,8 @@ def _keyed() -> Iterator[Row]:
             f"annotations of {size} bytes",
             *([] if good else ["metadata-annotations-size"]),
             change={"metadata.annotations": {"a": "x" * (size - 1)}},
-            # kubectl's own copy no longer fits either way.
-            warn=["size-client-apply"],
+            # There is no room for kubectl's own copy either way.
+            warn=["size-client-apply"] if good else [],
             says="" if good else "metadata.annotations: Too long",
         )
 
@@ -189,12 +189,13 @@ def _others() -> Iterator[Row]:
     yield row("no metadata", "metadata-name", change={"metadata": REMOVE})
     yield row("resourceVersion", "metadata-resource-version", change={"metadata.resourceVersion": "7"})  # fmt: skip
     yield row("empty resourceVersion", change={"metadata.resourceVersion": ""})
-    for field, value in (
-        ("uid", "u"),
-        ("generation", 3),
-        ("creationTimestamp", "2026-01-31T09:00:00Z"),
+    # What the API server overwrites without a word is a note.
+    for field, value, warn in (
+        ("uid", "u", ["metadata-server-field"]),
+        ("generation", 3, []),
+        ("creationTimestamp", "2026-01-31T09:00:00Z", []),
     ):
-        yield row(f"metadata.{field}", change={f"metadata.{field}": value}, warn=["metadata-server-field"])  # fmt: skip
+        yield row(f"metadata.{field}", change={f"metadata.{field}": value}, warn=warn)
     yield row("a time that is none", "metadata-type", change={"metadata.creationTimestamp": "now"})
     yield row("unknown field of metadata", "unknown-field", change={"metadata.lables": {}})
     for version, good in ((API, True), ("pipelines.kubeflow.org/v1", False), ("", False)):

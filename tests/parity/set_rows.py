@@ -32,7 +32,7 @@ def rows() -> Iterator[Row]:
         for kind in ("displayName", "description"):
             yield row(
                 f"{kind}: {text}",
-                *([] if is_string else ["yaml-unquoted-value"]),
+                *([] if is_string else ["crd-type"]),
                 text=HEAD.replace("description: Trains.", f"{kind}: {text}"),
                 before=[],
                 says="" if is_string else "must be of type string",

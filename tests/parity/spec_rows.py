@@ -74,15 +74,15 @@ WEBHOOK: list[tuple[str, str, Any, str, str]] = [
     ("an enum value as a number", f"{TASK}.triggerPolicy", {"strategy": 1}, "", ""),
     ("an integer as text", f"{TASK}.retryPolicy", {"maxRetryCount": "3"}, "", ""),
     ("an integer with a fraction of zero", f"{TASK}.retryPolicy", {"maxRetryCount": 3.0}, "", ""),
-    ("an integer with a fraction", f"{TASK}.retryPolicy", {"maxRetryCount": 3.5}, "spec-wrong-type", NO_SPEC),
+    ("an integer with a fraction", f"{TASK}.retryPolicy", {"maxRetryCount": 3.5}, "spec-bad-value", NO_SPEC),
     ("the greatest int32", f"{TASK}.retryPolicy", {"maxRetryCount": 2**31 - 1}, "", ""),
-    ("beyond int32", f"{TASK}.retryPolicy", {"maxRetryCount": 2**31}, "spec-wrong-type", NO_SPEC),
+    ("beyond int32", f"{TASK}.retryPolicy", {"maxRetryCount": 2**31}, "spec-bad-value", NO_SPEC),
     ("a duration", f"{TASK}.retryPolicy", {"backoffDuration": "3600s"}, "", ""),
     ("a duration with a fraction", f"{TASK}.retryPolicy", {"backoffDuration": "0.5s"}, "", ""),
     ("a duration without a unit", f"{TASK}.retryPolicy", {"backoffDuration": "3600"}, "spec-bad-value", NO_SPEC),
     ("a duration in minutes", f"{TASK}.retryPolicy", {"backoffDuration": "1m"}, "spec-bad-value", NO_SPEC),
     ("a double as text", f"{TASK}.retryPolicy", {"backoffFactor": "1.5"}, "", ""),
-    ("a double that is none", f"{TASK}.retryPolicy", {"backoffFactor": "fast"}, "spec-wrong-type", NO_SPEC),
+    ("a double that is none", f"{TASK}.retryPolicy", {"backoffFactor": "fast"}, "spec-bad-value", NO_SPEC),
 ]  # fmt: skip
 # Path, value, the first release that knows it.
 SINCE: list[tuple[str, Any, str]] = [
@@ -158,11 +158,10 @@ def _crd() -> Iterator[Row]:
             target=target,
         )
     for words, name, good in VERSION_NAMES:
-        own = {"metadata.name": f"train-{name}"} if good and len(name) < 200 else {}
         yield row(
             f"versionName: {words}",
             *([] if good else ["crd-version-name"]),
-            change={"spec.versionName": name, **own},
+            change={"spec.versionName": name},
             says="" if good else "spec.versionName",
         )
     yield row("no pipelineSpec", "crd-required", change={SPEC: REMOVE})

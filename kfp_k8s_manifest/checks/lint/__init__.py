@@ -23,14 +23,19 @@ from kfp_k8s_manifest.checks.lint._expressions import (
     check_constants,
     check_placeholders,
 )
+from kfp_k8s_manifest.checks.lint._loops import check_iterator
 from kfp_k8s_manifest.checks.lint._model import Model, Task
 from kfp_k8s_manifest.checks.lint._platform import check_platform
 from kfp_k8s_manifest.checks.lint._report import SEVERITIES, Report
-from kfp_k8s_manifest.checks.lint._tasks import check_dag, check_outputs, check_task
-from kfp_k8s_manifest.checks.lint._types import check_declarations, check_iterator, check_values
+from kfp_k8s_manifest.checks.lint._sources import check_outputs
+from kfp_k8s_manifest.checks.lint._tasks import check_dag, check_task
+from kfp_k8s_manifest.checks.lint._types import check_declarations, check_values
 from kfp_k8s_manifest.findings import Finding
 
 __all__ = ["SEVERITIES", "lint"]
+
+
+_POLICIES = frozenset({"retryPolicy", "iteratorPolicy"})
 
 
 def lint(pipeline_spec: object, platform_spec: object = None) -> list[Finding]:
@@ -70,12 +75,15 @@ def lint(pipeline_spec: object, platform_spec: object = None) -> list[Finding]:
 def _check_task(task: Task, model: Model, report: Report) -> None:
     """Apply all rules for one task."""
     check_task(task, model, report)
-    check_values(task, report)
-    check_constants(task, report)
-    check_condition(task, report)
+    if task.sources["parameters"]:
+        check_values(task, report)
+        check_constants(task, report)
+    if task.trigger is not None:
+        check_condition(task, report)
     if task.is_iterated:
         check_iterator(task, report)
-    _check_policies(task, report)
+    if not _POLICIES.isdisjoint(task.set):
+        _check_policies(task, report)
 
 
 def _check_policies(task: Task, report: Report) -> None:
@@ -86,13 +94,14 @@ def _check_policies(task: Task, report: Report) -> None:
         if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0:
             report.add(
                 "retry-policy",
-                f"the retry policy of task {task.name!r} has {field} below zero",
+                f"the retry policy of task {task.name!r} has {field} below zero, which means"
+                " nothing",
                 task.where("retryPolicy", field),
                 value,
                 hint="set it to zero or more, or remove the policy",
             )
     limit = get(get(task.spec, "iteratorPolicy"), "parallelismLimit")
-    if limit is None or (isinstance(limit, int) and limit == 0):
+    if limit in (None, 0, "0"):
         return
     path = task.where("iteratorPolicy", "parallelismLimit")
     if not task.is_iterated:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.lint._access import get, show, text, where
+from kfp_k8s_manifest.checks.lint._access import get, has, show, text, where
 from kfp_k8s_manifest.checks.lint._graph import cycles
 from kfp_k8s_manifest.checks.lint._model import CHANNEL, KINDS, Component, Model
 from kfp_k8s_manifest.checks.lint._report import Report
@@ -27,16 +27,15 @@ def check_components(model: Model, report: Report) -> None:
             hint="rename the component, and the tasks' componentRef.name with it",
             on_key=True,
         )
+    # Only a component with a dag can contain another one.
+    dags = [component for component in model.reached[1:] if component.dag is not None]
     edges = {
-        component.name: list(
-            dict.fromkeys(
-                task.component.name
-                for task in component.tasks.values()
-                if task.component is not None
-            )
-        )
-        for component in model.reached
-        if component is not model.root
+        component.name: [
+            task.component.name
+            for task in component.tasks.values()
+            if task.component is not None and task.component.dag is not None
+        ]
+        for component in dags
     }
     for cycle in cycles(edges):
         chain = " → ".join(repr(name) for name in [*cycle[:8], cycle[0]])
@@ -63,7 +62,7 @@ def check_component(component: Component, model: Model, report: Report) -> None:
                 + "Add the executor, or name one of deploymentSpec.executors",
             )
     elif component.dag is None and isinstance(component.spec, dict):
-        if get(component.spec, "executorLabel") not in (None, ""):
+        if get(component.spec, "executorLabel") not in (None, "") or has(component.spec, "dag"):
             return
         report.add(
             "component-empty",
@@ -81,9 +80,9 @@ def check_executors(model: Model, report: Report) -> None:
         if not isinstance(spec, dict):
             continue
         path = (*model.executors_path, label)
-        container = get(spec, "container")
+        container = spec.get("container")
         if isinstance(container, dict):
-            _check_image(label, container, where(path, spec, "container"), report)
+            _check_image(label, container, (*path, "container"), report)
         elif container is None and get(spec, "importer") is None:
             kind = next((k for k in ("resolver", "customJob") if get(spec, k) is not None), None)
             report.add(
@@ -134,7 +133,7 @@ def _check_importer(
 
 def _check_image(label: str, container: dict[str, Any], path: Path, report: Report) -> None:
     """Check that a container has an image, and that the image is always the same one."""
-    image = get(container, "image")
+    image = container.get("image")
     if image is None or image == "":
         report.add(
             "image-missing",
@@ -147,9 +146,12 @@ def _check_image(label: str, container: dict[str, Any], path: Path, report: Repo
     if not isinstance(image, str) or "{{" in image or "@" in image or image in _STAND_INS:
         return
     # A colon before the last slash belongs to the registry's port.
-    name, colon, tag = image.rpartition("/")[2].partition(":")
-    place = where(path, container, "image")
-    pinned = f"name a version's tag or, best, the digest: {name}@sha256:…"
+    base, slash, last = image.rpartition("/")
+    name, colon, tag = last.partition(":")
+    if colon and tag not in ("", "latest"):
+        return
+    place = (*path, "image")
+    pinned = f"name a version's tag or, best, the digest: {base}{slash}{name}@sha256:…"
     if not colon or not tag:
         report.add(
             "image-untagged",
@@ -159,7 +161,7 @@ def _check_image(label: str, container: dict[str, Any], path: Path, report: Repo
             image,
             hint=pinned,
         )
-    elif tag == "latest":
+    else:
         report.add(
             "image-latest",
             f"the image {show(image)} is whatever its registry calls 'latest', which changes under"
@@ -216,21 +218,26 @@ def _check_unused_inputs(
     dag: Component, platform_inputs: dict[str, set[str]], report: Report
 ) -> None:
     """Note the inputs of a dag that none of its tasks takes."""
-    if not dag.tasks or not any(dag.inputs[kind.field] for kind in KINDS):
+    names = [
+        (kind, name)
+        for kind in KINDS
+        for name in dag.inputs[kind.field]
+        if not name.startswith(CHANNEL) and name not in dag.used_inputs(kind)
+    ]
+    if not dag.tasks or not names:
         return
     platform: set[str] = set()
-    for label in {t.component.executor for t in dag.tasks.values() if t.component is not None}:
-        platform |= platform_inputs.get(label or "", set())
-    for kind in KINDS:
-        used = dag.used_inputs(kind)
-        for name in dag.inputs[kind.field]:
-            if name in used or name in platform or name.startswith(CHANNEL):
-                continue
-            report.add(
-                "input-unused",
-                f"no task takes the {kind.word} {show(name)} of {dag.title}",
-                (*dag.where("inputDefinitions", kind.field), name),
-                name,
-                hint="remove it, or pass it to a task",
-                on_key=True,
-            )
+    if platform_inputs:
+        labels = {t.component.executor for t in dag.tasks.values() if t.component is not None}
+        platform.update(*(platform_inputs.get(label or "", ()) for label in labels))
+    for kind, name in names:
+        if name in platform:
+            continue
+        report.add(
+            "input-unused",
+            f"no task takes the {kind.word} {show(name)} of {dag.title}",
+            (*dag.where("inputDefinitions", kind.field), name),
+            name,
+            hint="remove it, or pass it to a task",
+            on_key=True,
+        )

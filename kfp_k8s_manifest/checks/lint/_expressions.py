@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.lint._access import contains, get, has, show, strings, where
-from kfp_k8s_manifest.checks.lint._model import ARTIFACTS, PARAMETERS, Component, Model, Task
+from kfp_k8s_manifest.checks.lint._access import contains, get, show, strings
+from kfp_k8s_manifest.checks.lint._model import KINDS, PARAMETERS, VALUE, Component, Model, Task
 from kfp_k8s_manifest.checks.lint._report import Report
 from kfp_k8s_manifest.findings import Path
 
@@ -14,10 +14,12 @@ __all__ = ["check_condition", "check_constants", "check_placeholders"]
 
 _PLACEHOLDER: Final = re.compile(r"\{\{\$\.(inputs|outputs)\.(parameters|artifacts)\['([^'{}]+)'\]")
 
-# String literals stand in the pattern so that what looks like an access inside one is passed over.
+# String literals stand in the pattern so that what looks like an access inside one is passed over;
+# one without an end takes the rest, which keeps the search linear.
 _ACCESS: Final = re.compile(
     r"""inputs\.parameter_values\[\s*(?:'([^'\\]*)'|"([^"\\]*)")\s*\]"""
-    r"""|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+    r"""|'(?:[^'\\]|\\.)*(?:'|\\?\Z)|"(?:[^"\\]|\\.)*(?:"|\\?\Z)""",
+    re.DOTALL,
 )
 
 # What makes an expression unsure to read: presence tests, raw and triple-quoted literals. An
@@ -68,19 +70,15 @@ def _gets(task: Task, name: str) -> bool:
 
 def check_constants(task: Task, report: Report) -> None:
     """Check the placeholders in the constants that a task gives."""
-    for name, given in task.inputs[PARAMETERS.field].items():
-        value = get(given, "runtimeValue")
-        if not has(value, "constant"):
+    for name, (tag, value, _) in task.sources[PARAMETERS.field].items():
+        if tag is not VALUE:
             continue
         constant = get(value, "constant")
         if not contains(constant, "{{$."):
             continue
-        base = (*task.where("inputs", PARAMETERS.field), name)
-        path = where(base, given, "runtimeValue", "constant")
-        for place, text, on_key in strings(constant, path):
-            if "{{$." not in text:
-                continue
-            for direction, kind, wanted in _PLACEHOLDER.findall(text):
+        path = task.where("inputs", PARAMETERS.field, name, "runtimeValue", "constant")
+        for place, found, on_key in strings(constant, "{{$.", path):
+            for direction, kind, wanted in _PLACEHOLDER.findall(found):
                 if direction != "inputs" or wanted in task.inputs[kind]:
                     continue
                 if task.component is None or wanted in task.component.inputs[kind]:
@@ -90,7 +88,7 @@ def check_constants(task: Task, report: Report) -> None:
                     f"a constant of task {task.name!r} holds a placeholder for the input"
                     f" {kind[:-1]} {show(wanted)}, which the task is not given; it stays as it is",
                     place,
-                    text,
+                    found,
                     hint=report.nearest(wanted, task.inputs[kind])
                     + f"Give it under inputs.{kind} of the task",
                     on_key=on_key,
@@ -105,11 +103,11 @@ def check_placeholders(model: Model, report: Report) -> None:
             continue
         path = (*model.executors_path, label)
         told: set[tuple[str, str, str]] = set()
-        known = _known(components)
-        for place, text, on_key in strings(spec, path):
-            if "{{$." not in text:
-                continue
-            for direction, kind, name in _PLACEHOLDER.findall(text):
+        known: dict[tuple[str, str], set[str]] = {}
+        for place, found, on_key in strings(spec, "{{$.", path):
+            for direction, kind, name in _PLACEHOLDER.findall(found):
+                if (direction, kind) not in known:
+                    _learn(known, components, direction)
                 if name in known[direction, kind] or (direction, kind, name) in told:
                     continue
                 told.add((direction, kind, name))
@@ -121,21 +119,22 @@ def check_placeholders(model: Model, report: Report) -> None:
                     report,
                     place,
                     (
-                        text,
+                        found,
                         on_key,
                     ),
                 )
 
 
-def _known(components: list[Component]) -> dict[tuple[str, str], set[str]]:
-    """Return the names that all components of one executor have, by direction and kind."""
-    known: dict[tuple[str, str], set[str]] = {}
-    for kind in (PARAMETERS, ARTIFACTS):
-        known["inputs", kind.field] = set.intersection(*(c.known_inputs(kind) for c in components))
-        known["outputs", kind.field] = set.intersection(
-            *(set(c.outputs[kind.field]) for c in components)
+def _learn(
+    known: dict[tuple[str, str], set[str]], components: list[Component], direction: str
+) -> None:
+    """Add the names that all components of one executor have, of both kinds in one direction."""
+    for one in KINDS:
+        names = (
+            c.known_inputs(one) if direction == "inputs" else set(c.outputs[one.field])
+            for c in components
         )
-    return known
+        known[direction, one.field] = set.intersection(*names)
 
 
 def _undeclared(

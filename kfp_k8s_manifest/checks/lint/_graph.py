@@ -20,11 +20,36 @@ def cycles(edges: Mapping[str, Sequence[str]]) -> list[list[str]]:
     Returns:
         Cycles as lists of nodes, the first not repeated at the end, in the order of the nodes.
     """
+    edges = _without_ends(edges)
+    if not edges:
+        return []
     knots = [knot for knot in _components(edges) if len(knot) > 1 or knot[0] in edges[knot[0]]]
     order = {node: index for index, node in enumerate(edges)}
     starts = [(min(knot, key=order.__getitem__), frozenset(knot)) for knot in knots]
     starts.sort(key=lambda start: order[start[0]])
     return [_shortest(edges, start, knot) for start, knot in starts]
+
+
+def _without_ends(edges: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return the graph without the nodes that lead to no cycle: nothing, for most graphs."""
+    waiting = {}
+    leading: dict[str, list[str]] = {}
+    ends = []
+    for node, successors in edges.items():
+        known = [successor for successor in successors if successor in edges]
+        waiting[node] = len(known)
+        if not known:
+            ends.append(node)
+        for successor in known:
+            leading.setdefault(successor, []).append(node)
+    while ends:
+        end = ends.pop()
+        del waiting[end]
+        for node in leading.get(end, ()):
+            waiting[node] -= 1
+            if not waiting[node]:
+                ends.append(node)
+    return {node: [s for s in edges[node] if s in waiting] for node in waiting}
 
 
 def _shortest(edges: Mapping[str, Sequence[str]], start: str, knot: frozenset[str]) -> list[str]:

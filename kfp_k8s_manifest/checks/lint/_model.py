@@ -5,10 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.lint._access import get, table, text, where
+from kfp_k8s_manifest.checks.lint._access import fields, get, has, table, text, where
 from kfp_k8s_manifest.findings import Path
 
-__all__ = ["ARTIFACTS", "CHANNEL", "KINDS", "PARAMETERS", "Component", "Kind", "Model", "Task"]
+__all__ = [
+    "ARTIFACTS",
+    "BROKEN",
+    "CHANNEL",
+    "DAG",
+    "KINDS",
+    "NONE",
+    "OUTPUT",
+    "PARAMETERS",
+    "STATUS",
+    "VALUE",
+    "Component",
+    "Kind",
+    "Model",
+    "Source",
+    "Task",
+    "source_of",
+]
 
 CHANNEL: Final = "pipelinechannel--"
 """What KFP's compiler puts before the names of the inputs that it adds itself."""
@@ -37,6 +54,61 @@ KINDS: Final = (PARAMETERS, ARTIFACTS)
 Fields = Mapping[str, Any]
 
 
+Source = tuple[str, Any, Any]
+"""Where an input comes from: `DAG` and the dag's input, `OUTPUT` and the task and key, `VALUE` and
+the runtimeValue, `STATUS` and the taskFinalStatus, `NONE`, or `BROKEN` for what cannot be read."""
+
+DAG: Final = "dag"
+OUTPUT: Final = "output"
+VALUE: Final = "value"
+STATUS: Final = "status"
+NONE: Final = "none"
+BROKEN: Final = "broken"
+
+
+def source_of(given: object, kind: Kind) -> Source:
+    """Return where an input comes from; the first field counts where several are set."""
+    if not isinstance(given, dict):
+        return (BROKEN, None, None)
+    given = fields(given)
+    name = given.get(kind.component_input)
+    if name is not None:
+        return (DAG, name, None) if isinstance(name, str) else (BROKEN, None, None)
+    output = given.get(kind.task_output)
+    if output is not None:
+        selected = fields(output)
+        producer, key = selected.get("producerTask"), selected.get(kind.output_key)
+        readable = isinstance(output, dict) and _is_name(producer) and _is_name(key)
+        return (OUTPUT, producer or "", key or "") if readable else (BROKEN, None, None)
+    if kind is PARAMETERS:
+        value = given.get("runtimeValue")
+        if value is not None:
+            return (VALUE, value, None)
+        status = given.get("taskFinalStatus")
+        if status is not None:
+            return (STATUS, status, None)
+    return (NONE, None, None)
+
+
+def _is_name(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _tables(message: object) -> dict[str, Fields]:
+    """Return the parameters and the artifacts of a message that has both, by kind."""
+    if not isinstance(message, dict):
+        return _NO_TABLES
+    parameters, artifacts = message.get("parameters"), message.get("artifacts")
+    return {
+        "parameters": parameters if isinstance(parameters, dict) else {},
+        "artifacts": artifacts if isinstance(artifacts, dict) else {},
+    }
+
+
+_NO_TABLES: Final[dict[str, Fields]] = {"parameters": {}, "artifacts": {}}
+_NO_SOURCES: Final[dict[str, dict[str, Source]]] = {"parameters": {}, "artifacts": {}}
+
+
 class Task:
     """One task of a dag. `component` is None where its reference leads nowhere."""
 
@@ -51,6 +123,8 @@ class Task:
         "path",
         "producers",
         "ref",
+        "set",
+        "sources",
         "spec",
         "trigger",
     )
@@ -60,39 +134,47 @@ class Task:
         self.spec = spec
         self.owner = owner
         self.path = path
-        self.ref = text(get(spec, "componentRef"), "name")
+        # The fields by their JSON names.
+        self.set = given = fields(spec)
+        self.ref = text(given.get("componentRef"), "name")
         self.component: Component | None = None
-        inputs = get(spec, "inputs")
-        self.inputs: dict[str, Fields] = {
-            "parameters": table(inputs, "parameters"),
-            "artifacts": table(inputs, "artifacts"),
-        }
-        depends = get(spec, "dependentTasks")
+        self.inputs = _tables(given.get("inputs"))
+        self.sources = _NO_SOURCES
+        # The tasks whose outputs this one takes, each once.
+        self.producers: list[str] = []
+        if self.inputs is not _NO_TABLES:
+            self._read_sources()
+        depends = given.get("dependentTasks")
         self.depends: list[Any] = depends if isinstance(depends, list) else []
-        self.iterator = get(spec, "parameterIterator")
+        self.iterator = given.get("parameterIterator")
         # Whether the task runs once for each item of a list.
-        self.is_iterated = self.iterator is not None or get(spec, "artifactIterator") is not None
-        self.trigger = get(spec, "triggerPolicy")
-        self.producers = self._find_producers()
+        self.is_iterated = self.iterator is not None or given.get("artifactIterator") is not None
+        self.trigger = given.get("triggerPolicy")
+
+    def _read_sources(self) -> None:
+        self.sources = {
+            kind.field: {
+                name: source_of(item, kind) for name, item in self.inputs[kind.field].items()
+            }
+            for kind in KINDS
+        }
+        producers: dict[str, None] = {}
+        for sources in self.sources.values():
+            for tag, producer, _ in sources.values():
+                if tag is OUTPUT:
+                    producers[producer] = None
+        self.producers.extend(producers)
 
     @property
     def is_exit(self) -> bool:
         """Whether the task runs after another one however that ended (`dsl.ExitHandler`)."""
+        if self.trigger is None:
+            return False
         return get(self.trigger, "strategy") in ("ALL_UPSTREAM_TASKS_COMPLETED", 2)
 
     def where(self, *names: str | int) -> Path:
         """Return the path of a field of the task."""
         return where(self.path, self.spec, *names)
-
-    def _find_producers(self) -> list[str]:
-        """Return the tasks whose outputs this one takes, in order, each once."""
-        found: dict[str, None] = {}
-        for kind in KINDS:
-            for given in self.inputs[kind.field].values():
-                producer = text(get(given, kind.task_output), "producerTask")
-                if producer is not None:
-                    found[producer] = None
-        return list(found)
 
 
 class Component:
@@ -100,6 +182,7 @@ class Component:
 
     __slots__ = (
         "_known",
+        "_required",
         "_used",
         "dag",
         "executor",
@@ -116,19 +199,21 @@ class Component:
         self.name = name
         self.spec = spec
         self.path = path
-        inputs, outputs = get(spec, "inputDefinitions"), get(spec, "outputDefinitions")
-        self.inputs: dict[str, Fields] = {k.field: table(inputs, k.field) for k in KINDS}
-        self.outputs: dict[str, Fields] = {k.field: table(outputs, k.field) for k in KINDS}
-        self.executor = text(spec, "executorLabel") or None
-        self.dag = get(spec, "dag") if self.executor is None else None
-        tasks_path = (*path, "dag", "tasks")
-        self.tasks = {
-            key: Task(key, task, self, (*tasks_path, key))
-            for key, task in table(self.dag, "tasks").items()
-        }
+        given = fields(spec)
+        self.inputs = _tables(given.get("inputDefinitions"))
+        self.outputs = _tables(given.get("outputDefinitions"))
+        label = given.get("executorLabel")
+        self.executor = label if isinstance(label, str) and label else None
+        dag = given.get("dag") if self.executor is None else None
+        self.dag: dict[str, Any] | None = dag if isinstance(dag, dict) else None
+        self.tasks: dict[str, Task] = {}
+        if self.dag is not None:
+            for key, task in table(self.dag, "tasks").items():
+                self.tasks[key] = Task(key, task, self, (*path, "dag", "tasks", key))
         self.users: list[Task] = []
         self._known: dict[str, set[str]] = {}
         self._used: dict[str, set[str]] = {}
+        self._required: dict[str, list[str]] = {}
 
     @property
     def title(self) -> str:
@@ -157,16 +242,24 @@ class Component:
             self._known[kind.field] = known
         return known
 
+    def required_inputs(self, kind: Kind) -> list[str]:
+        """Return the inputs without which a task of this component fails."""
+        required = self._required.get(kind.field)
+        if required is None:
+            required = [name for name, spec in self.inputs[kind.field].items() if _required(spec)]
+            self._required[kind.field] = required
+        return required
+
     def used_inputs(self, kind: Kind) -> set[str]:
         """Return the inputs of a dag that its tasks pass on."""
         used = self._used.get(kind.field)
         if used is None:
-            used = set()
-            for task in self.tasks.values():
-                for given in task.inputs[kind.field].values():
-                    name = text(given, kind.component_input)
-                    if name is not None:
-                        used.add(name)
+            used = {
+                name
+                for task in self.tasks.values()
+                for tag, name, _ in task.sources[kind.field].values()
+                if tag is DAG
+            }
             self._used[kind.field] = used
         return used
 
@@ -176,6 +269,14 @@ class Component:
         if self.dag is not None:
             known.update(table(get(self.dag, "outputs"), kind.field))
         return known
+
+
+def _required(spec: object) -> bool:
+    """Return whether an input must be given: neither optional nor with a default."""
+    if not isinstance(spec, dict) or get(spec, "isOptional") not in (None, False):
+        return False
+    # The driver passes over a TASK_CONFIG, which KFP fills in later.
+    return not has(spec, "defaultValue") and get(spec, "parameterType") not in ("TASK_CONFIG", 8)
 
 
 class Model:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.lint._access import get, show, table, text, where
-from kfp_k8s_manifest.checks.lint._model import PARAMETERS, Component, Model
+from kfp_k8s_manifest.checks.lint._access import Link, get, show, table, text, unwind, where
+from kfp_k8s_manifest.checks.lint._model import PARAMETERS, Component, Model, source_of
 from kfp_k8s_manifest.checks.lint._report import Report
-from kfp_k8s_manifest.checks.lint._tasks import check_source
+from kfp_k8s_manifest.checks.lint._sources import check_source
 from kfp_k8s_manifest.findings import Path
 
 __all__ = ["check_platform"]
 
 _PLATFORM: Final[Path] = ("spec", "platformSpec")
+_BUDGET: Final = 20_000
 _EXECUTORS: Final = ("platforms", "kubernetes", "deploymentSpec", "executors")
 
 
@@ -23,6 +24,8 @@ def check_platform(model: Model, platform_spec: object, report: Report) -> dict[
     Returns:
         The inputs of the surrounding dag that each executor's configuration takes.
     """
+    if platform_spec is None:
+        return {}
     found: object = platform_spec
     for name in _EXECUTORS[:-1]:
         found = get(found, name)
@@ -44,14 +47,18 @@ def check_platform(model: Model, platform_spec: object, report: Report) -> dict[
             continue
         dags = _dags(model, label)
         taken[label] = set()
-        for source, place in _sources(config, path):
+        sources = list(_sources(config, path))
+        # Many references in many dags are a product, so the dags are bounded by a budget.
+        dags = dags[: max(1, _BUDGET // max(1, len(sources)))]
+        for source, place in sources:
             taken_name = text(source, PARAMETERS.component_input)
             if taken_name is not None:
                 taken[label].add(taken_name)
             for dag in dags:
                 before = len(report.findings)
-                whose = f"the platform configuration of executor {label!r}"
-                check_source(dag, source, PARAMETERS, place, report, whose)
+                whose = f"the platform configuration of executor {show(label)}"
+                origin = source_of(source, PARAMETERS)
+                check_source(dag, source, origin, PARAMETERS, place, report, whose)
                 if len(report.findings) > before:
                     break
     return taken
@@ -68,23 +75,23 @@ def _dags(model: Model, label: str) -> list[Component]:
 
 def _sources(config: object, base: Path) -> Iterator[tuple[dict[str, Any], Path]]:
     """Yield the references to dag inputs and task outputs at any depth of a configuration."""
-    stack: list[tuple[object, Path]] = [(config, base)]
+    stack: list[tuple[object, Link | None]] = [(config, None)]
     while stack:
-        value, path = stack.pop()
+        value, link = stack.pop()
         if isinstance(value, dict):
             if isinstance(get(value, PARAMETERS.component_input), str) or isinstance(
                 get(value, PARAMETERS.task_output), dict
             ):
-                yield value, path
+                yield value, unwind(base, link)
                 continue
             stack.extend(
-                (item, (*path, key))
+                (item, (link, key))
                 for key, item in reversed(value.items())
                 if isinstance(key, str) and isinstance(item, (dict, list))
             )
         elif isinstance(value, list):
             stack.extend(
-                (value[index], (*path, index))
+                (value[index], (link, index))
                 for index in reversed(range(len(value)))
                 if isinstance(value[index], (dict, list))
             )

@@ -37,7 +37,6 @@ _WARNINGS: Final = (
     "placeholder-undeclared",
     "platform-executor-missing",
     "producer-missing",
-    "retry-policy",
     "task-cycle",
     "task-missing",
 )
@@ -50,6 +49,7 @@ _NOTES: Final = (
     "image-untagged",
     "input-unused",
     "iterator-policy-ignored",
+    "retry-policy",
 )
 
 SEVERITIES: Final[dict[str, Severity]] = {
@@ -93,7 +93,7 @@ class Report:
                 message=message,
                 path=path,
                 value=value,
-                hint=hint,
+                hint=hint[:1].upper() + hint[1:],
                 on_key=on_key,
             )
         )

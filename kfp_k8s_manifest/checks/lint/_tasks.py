@@ -1,43 +1,47 @@
-"""What tasks refer to: components, other tasks, inputs and outputs.
-
-KFP's backend compiler adds the producers of a task's inputs to its `dependentTasks` itself, so a
-producer that is missing there is no mistake, and no rule asks for it.
-"""
+"""Tasks: the components and tasks that they refer to, and what they give their components."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from typing import Any
 
-from kfp_k8s_manifest.checks.lint._access import get, has, show, spelling, table, text, where
+from kfp_k8s_manifest.checks.lint._access import (
+    contains,
+    get,
+    show,
+    text,
+)
 from kfp_k8s_manifest.checks.lint._graph import cycles
 from kfp_k8s_manifest.checks.lint._model import (
     CHANNEL,
     KINDS,
     PARAMETERS,
+    STATUS,
     Component,
     Kind,
     Model,
     Task,
 )
 from kfp_k8s_manifest.checks.lint._report import Report
-from kfp_k8s_manifest.findings import Path
+from kfp_k8s_manifest.checks.lint._sources import check_source, resolves
 
-__all__ = ["check_dag", "check_outputs", "check_source", "check_task"]
+__all__ = ["check_dag", "check_task"]
 
 _CYCLE_SHOWN = 8
+_MISSING_SHOWN = 10
 
 
 def check_dag(dag: Component, report: Report) -> None:
     """Check what concerns the tasks of one dag together."""
     tasks = dag.tasks
-    path = dag.where("dag")
+    if not isinstance(get(dag.dag, "tasks"), (dict, type(None))):
+        return
     if not tasks:
-        if not isinstance(get(dag.dag, "tasks"), (dict, type(None))):
-            return
         report.add(
             "dag-empty",
             f"the dag of {dag.title} has no tasks; KFP's backend refuses to compile an empty dag",
-            path,
+            dag.where("dag"),
             hint="add a task, or remove the component and the tasks that refer to it",
         )
     elif all(task.is_exit for task in tasks.values()):
@@ -45,14 +49,20 @@ def check_dag(dag: Component, report: Report) -> None:
             "dag-empty",
             f"the dag of {dag.title} holds only exit tasks (strategy ALL_UPSTREAM_TASKS_COMPLETED);"
             " KFP's backend wants a task that they follow",
-            path,
+            dag.where("dag"),
             hint="add the task that the exit task is to follow",
         )
+    if any(task.depends or task.producers for task in tasks.values()):
+        _check_cycles(tasks, report)
+
+
+def _check_cycles(tasks: Mapping[str, Task], report: Report) -> None:
+    """Find tasks that wait for each other, by name or through the outputs that they take."""
     edges = {
-        name: [d for d in dict.fromkeys([*_named(task.depends), *task.producers]) if d in tasks]
+        name: list(dict.fromkeys([*_named(task.depends), *task.producers]))
         for name, task in tasks.items()
     }
-    for cycle in cycles(edges) if any(edges.values()) else ():
+    for cycle in cycles(edges):
         report.add(
             "task-cycle",
             f"tasks wait for each other: {_arrow(cycle)}; none of them can ever start",
@@ -77,27 +87,27 @@ def check_task(task: Task, model: Model, report: Report) -> None:
     """Check one task of a dag that a run would meet."""
     if not isinstance(task.spec, dict):
         return
-    _check_component(task, model, report)
-    _check_depends(task, report)
+    if task.component is None:
+        _check_component(task, model, report)
+    if task.depends:
+        _check_depends(task, report)
     for kind in KINDS:
-        inputs = task.inputs[kind.field]
-        if not inputs:
-            continue
-        base, whose = task.where("inputs", kind.field), f"task {task.name!r}"
-        for name, given in inputs.items():
-            path = (*base, name)
-            check_source(task.owner, given, kind, path, report, whose)
-            if kind is PARAMETERS and get(given, "taskFinalStatus") is not None:
-                _check_final_status(task, given, path, report)
-    if task.component is not None:
+        for name, source in task.sources[kind.field].items():
+            if not resolves(task.owner, source, kind):
+                path = (*task.where("inputs", kind.field), name)
+                given = task.inputs[kind.field][name]
+                check_source(task.owner, given, source, kind, path, report, f"task {task.name!r}")
+            elif source[0] is STATUS:
+                _check_final_status(task, name, source[1], report)
+    component = task.component
+    if component is not None and isinstance(component.spec, dict):
         for kind in KINDS:
-            _check_interface(task, task.component, kind, report)
+            if task.inputs[kind.field] or component.inputs[kind.field]:
+                _check_interface(task, component, kind, model, report)
 
 
 def _check_component(task: Task, model: Model, report: Report) -> None:
-    """Check that the task's component exists."""
-    if task.component is not None:
-        return
+    """Say that the task's component does not exist."""
     reference = get(task.spec, "componentRef")
     if task.ref is None and not isinstance(reference, (dict, type(None))):
         return
@@ -125,13 +135,12 @@ def _check_depends(task: Task, report: Report) -> None:
     for index, name in enumerate(task.depends):
         if not isinstance(name, str):
             continue
-        path = task.where("dependentTasks", index)
         if name not in siblings:
             report.add(
                 "task-missing",
                 f"task {task.name!r} waits for {show(name)}, which is no task of the same dag;"
                 " the run cannot be started",
-                path,
+                task.where("dependentTasks", index),
                 name,
                 hint=report.nearest(name, siblings) + "Name a task of the same dag, or remove it",
             )
@@ -140,21 +149,22 @@ def _check_depends(task: Task, report: Report) -> None:
                 "exit-task-dependency",
                 f"task {task.name!r} waits for the exit task {name!r}; KFP runs exit tasks outside"
                 " of the dag, so no task can wait for one",
-                path,
+                task.where("dependentTasks", index),
                 name,
                 hint="move the work into the exit task's component, or remove the dependency",
             )
 
 
-def _check_final_status(task: Task, given: object, path: Path, report: Report) -> None:
+def _check_final_status(task: Task, name: str, status: object, report: Report) -> None:
     """Check the input that tells an exit task how the task before it ended."""
-    producer = text(get(given, "taskFinalStatus"), "producerTask")
+    place = ("inputs", PARAMETERS.field, name, "taskFinalStatus")
+    producer = text(status, "producerTask")
     if producer is not None and producer not in task.owner.tasks:
         report.add(
             "producer-missing",
             f"task {task.name!r} asks for the final status of {show(producer)}, which is no task"
             " of the same dag",
-            where(path, given, "taskFinalStatus", "producerTask"),
+            task.where(*place, "producerTask"),
             producer,
             hint=report.nearest(producer, task.owner.tasks) + "Name a task of the same dag",
         )
@@ -163,139 +173,33 @@ def _check_final_status(task: Task, given: object, path: Path, report: Report) -
             "final-status-without-dependency",
             f"task {task.name!r} asks for a final status but depends on no task; KFP's driver takes"
             " the status from the first of dependentTasks, and fails without one",
-            where(path, given, "taskFinalStatus"),
+            task.where(*place),
             hint="name the task in dependentTasks too",
         )
 
 
-def check_source(
-    dag: Component, given: object, kind: Kind, path: Path, report: Report, whose: str
+def _check_interface(
+    task: Task, component: Component, kind: Kind, model: Model, report: Report
 ) -> None:
-    """Check where one input comes from: an input of the dag, or an output of one of its tasks.
-
-    Args:
-        dag: The component whose dag the input is resolved in.
-        given: The input's specification.
-        kind: Parameter or artifact.
-        path: The path of `given`.
-        report: Where findings go.
-        whose: How messages name the owner of the input.
-    """
-    if not isinstance(given, dict):
-        return
-    name = get(given, kind.component_input)
-    if isinstance(name, str):
-        if name not in dag.known_inputs(kind):
-            _input_missing(dag, name, kind, where(path, given, kind.component_input), report, whose)
-        return
-    output = get(given, kind.task_output)
-    if isinstance(output, dict):
-        path = (*path, spelling(given, kind.task_output))
-        _check_selected(dag, output, "producerTask", kind, path, report, whose)
-    elif name is None and output is None:
-        _check_other_source(given, kind, path, report, whose)
-
-
-def _input_missing(
-    dag: Component, name: str, kind: Kind, path: Path, report: Report, whose: str
-) -> None:
-    report.add(
-        "input-missing",
-        f"{whose} takes {show(name)}, which is no {kind.word} that {dag.title} gets; KFP's driver"
-        f" fails with 'parent DAG does not have input {kind.word}'",
-        path,
-        name,
-        hint=report.nearest(name, dag.known_inputs(kind))
-        + f"Declare it under inputDefinitions.{kind.field} of {dag.title}",
-    )
-
-
-def _check_other_source(
-    given: dict[str, Any], kind: Kind, path: Path, report: Report, whose: str
-) -> None:
-    """Check that an input which is neither a dag's input nor an output has a value at all."""
-    value = get(given, "runtimeValue") if kind is PARAMETERS else None
-    if kind is PARAMETERS and get(given, "taskFinalStatus") is not None:
-        return
-    if value is None:
-        report.add(
-            "input-source",
-            f"{whose} has the {kind.word} {show(path[-1])} without a source; KFP's driver cannot"
-            " resolve it",
-            path,
-            hint=f"set {kind.component_input} or {kind.task_output}"
-            + (" or runtimeValue.constant" if kind is PARAMETERS else ""),
-        )
-        return
-    if not isinstance(value, dict) or has(value, "constant"):
-        return
-    field = next((f for f in ("constantValue", "runtimeParameter") if has(value, f)), None)
-    report.add(
-        "input-source",
-        f"{whose} has the parameter {show(path[-1])} with "
-        + (f"runtimeValue.{field}" if field else "an empty runtimeValue")
-        + "; KFP's driver implements runtimeValue.constant alone",
-        where(path, given, "runtimeValue", *([field] if field else [])),
-        hint="write the value as runtimeValue.constant",
-    )
-
-
-def _check_selected(
-    dag: Component,
-    selected: dict[str, Any],
-    task_field: str,
-    kind: Kind,
-    path: Path,
-    report: Report,
-    whose: str,
-) -> None:
-    """Check a pair of a producing task and the key of its output."""
-    producer, key = get(selected, task_field), get(selected, kind.output_key)
-    if not isinstance(producer, (str, type(None))) or not isinstance(key, (str, type(None))):
-        return
-    task = dag.tasks.get(producer or "")
-    if task is None:
-        report.add(
-            "producer-missing",
-            f"{whose} takes an output of {show(producer or '')}, which is no task of the same dag;"
-            " KFP's backend knows only tasks of the same dag",
-            where(path, selected, task_field),
-            producer or "",
-            hint=report.nearest(producer or "", dag.tasks) + "Name a task of the same dag",
-        )
-        return
-    component = task.component
-    if component is None or not isinstance(component.spec, dict):
-        return
-    outputs = component.known_outputs(kind)
-    if (key or "") not in outputs:
-        report.add(
-            "output-missing",
-            f"{whose} takes the output {kind.word} {show(key or '')} of task {show(producer)},"
-            f" which {component.title} does not have",
-            where(path, selected, kind.output_key),
-            key or "",
-            hint=report.nearest(key or "", outputs)
-            + f"Declare it under outputDefinitions.{kind.field} of {component.title}",
-        )
-
-
-def _check_interface(task: Task, component: Component, kind: Kind, report: Report) -> None:
     """Compare what a task gives with what its component declares."""
     given, declared = task.inputs[kind.field], component.inputs[kind.field]
-    if not isinstance(component.spec, dict):
-        return
-    own = {text(task.iterator, "itemInput"), text(get(task.iterator, "items"), "inputParameter")}
+    own: set[str | None] = set()
+    if task.iterator is not None:
+        items = get(task.iterator, "items")
+        own = {text(task.iterator, "itemInput"), text(items, "inputParameter")}
     for name in given:
         # The compiler adds inputs of its own, for placeholders in constants and in resources.
         if name in declared or name.startswith(CHANNEL) or name in own:
             continue
         if component.dag is not None and name in component.used_inputs(kind):
             continue
-        _undeclared(task, component, kind, name, report)
-    for name, spec in declared.items():
-        if name in given or name in own or not _is_required(spec):
+        # A placeholder in the executor reaches an input that nobody declared.
+        if contains(model.executors.get(component.executor or ""), f"['{name}']"):
             continue
+        _undeclared(task, component, kind, name, report)
+    missing = (n for n in component.required_inputs(kind) if n not in given and n not in own)
+    # A few are enough to tell what is wrong, and all of them in all tasks might be a product.
+    for name in itertools.islice(missing, _MISSING_SHOWN):
         report.add(
             "input-required",
             f"task {task.name!r} does not give the {kind.word} {show(name)}, which"
@@ -306,13 +210,6 @@ def _check_interface(task: Task, component: Component, kind: Kind, report: Repor
         )
 
 
-def _is_required(spec: object) -> bool:
-    if not isinstance(spec, dict) or get(spec, "isOptional") not in (None, False):
-        return False
-    # The driver passes over a TASK_CONFIG, which KFP fills in later.
-    return not has(spec, "defaultValue") and get(spec, "parameterType") not in ("TASK_CONFIG", 8)
-
-
 def _undeclared(task: Task, component: Component, kind: Kind, name: str, report: Report) -> None:
     other = KINDS[1] if kind is KINDS[0] else KINDS[0]
     as_other = name in component.inputs[other.field]
@@ -320,7 +217,7 @@ def _undeclared(task: Task, component: Component, kind: Kind, name: str, report:
         "input-undeclared",
         f"task {task.name!r} gives the {kind.word} {show(name)}, which {component.title} does not"
         + (f" declare as such: it declares {other.word} {name!r}" if as_other else " declare")
-        + "; the value is lost",
+        + "; a component ignores what it does not declare",
         (*task.where("inputs", kind.field), name),
         name,
         hint=f"move it to inputs.{other.field}"
@@ -329,49 +226,3 @@ def _undeclared(task: Task, component: Component, kind: Kind, name: str, report:
         + f"Declare it under inputDefinitions.{kind.field}, or remove it",
         on_key=True,
     )
-
-
-def check_outputs(dag: Component, report: Report) -> None:
-    """Check the outputs of a dag against its tasks."""
-    outputs = get(dag.dag, "outputs")
-    whose = dag.title
-    for kind in KINDS:
-        given = table(outputs, kind.field)
-        for name, output in given.items():
-            path = (*dag.where("dag", "outputs", kind.field), name)
-            for selected, selected_path in _selections(output, kind, path):
-                _check_selected(
-                    dag, selected, "producerSubtask", kind, selected_path, report, whose
-                )
-        for name in dag.outputs[kind.field]:
-            if name not in given:
-                report.add(
-                    "dag-output-unset",
-                    f"{dag.title} declares the output {kind.word} {show(name)}, but its dag does"
-                    " not say which task produces it",
-                    (*dag.where("outputDefinitions", kind.field), name),
-                    name,
-                    hint=f"name the task under dag.outputs.{kind.field}, or remove the output",
-                    on_key=True,
-                )
-
-
-def _selections(output: object, kind: Kind, path: Path) -> list[tuple[dict[str, Any], Path]]:
-    """Return the pairs of task and key that an output of a dag is taken from, with their paths."""
-    if kind is PARAMETERS:
-        single = get(output, "valueFromParameter")
-        if isinstance(single, dict):
-            return [(single, where(path, output, "valueFromParameter"))]
-        steps: tuple[str, ...] = ("valueFromOneof", "parameterSelectors")
-    else:
-        steps = ("artifactSelectors",)
-    found = output
-    for step in steps:
-        found = get(found, step)
-    if not isinstance(found, list):
-        return []
-    return [
-        (item, where(path, output, *steps, index))
-        for index, item in enumerate(found)
-        if isinstance(item, dict)
-    ]

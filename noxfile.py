@@ -1,0 +1,137 @@
+"""The sessions of the project: `sh tools/nox.sh -l` lists them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["tests", "lint", "types", "docs", "e2e"]
+nox.options.error_on_missing_interpreters = False
+
+ROOT = Path(__file__).parent
+PINS = str(ROOT / "requirements" / "constraints.txt")
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+# The newest patch of each kfp release that is supported, and the newest kfp that resolves.
+KFP_RELEASES = ["2.14.6", "2.15.2", "2.16.1", "newest"]
+
+TEST_TOOLS = ["cryptography", "pytest", "pytest-xdist", "hypothesis", "jsonschema", "rfc8785"]
+
+
+def install(session: nox.Session, *packages: str, extras: str = "kubernetes,webhook") -> None:
+    """Install the project and what a session needs, at the pinned versions."""
+    session.install("-c", PINS, f".[{extras}]", *packages)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Compile an example to manifests, check them, and print where they are."""
+    session.install("-c", PINS, ".")
+    output = ROOT / "build" / "demo"
+    session.run(
+        "kfp-k8s",
+        "compile",
+        "examples/hello_world/pipeline.py",
+        "-n",
+        "kubeflow",
+        "-o",
+        f"{output}/",
+    )
+    session.run("kfp-k8s", "validate", str(output))
+    session.log(f"the manifests are in {output}")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests that need no cluster."""
+    install(session, *TEST_TOOLS, "nbclient", "ipykernel")
+    session.run("pytest", "-n", "auto", "-m", "not cluster", *session.posargs)
+
+
+@nox.session(name="tests-python", python=PYTHONS)
+def tests_python(session: nox.Session) -> None:
+    """Run the tests under every supported Python that is found."""
+    install(session, *TEST_TOOLS, "nbclient", "ipykernel")
+    session.run("pytest", "-n", "auto", "-m", "not cluster", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("kfp", KFP_RELEASES)
+def kfp(session: nox.Session, kfp: str) -> None:
+    """Run the tests against other releases of kfp."""
+    if kfp == "newest":
+        session.install(".[kubernetes,webhook]", "-U", "kfp", *TEST_TOOLS, "nbclient", "ipykernel")
+    else:
+        session.install(
+            ".[webhook]",
+            f"kfp=={kfp}",
+            f"kfp-kubernetes=={kfp}",
+            *TEST_TOOLS,
+            "nbclient",
+            "ipykernel",
+        )
+    session.run("pytest", "-n", "auto", "-m", "not cluster", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, imports between the layers, and that the package data is complete."""
+    session.install("-c", PINS, "ruff", "import-linter", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types, strictly."""
+    install(session, "mypy", "types-PyYAML", "types-Pygments")
+    session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    session.install("-c", PINS, ".[docs]")
+    session.run("mkdocs", "build", "--strict", *session.posargs)
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """Run the tests against a real etcd, kube-apiserver and kubectl."""
+    install(session, *TEST_TOOLS)
+    assets = session.run("python", "tools/cluster_binaries.py", silent=True)
+    folder = str(assets).strip().splitlines()[-1]
+    session.run(
+        "pytest",
+        "-m",
+        "cluster",
+        *session.posargs,
+        env={"KUBEBUILDER_ASSETS": os.environ.get("KUBEBUILDER_ASSETS", folder)},
+    )
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the figures that the project promises, as ratios within one run."""
+    install(session, *TEST_TOOLS)
+    session.run("python", "benchmarks/run.py", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Feed the checks 100,000 broken inputs."""
+    install(session, *TEST_TOOLS)
+    session.run("python", "benchmarks/fuzz.py", *session.posargs)
+
+
+@nox.session
+def golden(session: nox.Session) -> None:
+    """Write the golden manifests of the examples anew; never in CI."""
+    if os.environ.get("CI"):
+        session.error("golden files are not regenerated in CI")
+    install(session)
+    session.run("python", "tools/regenerate_golden.py", *session.posargs)
