@@ -157,6 +157,11 @@ def test_git(kfp_k8s: Run, repository: Path) -> None:
     }
     assert version["spec"]["codeSourceURL"] == "https://example.com/team/repo"
     assert "secret" not in done.stdout
+    # Neither this run nor an earlier one of the user's own makes the work tree differ.
+    assert sorted(path.name for path in repository.iterdir()) == [".git", "pipeline.py"]
+    (repository / "__pycache__").mkdir()
+    write(repository / "__pycache__", "pipeline.cpython-311.pyc", "")
+    assert kfp_k8s("compile", "pipeline.py", *name, cwd=repository).returncode == 0
     # A commit that does not hold the content must not name it.
     write(repository, "pipeline.py", (repository / "pipeline.py").read_text() + "\n")
     done = kfp_k8s("compile", "pipeline.py", *name, cwd=repository)
