@@ -74,7 +74,7 @@ def view(document: Any) -> View:
     if not _suspicious(document):
         return View(document=document, as_platform=document)
     oddities = sorted(_oddities(document), key=lambda oddity: tuple(map(str, oddity.path)))
-    if any(oddity.kind in ("not-json", "too-deep", "merge-key") for oddity in oddities):
+    if any(oddity.kind not in ("number-key", "string-read-as-number") for oddity in oddities):
         # There is nothing that the webhook would see.
         return View(document=document, as_platform=document, oddities=tuple(oddities))
     return View(

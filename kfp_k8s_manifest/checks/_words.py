@@ -7,7 +7,22 @@ from typing import Any, Final, NamedTuple
 
 from kfp_k8s_manifest.findings import ABSENT
 
-__all__ = ["Scope", "at", "described", "kind_of", "listed", "place", "short", "shown", "similar"]
+__all__ = [
+    "MOST",
+    "Scope",
+    "at",
+    "described",
+    "kind_of",
+    "listed",
+    "place",
+    "short",
+    "shown",
+    "similar",
+]
+
+MOST: Final = 100
+"""How many problems of one document are told; a document with more is broken as a whole, and looking
+for similar names takes its time for each."""
 
 _SHOWN_CHARACTERS: Final = 80
 _LISTED: Final = 8

@@ -22,7 +22,7 @@ from kfp_k8s_manifest.checks._common import (
     value_at,
 )
 from kfp_k8s_manifest.checks.bundle import check_bundle, check_kep
-from kfp_k8s_manifest.checks.crd import check_crd, check_unknown
+from kfp_k8s_manifest.checks.crd import check_crd
 from kfp_k8s_manifest.checks.decode import check_type_meta, decode_metadata
 from kfp_k8s_manifest.checks.lint import lint
 from kfp_k8s_manifest.checks.metadata import check_metadata
@@ -34,6 +34,7 @@ from kfp_k8s_manifest.checks.mutating import (
 )
 from kfp_k8s_manifest.checks.size import check_size
 from kfp_k8s_manifest.checks.spec import check_specs
+from kfp_k8s_manifest.checks.unknown import check_unknown
 from kfp_k8s_manifest.checks.untyped import check_untyped
 from kfp_k8s_manifest.checks.update import check_update
 from kfp_k8s_manifest.findings import ABSENT, Finding

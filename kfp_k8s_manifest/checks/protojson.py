@@ -120,7 +120,9 @@ class _Schema:
                             # Only here it is known which of its spellings a field was given in.
                             problem.cause = f"{problem.kind.replace('-', ' ')} {_gojson.token(key)}"
                         problem.trail.append(key)
-                    found = problems if found is None else found + problems
+                    if found is None:
+                        found = []
+                    found += problems
             if chosen is not None and any(len(keys) > 1 for keys in chosen.values()):
                 found = _oneof_problems(chosen, value, generations) + (found or [])
             return found
@@ -210,7 +212,9 @@ class _Schema:
                         problems[0].kind = "null-in-list"
                     for problem in problems:
                         problem.trail.append(index)
-                    found = problems if found is None else found + problems
+                    if found is None:
+                        found = []
+                    found += problems
             return found
 
         return check_list
@@ -230,7 +234,9 @@ class _Schema:
                         problems[0].kind = "null-in-map"
                     for problem in problems:
                         problem.trail.append(key)
-                    found = problems if found is None else found + problems
+                    if found is None:
+                        found = []
+                    found += problems
             return found
 
         return check_map

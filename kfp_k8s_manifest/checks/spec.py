@@ -29,7 +29,7 @@ from kfp_k8s_manifest.checks._webhook import (
     name_message,
     version_message,
 )
-from kfp_k8s_manifest.checks._words import Scope, at, described, shown
+from kfp_k8s_manifest.checks._words import MOST, Scope, at, described, shown
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
 from kfp_k8s_manifest.releases import Target
 
@@ -55,8 +55,7 @@ def check_specs(pipeline_spec: Any, platform_spec: Any, target: Target) -> list[
     fatal = [
         _odd_words.oddity(odd, document.root, Severity.ERROR)
         for document in documents
-        for odd in document.view.oddities
-        if odd.kind in _odd_words.FATAL
+        for odd in [each for each in document.view.oddities if each.kind in _odd_words.FATAL][:MOST]
     ]
     if fatal:
         return fatal
@@ -104,7 +103,7 @@ def _rejection(
         return [
             _odd_words.oddity(odd, document.root, Severity.ERROR)
             for document in documents
-            for odd in document.merge_keys
+            for odd in document.merge_keys[:MOST]
         ]
     judged = next(outcomes[each].spec for each in outcomes if each in where) or documents[0]
     findings = _why_no_spec(judged, scope) if message == NO_SPEC else []
@@ -118,10 +117,10 @@ def _why_no_spec(document: Document, scope: Scope) -> list[Finding]:
         return [_explain.not_an_object(document.root, document.given, scope, NO_SPEC)]
     findings = [
         _odd_words.oddity(odd, document.root, Severity.ERROR, NO_SPEC)
-        for odd in document.number_keys
+        for odd in document.number_keys[:MOST]
     ]
     changed = {odd.path: odd for odd in document.view.oddities if odd.kind == _odd_words.CHANGED}
-    for problem in document.spec_problems:
+    for problem in document.spec_problems[:MOST]:
         if problem.generations & scope.some:
             odd = changed.get(problem.path)
             findings.append(
@@ -175,7 +174,7 @@ def _platform_ignored(documents: Sequence[Document], where: frozenset[str]) -> l
     if not platform.is_mapping:
         reason = f"it is {described(platform.given)}, not an object"
         return [_explain.ignored(platform.root, platform.given, reason, lost, scope)]
-    problems = [each for each in platform.platform_problems if each.generations & where]
+    problems = [each for each in platform.platform_problems if each.generations & where][:MOST]
     findings = []
     if platform.unreadable_text is not None:
         text_at = (*platform.root, *platform.unreadable_text)
@@ -219,9 +218,12 @@ def _changed(documents: Sequence[Document], told: Sequence[Finding]) -> list[Fin
     return [
         _odd_words.oddity(odd, document.root, Severity.WARNING)
         for document in documents
-        for odd in document.view.oddities
-        if odd.kind in (_odd_words.CHANGED, "number-key")
-        and (*document.root, *odd.path) not in paths
+        for odd in [
+            each
+            for each in document.view.oddities
+            if each.kind in (_odd_words.CHANGED, "number-key")
+            and (*document.root, *each.path) not in paths
+        ][:MOST]
     ]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from kfp_k8s_manifest.checks import _explain, protojson
-from kfp_k8s_manifest.checks._words import Scope, at
+from kfp_k8s_manifest.checks._words import MOST, Scope, at
 from kfp_k8s_manifest.findings import Finding, Path, Severity
 from kfp_k8s_manifest.releases import Target
 
@@ -60,5 +60,5 @@ def _check(message: str, family: str, root: Path, value: Any, target: Target) ->
     scope = Scope(all=generations, some=frozenset(generations))
     return [
         _explain.problem(problem, root, value, scope, "", family=family, severity=Severity.WARNING)
-        for problem in protojson.check(message, value, generations)
+        for problem in protojson.check(message, value, generations)[:MOST]
     ]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from kfp_k8s_manifest import releases
-from kfp_k8s_manifest.checks.crd import check_crd, check_unknown
+from kfp_k8s_manifest.checks.crd import check_crd
+from kfp_k8s_manifest.checks.unknown import check_unknown
 from kfp_k8s_manifest.findings import Finding
 
 SPEC = {"pipelineName": "p", "pipelineSpec": {}}

@@ -14,7 +14,7 @@ from kfp_k8s_manifest.checks.api import check_each
 
 CHECKS = Path(__file__).resolve().parents[2] / "kfp_k8s_manifest" / "checks"
 FAMILIES = ("bundle", "crd", "decode", "metadata", "mutating", "size", "update")
-MODULES = ("api", "bundle", "crd", "decode", "metadata", "mutating", "size", "update")
+MODULES = ("api", "bundle", "crd", "decode", "metadata", "mutating", "size", "unknown", "update")
 HEADER = re.compile(r"---\n(.*?)\n---\n", re.DOTALL)
 
 

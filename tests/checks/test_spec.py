@@ -366,6 +366,13 @@ def test_100_000_levels_end_quickly_with_an_error() -> None:
     assert [each[1] for each in found(spec(deploymentSpec=deep))] == ["spec-not-json"]
 
 
+def test_a_document_that_is_broken_throughout_is_told_in_part_and_quickly() -> None:
+    fields = {f"field{number}": 1 for number in range(50_000)}
+    assert len(found(spec(**fields))) == 100
+    assert len(found(spec(deploymentSpec=dict.fromkeys(fields, "\x7f")))) == 100
+    assert len(untyped(spec(deploymentSpec=fields), None, "2.17")) == 100
+
+
 def untyped(pipeline: Any, platform: Any, target: str) -> list[tuple[str, str, str]]:
     findings = check_untyped(pipeline, platform, releases.target(target))
     assert all(finding.severity is Severity.WARNING for finding in findings)
