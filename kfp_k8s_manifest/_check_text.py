@@ -12,15 +12,16 @@ from typing import Any, Final
 
 from kfp_k8s_manifest.checks.api import ObjectContext, check_object, is_ours
 from kfp_k8s_manifest.checks.items import items_of
-from kfp_k8s_manifest.checks.unquoted import check_keys, explain_unquoted
-from kfp_k8s_manifest.checks.update import check_update
-from kfp_k8s_manifest.errors import YamlError, YamlLimitError
+from kfp_k8s_manifest.checks.odd_keys import mappings_with_odd_keys
+from kfp_k8s_manifest.errors import YamlError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
 from kfp_k8s_manifest.yaml.reader import Document, Limits, load_all
 
 __all__ = ["Item", "Outcome", "Previous", "check_text", "locate", "skeleton"]
 
 _SHOWN_VALUES: Final = 20
+# How the reader's refusals begin that are about its own limits: Kubernetes might read such a text.
+_LIMITS: Final = ("larger than ", "nested ", "too many ")
 
 Identity = tuple[str, str, str]
 Previous = Mapping[Identity, Any]
@@ -124,13 +125,23 @@ def _check(
     previous: Previous | None,
 ) -> list[Finding]:
     found = check_object(obj, context)
-    if found and isinstance(obj, dict):
-        found = explain_unquoted(found, obj, document, prefix)
     if not isinstance(obj, dict):
         return found
-    extra = check_keys(obj, document, prefix)
+    # What only findings need is imported where there are some: a clean run is over sooner.
+    if found:
+        from kfp_k8s_manifest.checks.unquoted import explain_unquoted
+
+        found = explain_unquoted(found, obj, document, prefix)
+    extra: list[Finding] = []
+    odd = mappings_with_odd_keys(obj)
+    if odd:
+        from kfp_k8s_manifest.checks.unquoted import check_keys
+
+        extra = check_keys(odd, document, prefix)
     kind, namespace, name = identity = _identity(obj)
     if previous and name and identity in previous:
+        from kfp_k8s_manifest.checks.update import check_update
+
         extra += check_update(previous[identity], obj, context.target)
     if extra:
         found += [replace(each, kind=kind, namespace=namespace, name=name) for each in extra]
@@ -213,7 +224,7 @@ def _is_large(tree: Any) -> bool:
 
 
 def _unreadable(error: YamlError, name: str) -> Finding:
-    limit = isinstance(error, YamlLimitError)
+    limit = error.reason.startswith(_LIMITS)
     return Finding(
         rule="yaml-limit" if limit else "yaml-invalid",
         severity=Severity.ERROR,

@@ -15,7 +15,6 @@ __all__ = [
     "SourceError",
     "UsageError",
     "YamlError",
-    "YamlLimitError",
 ]
 
 
@@ -66,10 +65,6 @@ class YamlError(SourceError, ValueError):
         self.column = column
         where = ":".join(str(part) for part in (source, line, column) if part not in ("", None))
         super().__init__(f"{where}: {reason}" if where else reason)
-
-
-class YamlLimitError(YamlError):
-    """Text is beyond what our reader takes, though Kubernetes might: it was not checked."""
 
 
 class OutputError(KfpK8sError):

@@ -16,7 +16,8 @@ from typing import Any
 from kfp_k8s_manifest.checks.api import is_ours
 from kfp_k8s_manifest.checks.items import items_of
 from kfp_k8s_manifest.checks.lint import lint
-from kfp_k8s_manifest.checks.unquoted import lost_strings, mappings_with_odd_keys
+from kfp_k8s_manifest.checks.odd_keys import mappings_with_odd_keys
+from kfp_k8s_manifest.checks.unquoted import lost_strings
 from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.findings import Path, format_path
 from kfp_k8s_manifest.yaml.reader import Document, load_all
@@ -113,7 +114,7 @@ def _changes(
         written = document.plain_text(place)
         if written is None:
             continue
-        line, column = document.position(place)
+        line, column = document.scalar_position(place)
         value: Any = obj
         for key in path:
             value = value[key]
@@ -129,7 +130,7 @@ def _changes(
     for path in mappings_with_odd_keys(obj):
         for becomes, written in document.renamed_keys((*prefix, *path)).items():
             place = (*prefix, *path, becomes)
-            line, column = document.key_position(place)
+            line, column = document.scalar_position(place, key=True)
             change = Change(
                 line=line,
                 column=column,

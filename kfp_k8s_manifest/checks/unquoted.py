@@ -25,7 +25,6 @@ __all__ = [
     "check_keys",
     "explain_unquoted",
     "lost_strings",
-    "mappings_with_odd_keys",
 ]
 
 UNQUOTED_VALUE: Final = "yaml-unquoted-value"
@@ -99,16 +98,16 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def check_keys(obj: Any, source: Source, prefix: Path = ()) -> list[Finding]:
+def check_keys(paths: Iterable[Path], source: Source, prefix: Path = ()) -> list[Finding]:
     """Find the keys that Kubernetes reads otherwise than they are written.
 
     Args:
-        obj: The object.
+        paths: The mappings to look at, such as those of `mappings_with_odd_keys`.
         source: Where it was read from.
         prefix: The path of the object in the source's document.
     """
     findings: list[Finding] = []
-    for path in mappings_with_odd_keys(obj):
+    for path in paths:
         for becomes, text in source.renamed_keys((*prefix, *path)).items():
             findings.append(
                 Finding(
@@ -123,34 +122,6 @@ def check_keys(obj: Any, source: Source, prefix: Path = ()) -> list[Finding]:
                 )
             )
     return findings
-
-
-# A key that was renamed is a boolean or a number now. Looking at the source costs a second pass, so
-# it is done only where there is such a key at all.
-_BOOLEANS: Final = frozenset({"true", "false"})
-_NUMBER_STARTS: Final = frozenset("+-.0123456789")
-
-
-def mappings_with_odd_keys(obj: Any) -> list[Path]:
-    """Return the paths of the mappings with a key that may have been written otherwise.
-
-    Args:
-        obj: A JSON tree.
-    """
-    found: list[Path] = []
-    stack: list[tuple[Any, Path]] = [(obj, ())]
-    while stack:
-        tree, path = stack.pop()
-        odd = False
-        entries = tree.items() if isinstance(tree, dict) else enumerate(tree)
-        for key, value in entries:
-            if isinstance(value, (dict, list)) and value:
-                stack.append((value, (*path, key)))
-            if isinstance(key, str) and (key[:1] in _NUMBER_STARTS or key in _BOOLEANS):
-                odd = True
-        if odd:
-            found.append(path)
-    return found[::-1]
 
 
 def _wants_string(finding: Finding, obj: Mapping[str, Any]) -> bool:

@@ -11,12 +11,14 @@ __all__ = ["count", "object_name", "printable", "summary"]
 
 # Control characters, and those that turn the direction of text: in a terminal or a log they would
 # let a manifest write whatever it likes over the report.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_UNPRINTABLE = "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
 
 
 def printable(text: str) -> str:
     """Return text with its control characters written as escapes."""
-    return _UNPRINTABLE.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
+    if text.isascii() and text.isprintable():
+        return text
+    return re.sub(_UNPRINTABLE, lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
 def count(number: int, noun: str) -> str:

@@ -124,6 +124,15 @@ spec:
         repair(text, source="a.yaml")
 
 
+def test_an_anchor_that_means_one_thing_is_quoted() -> None:
+    text = """\
+apiVersion: pipelines.kubeflow.org/v2beta1
+kind: Pipeline
+metadata: {name: &n 08, labels: {a: *n}}
+"""
+    assert repair(text).text == text.replace("08", '"08"')
+
+
 def test_text_that_is_no_yaml() -> None:
     with pytest.raises(YamlError, match=r"^a\.yaml:1:"):
         repair("a: b: c", source="a.yaml")

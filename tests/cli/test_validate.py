@@ -172,8 +172,19 @@ def test_text_that_is_not_read(run: Run, text: bytes, line: int, words: str) -> 
     assert words in finding["message"]
 
 
-def test_text_that_is_beyond_the_limits(run: Run) -> None:
-    done = run("-", text="a: " + "[" * 100_000 + "]" * 100_000)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: " + "[" * 100_000 + "]" * 100_000,
+        '{"a":' * 100_000 + "1" + "}" * 100_000,
+        "a: [" + "0," * 2_100_000 + "0]",
+        "---\n" * 100_000,
+        "#" + "x" * (64 * 1024 * 1024),
+    ],
+    ids=["deep YAML", "deep JSON", "many values", "many documents", "large"],
+)
+def test_text_that_is_beyond_the_limits(run: Run, text: str) -> None:
+    done = run("-", text=text)
     assert done.returncode == 1
     assert "error[yaml-limit]" in done.stdout
     assert done.stdout.endswith("invalid; 1 error, 1 file could not be checked.\n")
