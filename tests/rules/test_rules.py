@@ -74,6 +74,7 @@ def test_examples(each: Rule) -> None:
     assert errors <= {name}
     assert name not in {rule for rule, _ in passes}
     assert Severity.ERROR not in {severity for _, severity in passes}
+    assert not {"yaml-unquoted-key", "yaml-unquoted-value"} & {rule for rule, _ in passes}
 
 
 def test_every_rule_without_an_example_is_named_here() -> None:
