@@ -9,8 +9,8 @@ How a fenced block is run depends on its language:
 * `yaml`, `json`: has to parse.
 
 A shell block that uses a program that is not there (see `absent`) is not run. In expected output
-`...` stands for anything, and the digest in a version's name may be another one, since it depends
-on the release of kfp that compiles.
+`...` stands for anything. The digest in a version's name and the numbers of lines may be others,
+since they depend on the release of kfp that compiles.
 """
 
 from __future__ import annotations
@@ -31,6 +31,12 @@ import yaml
 
 _FENCE = re.compile(r"^( *)```(\w+)([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _DIGEST = re.compile(r"(?<=-)[a-z2-7]{10}\b")
+_PLACES = (
+    re.compile(r"(?<=\.yaml):\d+:\d+(?=:)"),
+    re.compile(r"^ *\d+(?= \|)", re.MULTILINE),
+    re.compile(r"^ +(?=\|)", re.MULTILINE),
+    re.compile(r"^\d[\d,]*[acd]\d[\d,]*$", re.MULTILINE),
+)
 _KFP = re.compile(r"\bkfp(==|-)\d+\.\d+\.\d+")
 
 
@@ -179,6 +185,8 @@ def uses(command: str, programs: frozenset[str]) -> bool:
 def normal(text: str) -> str:
     """Return a text with what depends on the release of kfp made alike, and no trailing blanks."""
     text = _KFP.sub(r"kfp\1X", _DIGEST.sub("DIGEST", text))
+    for pattern in _PLACES:
+        text = pattern.sub("PLACE", text)
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
