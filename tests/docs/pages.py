@@ -5,7 +5,8 @@ How a fenced block is run depends on its language:
 * any language with `title="NAME"`: written to that file;
 * `python`: executed, in one namespace for the whole page; with `>>>` prompts as a doctest;
 * `console`: the lines after `$ ` are run by a shell, what follows is what they print;
-* `shell`: run by a shell line by line, and has to succeed;
+* `shell`: run by a shell, and has to succeed;
+* `sh`: not run, for what needs a server or a repository of the reader's;
 * `yaml`, `json`: has to parse.
 
 A shell block that uses a program that is not there (see `absent`) is not run. In expected output
