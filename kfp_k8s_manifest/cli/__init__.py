@@ -23,6 +23,12 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "compile": ("compile", "compile_", "Compile pipelines into Kubernetes manifests."),
     "completion": ("completion", "completion", "Print a shell's completion script."),
     "crds": ("crds", "crds_", "Write the CustomResourceDefinitions of a release."),
+    "explain": ("rules", "explain", "Say what a rule asks, why, and how to pass."),
+    "fmt": ("fmt", "fmt", "Put the quotes back that strings have lost."),
+    "name": ("name", "name", "Check names, or make names that pass."),
+    "rules": ("rules", "rules", "List the rules of validate."),
+    "schema": ("schema", "schema", "Write a JSON Schema for editors and other tools."),
+    "validate": ("validate", "validate", "Check manifests as the cluster would, offline."),
     "webhook": ("webhook", "webhook", "Run and install the admission webhooks."),
 }
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Reader = Callable[[Iterable[str]], list[Any]]
 
 SEED = 11_551
-TREES = 5000
+TREES = 3000
 MANIFESTS = 250
 
 
