@@ -103,7 +103,7 @@ def test_hostile_scalars_that_are_refused_are_refused_alike(installation: Instal
     for obj in objects:
         answer = installation.post(namespace, obj, dryRun="All")
         errors = errors_of(obj, installation.target)
-        assert (answer.status == 201) is not errors, (answer.body, errors)
+        assert (answer.status == 201) is (not errors), (answer.body, errors)
         refused += bool(errors)
         if errors:
             assert answer.status == 400
