@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -122,10 +123,11 @@ class Installations:
 
     def stop(self) -> None:
         """Stop every server."""
-        for installation in self._installed.values():
-            installation.webhook.server.stop()
-        for plane in self._planes.values():
-            plane.stop()
+        servers = [installation.webhook.server for installation in self._installed.values()]
+        with ThreadPoolExecutor() as pool:
+            # They wait for reviews that nobody will send.
+            list(pool.map(lambda server: server.stop(grace=0), servers))
+            list(pool.map(ControlPlane.stop, self._planes.values()))
         self._installed.clear()
         self._planes.clear()
 

@@ -22,7 +22,7 @@ from kfp_k8s_manifest.yaml import load_all
 from .installations import API, LABEL, Installation, Installations, collection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kfp_k8s_manifest.findings import Finding
     from tests.cluster.controlplane import Response
@@ -38,11 +38,13 @@ class Answer:
 
     Attributes:
         allowed: Whether everything in the row was taken.
-        message: Why not, in the API server's words, with the row's own names of namespaces.
+        message: Why not, in the API server's words.
+        shown: The same with the row's own names of namespaces.
     """
 
     allowed: bool
     message: str = ""
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +55,13 @@ class Verdict:
         release: The release.
         answer: The cluster's answer.
         errors: Our errors, in the order in which the cluster would meet them.
+        as_given: Puts the row's own names of namespaces into a message.
     """
 
     release: str
     answer: Answer
     errors: Sequence[Finding]
+    as_given: Callable[[str], str]
 
     @property
     def agree(self) -> bool:
@@ -92,7 +96,12 @@ class Replayer:
         installation = self._installations(release)
         place = self._place(row, installation)
         answer = _send(row, installation, place)
-        return Verdict(release=release, answer=answer, errors=_offline(row, release, place))
+        return Verdict(
+            release=release,
+            answer=answer,
+            errors=_offline(row, release, place),
+            as_given=place.as_given,
+        )
 
     def _place(self, row: Row, installation: Installation) -> _Place:
         """Return namespaces in which the row's needs are met."""
@@ -230,14 +239,20 @@ def _answer(response: Response, place: _Place) -> Answer:
         said = str(response.json()["message"])
     except ValueError:
         said = response.body.decode()
-    return Answer(allowed=False, message=place.as_given(said))
+    return Answer(allowed=False, message=said, shown=place.as_given(said))
 
 
 def _with_kubectl(text: str, installation: Installation, place: _Place) -> Answer:
+    """Send what is not plainly one of our objects; kubectl looks for the place of every kind.
+
+    Server-side, as GitOps tools apply: `kubectl create` takes a `pipelineversion` for a
+    PipelineVersion, because the webhook's patch happens to give it its kind.
+    """
     done = installation.plane.kubectl(
-        *("create", "--dry-run=server", "-n", place.name(""), "-f", "-"), stdin=text, check=False
+        *("apply", "--server-side", "--dry-run=server", "-n", place.name(""), "-f", "-"), stdin=text, check=False
     )
-    return Answer(allowed=done.returncode == 0, message=place.as_given(done.stderr))
+    said = done.stderr.strip()
+    return Answer(allowed=done.returncode == 0, message=said, shown=place.as_given(said))
 
 
 def _update(obj: Any, installation: Installation, place: _Place) -> Answer:
