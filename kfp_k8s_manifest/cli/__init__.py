@@ -22,6 +22,10 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "compile": ("compile", "compile_", "Compile pipelines into Kubernetes manifests."),
     "completion": ("completion", "completion", "Print a shell's completion script."),
     "crds": ("crds", "crds_", "Write the CustomResourceDefinitions of a release."),
+    "doctor": ("doctor", "doctor", "Look at a cluster and say what is missing."),
+    "extract": ("extract", "extract", "Write the IR package of a PipelineVersion."),
+    "get": ("get", "get", "List pipelines of a cluster with their versions."),
+    "run": ("run", "run", "Run a PipelineVersion here or on a KFP server."),
     "webhook": ("webhook", "webhook", "Run and install the admission webhooks."),
 }
 
