@@ -58,6 +58,8 @@ def paired_processes(
 ) -> tuple[float, float, float]:
     """Run two commands in turn; return the median ratio and both medians in seconds."""
     environment = {**os.environ, **options.pop("env", {})}
+    # Without bytecode caches every start compiles its imports, which nobody installs that way.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def once(command: Sequence[str]) -> float:
         start = time.perf_counter()

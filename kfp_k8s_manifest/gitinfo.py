@@ -57,7 +57,8 @@ def git_sha(path: str, *, allow_dirty: bool = False) -> str:
     """
     folder = str(Path(path).resolve().parent)
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
-    changes = _git(folder, "status", "--porcelain", "--", ".")
+    # Python's bytecode is no content, whether or not the repository ignores it.
+    changes = _git(folder, "status", "--porcelain", "--", ".", ":(exclude,glob)**/__pycache__/**")
     if changes and not allow_dirty:
         raise SourceError(
             f"{path}: {{git_sha}} would name a commit that does not hold this content:"

@@ -164,6 +164,8 @@ def _run_module(path: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, folder)
     sys.modules[name] = module
+    # Compiling a pipeline leaves nothing in the user's folder but what was asked for.
+    writes_bytecode, sys.dont_write_bytecode = not sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
     except KeyboardInterrupt:
@@ -171,6 +173,7 @@ def _run_module(path: str) -> ModuleType:
     except BaseException as error:
         raise SourceError(_user_traceback(error, path, file)) from error
     finally:
+        sys.dont_write_bytecode = not writes_bytecode
         with contextlib.suppress(ValueError):
             sys.path.remove(folder)
         # A neighbour called `common` in another folder must not meet this folder's `common`.
