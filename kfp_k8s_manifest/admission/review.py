@@ -151,7 +151,9 @@ def decide(
         return _mutate(request, obj, known, uid, target)
     if request.operation == "UPDATE":
         assert request.old is not None
-        findings = check_update(request.old, obj, target)
+        findings = check_update(request.old, obj, target) or _check_generation(
+            request.old, obj, target
+        )
     else:
         findings = _check_content(obj, known, target)
     return _decision(findings)
