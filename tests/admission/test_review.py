@@ -327,7 +327,7 @@ def test_updates(
     assert response["allowed"] is (release not in refused_by)
     if not response["allowed"]:
         assert response["status"]["code"] == 400
-        assert "PipelineVersion is immutable" in response["status"]["message"]
+        assert "a PipelineVersion is immutable" in response["status"]["message"]
 
 
 def test_an_update_does_not_judge_the_content_again(
