@@ -1,0 +1,62 @@
+"""Links, hooks and lists in the project's texts point to what is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import kfp_k8s_manifest
+from tests.conftest import ROOT
+
+TEXTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+# Made when the documentation is built.
+GENERATED = {ROOT / "docs" / "reference" / "rules.md"}
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_relative_links(text: Path) -> None:
+    content = re.sub(r"^( *)```.*?^\1```$", "", text.read_text(encoding="utf-8"), flags=re.M | re.S)
+    content = re.sub(r"`[^`\n]*`", "", content)
+    for link in re.findall(r"\]\(([^)]+)\)", content):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        goal = (text.parent / path).resolve() if path else text
+        assert goal.exists() or goal in GENERATED, f"{text.name}: {link}"
+        if anchor and goal not in GENERATED:
+            titles = re.findall(r"^#+ (.+)$", goal.read_text(encoding="utf-8"), flags=re.M)
+            assert anchor in {title.lower().replace(" ", "-") for title in titles}, link
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    page = (ROOT / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"^::: kfp_k8s_manifest\.(\w+)$", page, flags=re.M))
+    assert shown == set(kfp_k8s_manifest.__all__) - {"__version__"}
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert set(re.findall(r"[\w/-]+\.md", navigation)) == pages | {"reference/rules.md"}
+
+
+def test_the_sessions_that_texts_name_exist() -> None:
+    nox = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    sessions = {
+        name or function.replace("_", "-")
+        for name, function in re.findall(
+            r'^@nox\.session(?:\((?:name="([\w-]+)")?[^\n]*\))?\n(?:@[^\n]*\n)*def (\w+)', nox, re.M
+        )
+    }
+    assert {"tests", "demo", "docs"} <= sessions
+    texts = [*TEXTS, ROOT / ".pre-commit-config.yaml", ROOT / ".ci" / "run"]
+    for text in texts:
+        used = re.findall(
+            r"nox\.sh (?:-R )?-s ([\w ]+?)(?: +#| +--|`|\)|$)",
+            text.read_text(encoding="utf-8"),
+            re.M,
+        )
+        assert {name for words in used for name in words.split()} <= sessions, text
