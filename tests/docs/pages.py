@@ -151,7 +151,9 @@ class Runner:
             )
             told = f"{where}: {command}\n{done.stdout}"
             # Where the page shows an error or a difference, the command fails.
-            shows_failure = re.search(r"\b[Ee]rror", expected or "") or command.startswith("diff ")
+            shows_failure = re.search(
+                r"\b[Ee]rror|not valid", expected or ""
+            ) or command.startswith("diff ")
             assert done.returncode == 0 or shows_failure, told
             if expected is not None:
                 assert matches(expected, done.stdout), (
