@@ -57,7 +57,8 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
             continue
         variable = getattr(parameter, "envvar", None)
         more = f" Environment: `{variable}`." if isinstance(variable, str) else ""
-        rows.append(f"| `{_cell(record[0])}` | {_cell(_escaped(record[1]))}{more} |")
+        # A bar inside a code span does not end the cell.
+        rows.append(f"| `{record[0]}` | {_cell(_escaped(record[1]))}{more} |")
     if rows:
         yield "\n".join(["| option | meaning |", "|---|---|", *rows]) + "\n"
 
