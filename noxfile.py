@@ -18,7 +18,15 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 # The newest patch of each kfp release that is supported, and the newest kfp that resolves.
 KFP_RELEASES = ["2.14.6", "2.15.2", "2.16.1", "newest"]
 
-TEST_TOOLS = ["cryptography", "pytest", "pytest-xdist", "hypothesis", "jsonschema", "rfc8785"]
+TEST_TOOLS = [
+    "cryptography",
+    "hypothesis",
+    "jsonschema",
+    "pydantic-sarif",
+    "pytest",
+    "pytest-xdist",
+    "rfc8785",
+]
 
 
 def install(session: nox.Session, *packages: str, extras: str = "kubernetes,webhook") -> None:

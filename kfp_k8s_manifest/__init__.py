@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from kfp_k8s_manifest.errors import KfpK8sError
     from kfp_k8s_manifest.findings import Finding, Severity
     from kfp_k8s_manifest.ir import PipelineIR
+    from kfp_k8s_manifest.report import Report
+    from kfp_k8s_manifest.validation import validate, validate_text
 
 __all__ = [
     "Bundle",
@@ -32,6 +34,7 @@ __all__ = [
     "KfpK8sError",
     "ManifestOptions",
     "PipelineIR",
+    "Report",
     "Severity",
     "__version__",
     "compile_manifests",
@@ -39,6 +42,8 @@ __all__ = [
     "load_ipython_extension",
     "uninstall",
     "unload_ipython_extension",
+    "validate",
+    "validate_text",
 ]
 
 _HOMES = {
@@ -48,12 +53,15 @@ _HOMES = {
     "KfpK8sError": "errors",
     "ManifestOptions": "build",
     "PipelineIR": "ir",
+    "Report": "report",
     "Severity": "findings",
     "compile_manifests": "compiler",
     "install": "compiler",
     "load_ipython_extension": "compiler",
     "uninstall": "compiler",
     "unload_ipython_extension": "compiler",
+    "validate": "validation",
+    "validate_text": "validation",
 }
 
 

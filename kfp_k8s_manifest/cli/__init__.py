@@ -22,6 +22,12 @@ __all__ = ["cli", "main"]
 _COMMANDS: dict[str, tuple[str, str, str]] = {
     "compile": ("compile", "compile_", "Compile pipelines into Kubernetes manifests."),
     "completion": ("completion", "completion", "Print a shell's completion script."),
+    "explain": ("rules", "explain", "Say what a rule asks, why, and how to pass."),
+    "fmt": ("fmt", "fmt", "Put the quotes back that strings have lost."),
+    "name": ("name", "name", "Check names, or make names that pass."),
+    "rules": ("rules", "rules", "List the rules of validate."),
+    "schema": ("schema", "schema", "Write a JSON Schema for editors and other tools."),
+    "validate": ("validate", "validate", "Check manifests as the cluster would, offline."),
 }
 
 

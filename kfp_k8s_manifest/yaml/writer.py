@@ -40,8 +40,9 @@ _MAX_SIMPLE_KEY = 1000
 PyYAML and ruamel.yaml all stop looking for the colon after 1024 characters."""
 
 _CACHED_LENGTH = 200
-_CACHED_ENTRIES = 65536
+_CACHED_ENTRIES = 4096
 _CACHED_BLOCKS = 256
+_JOINED_PARTS = 500
 
 
 class DocumentError(KfpK8sError, ValueError):
@@ -82,7 +83,7 @@ def dump(document: Any, *, order: KeyOrder = KUBERNETES_ORDER) -> str:
         # Finding the place costs another walk, but only where there is an error to tell.
         _explain(document)
         raise
-    return "".join(writer.parts)
+    return writer.text()
 
 
 def dump_all(documents: Iterable[Any], *, order: KeyOrder = KUBERNETES_ORDER) -> str:
@@ -104,13 +105,17 @@ def dump_all(documents: Iterable[Any], *, order: KeyOrder = KUBERNETES_ORDER) ->
 class _Writer:
     """Appends to one list; knows the scalars that it has already decided about."""
 
-    __slots__ = ("_blocks", "_keys", "_scalars", "parts")
+    __slots__ = ("_blocks", "_keys", "_scalars", "_texts", "parts")
 
     def __init__(self) -> None:
         self.parts: list[str] = []
         self._blocks: dict[tuple[str, str], str] = {}
         self._keys: dict[str, str] = {}
         self._scalars: dict[str, str] = {}
+        self._texts: list[str] = []
+
+    def text(self) -> str:
+        return "".join([*self._texts, *self.parts])
 
     def document(self, value: Any, order: KeyOrder) -> None:
         if isinstance(value, dict) and value:
@@ -152,6 +157,10 @@ class _Writer:
             else:
                 self._rare(value, f"{lead}{head}", pad, children.get(key, SORTED), depth)
             lead = pad
+        if len(self.parts) > _JOINED_PARTS:
+            # Many small strings that live long cost more the more there are of them.
+            self._texts.append("".join(self.parts))
+            self.parts.clear()
 
     def _sequence(self, node: list[Any], pad: str, lead: str, depth: int) -> None:
         """Write a sequence that is not empty; its dashes stand in the column of `pad`."""

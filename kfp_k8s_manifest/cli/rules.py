@@ -1,0 +1,58 @@
+"""`kfp-k8s rules` and `kfp-k8s explain`: the documentation of the rules, in the terminal."""
+
+from __future__ import annotations
+
+import click
+
+__all__ = ["explain", "rules"]
+
+
+@click.command()
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to write the list.",
+)
+def rules(format_name: str) -> None:
+    """List the rules: id, severity, family and title."""
+    from kfp_k8s_manifest.checks.rules import rules as all_rules
+
+    listed = all_rules()
+    if format_name == "json":
+        import json
+
+        keys = ("id", "severity", "family", "title", "since", "source")
+        rows = [{key: getattr(each, key) for key in keys} for each in listed]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    width = max((len(each.id) for each in listed), default=0)
+    family = ""
+    for each in listed:
+        if each.family != family:
+            family = each.family
+            click.echo(f"{family}:")
+        click.echo(f"  {each.id:<{width}}  {each.severity.value:<7}  {each.title}")
+
+
+def _rule_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    del ctx, param
+    from kfp_k8s_manifest.checks.rules import rules as all_rules
+
+    return [each.id for each in all_rules() if each.id.startswith(incomplete)]
+
+
+@click.command()
+@click.argument("rule_id", metavar="RULE", shell_complete=_rule_names)
+def explain(rule_id: str) -> None:
+    """Say what RULE asks, why, and show an example that fails and one that passes."""
+    from kfp_k8s_manifest.checks.rules import rule
+
+    found = rule(rule_id)
+    click.echo(f"{found.id}: {found.title}\n")
+    click.echo(f"severity: {found.severity.value}\nfamily: {found.family}")
+    if found.since:
+        click.echo(f"since: {found.since}")
+    click.echo(f"source: {found.source}\n\n{found.text}", nl=False)

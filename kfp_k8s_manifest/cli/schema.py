@@ -1,0 +1,48 @@
+"""`kfp-k8s schema`: write the JSON Schema of an object, for editors and other tools."""
+
+from __future__ import annotations
+
+import click
+
+from kfp_k8s_manifest.cli._options import target_option
+
+__all__ = ["schema"]
+
+
+@click.command()
+@target_option
+@click.option(
+    "--kind",
+    type=click.Choice(["PipelineVersion", "Pipeline"]),
+    default="PipelineVersion",
+    show_default=True,
+    help="Which of the two objects.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    default="-",
+    help="File to write; - is stdout.",
+)
+def schema(target: str, kind: str, output: str) -> None:
+    r"""Write a JSON Schema (draft-07) of a whole object, the pipeline's IR included.
+
+    \b
+    yaml-language-server, as the first line of a manifest:
+      # yaml-language-server: $schema=pipelineversion.json
+    kubeconform:
+      kubeconform -schema-location pipelineversion.json FILE
+    """  # fmt: skip
+    import json
+
+    from kfp_k8s_manifest.releases import target as find_target
+    from kfp_k8s_manifest.schema import object_schema
+
+    text = json.dumps(object_schema(kind, find_target(target)), indent=2) + "\n"
+    if output == "-":
+        click.echo(text, nl=False)
+        return
+    from kfp_k8s_manifest.files import write_text
+
+    write_text(output, text)

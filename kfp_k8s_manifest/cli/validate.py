@@ -1,0 +1,115 @@
+"""`kfp-k8s validate`: say what the cluster would say, without one."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from kfp_k8s_manifest.cli._options import target_option
+
+__all__ = ["validate"]
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@target_option
+@click.option(
+    "--known-pipeline",
+    "known_pipelines",
+    multiple=True,
+    metavar="[NAMESPACE/]NAME",
+    help="A Pipeline that exists in the cluster. May be given several times.",
+)
+@click.option("--assume-pipelines", is_flag=True, help="Take every Pipeline to exist.")
+@click.option(
+    "--previous",
+    multiple=True,
+    type=click.Path(exists=True),
+    help="File or folder with the previous states: check changes as updates.",
+)
+@click.option(
+    "--previous-git",
+    metavar="REF",
+    default="",
+    help="Take the previous states from a commit, branch or tag.",
+)
+@click.option("--select", multiple=True, metavar="RULE", help="Report this rule or family only.")
+@click.option("--ignore", multiple=True, metavar="RULE", help="Leave out this rule or family.")
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["text", "json", "sarif", "github", "junit"]),
+    default="text",
+    show_default=True,
+    help="How to write the report.",
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="File to write it to.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Processes that work; 0 (the default): as many as processors, where it pays.",
+)
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Whether text has colours; auto: on a terminal, unless NO_COLOR is set.",
+)
+@click.pass_context
+def validate(
+    ctx: click.Context,
+    paths: tuple[str, ...],
+    target: str,
+    known_pipelines: tuple[str, ...],
+    assume_pipelines: bool,  # noqa: FBT001 (click passes options by name)
+    previous: tuple[str, ...],
+    previous_git: str,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    strict: bool,  # noqa: FBT001
+    format_name: str,
+    output: str | None,
+    jobs: int,
+    color: str,
+) -> None:
+    """Check the manifests in PATH... as the cluster would, offline.
+
+    PATH is a file, a folder (all *.yaml, *.yml and *.json in it and below), a pattern, or - for
+    standard input. Objects of other kinds are skipped and counted.
+
+    Exit codes: 0 valid, 1 invalid or not checked, 2 wrong usage.
+    """
+    from kfp_k8s_manifest.render import render
+    from kfp_k8s_manifest.validation import validate as run
+
+    report = run(
+        paths,
+        target=target,
+        known_pipelines=known_pipelines,
+        assume_pipelines=assume_pipelines,
+        previous=previous,
+        previous_git=previous_git,
+        select=select,
+        ignore=ignore,
+        jobs=jobs,
+    )
+    colored = color == "always" or (
+        color == "auto" and not output and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    )
+    text = render(report, format_name, strict=strict, color=colored)
+    if output and output != "-":
+        from kfp_k8s_manifest.files import write_text
+        from kfp_k8s_manifest.render._words import summary
+
+        write_text(output, text)
+        click.echo(summary(report, strict=strict), err=True)
+    else:
+        # click would take colours out where it sees no terminal, though they were asked for.
+        click.echo(text, nl=False, color=colored)
+    if not report.ok(strict=strict):
+        ctx.exit(1)

@@ -1,0 +1,196 @@
+"""Go's reading and writing of numbers and times, as far as YAML needs them (package strconv, time)."""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from fractions import Fraction
+
+__all__ = ["format_float32", "format_json_float", "is_timestamp", "parse_float", "parse_integer"]
+
+_INTEGER = re.compile(
+    r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[oO]([0-7]+)|0[bB]([01]+)|(0[0-7]*)|([1-9][0-9]*))"
+)
+_BASES = (16, 8, 2, 8, 10)
+# As in Go's own source code, single underscores may separate digits.
+_DIGITS = "[0-9]+(?:_[0-9]+)*"
+_DOTTED_FLOAT = re.compile(rf"\.{_DIGITS}(?:[eE][-+]?{_DIGITS})?")
+_LONGEST_INTEGER = 70
+# Go takes the exponent form of %g for the shortest digits from 1e6 on.
+_EXPONENT_FROM = 6
+_MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_TIMESTAMP = re.compile(
+    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
+    r"(?:(?:[Tt ])([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})([.,][0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})?)?"
+)
+
+
+def parse_integer(text: str) -> int | None:
+    """Read an integer as `strconv.ParseInt(text, 0, 64)` does, then `ParseUint`.
+
+    Args:
+        text: Digits with an optional sign and prefix, without underscores.
+
+    Returns:
+        A number within int64, or, without a sign, within uint64; None for everything else.
+    """
+    match = _INTEGER.fullmatch(text)
+    if match is None:
+        return None
+    sign, *groups = match.groups()
+    digits, base = next((g, b) for g, b in zip(groups, _BASES, strict=True) if g is not None)
+    digits = digits.lstrip("0")
+    if len(digits) > _LONGEST_INTEGER:
+        return None
+    value = int(digits or "0", base)
+    if sign == "-":
+        return -value if value <= 2**63 else None
+    return value if value < (2**63 if sign else 2**64) else None
+
+
+def parse_float(text: str) -> float | None:
+    """Read a decimal float as `strconv.ParseFloat(text, 64)` does, for text that starts with a dot.
+
+    Args:
+        text: The whole scalar.
+
+    Returns:
+        The nearest float; None where Go reports an error, also for numbers that are too large.
+    """
+    if _DOTTED_FLOAT.fullmatch(text) is None:
+        return None
+    value = float(text.replace("_", ""))
+    return None if math.isinf(value) else value
+
+
+def format_json_float(value: float) -> str:
+    """Write a finite float as Go's encoding/json does.
+
+    Args:
+        value: A finite float.
+
+    Returns:
+        The shortest digits; without an exponent from 1e-6 up to 1e21.
+    """
+    sign, digits, point = _shortest64(value)
+    if value == 0 or 1e-6 <= abs(value) < 1e21:
+        return sign + _positional(digits, point)
+    exponent = point - 1
+    mantissa = digits[0] + ("." + digits[1:] if len(digits) > 1 else "")
+    return f"{sign}{mantissa}e{'-' if exponent < 0 else '+'}{abs(exponent)}"
+
+
+def format_float32(value: float) -> str:
+    """Write a float as sigs.k8s.io/yaml writes a key: `FormatFloat(value, 'g', -1, 32)`.
+
+    Args:
+        value: Any float. It is rounded to the nearest float32 first.
+
+    Returns:
+        The shortest digits that give this float32 back; `.inf`, `-.inf`, `.nan` for the rest.
+    """
+    if math.isnan(value):
+        return ".nan"
+    try:
+        (single,) = struct.unpack("<f", struct.pack("<f", value))
+    except OverflowError:
+        single = math.copysign(math.inf, value)
+    if math.isinf(single):
+        return ".inf" if single > 0 else "-.inf"
+    sign = "-" if math.copysign(1.0, single) < 0 else ""
+    if single == 0:
+        return sign + "0"
+    digits, point = _shortest32(abs(single))
+    exponent = point - 1
+    if exponent < -4 or exponent >= _EXPONENT_FROM:
+        mantissa = digits[0] + ("." + digits[1:] if len(digits) > 1 else "")
+        return f"{sign}{mantissa}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
+    return sign + _positional(digits, point)
+
+
+def is_timestamp(text: str) -> bool:
+    """Tell whether go-yaml takes the text for a timestamp.
+
+    Args:
+        text: The whole scalar.
+
+    Returns:
+        Whether one of its four layouts fits and the date exists.
+    """
+    match = _TIMESTAMP.fullmatch(text)
+    if match is None:
+        return False
+    year, month, day = (int(match[group]) for group in (1, 2, 3))
+    if not 1 <= month <= 12 or not 1 <= day <= _days(year, month):
+        return False
+    if match[4] is None:
+        return True
+    # With a zone the date and the time are joined by a T, without one by a space.
+    if (match[8] is None) != (text[match.start(4) - 1] == " "):
+        return False
+    if int(match[4]) > 23 or int(match[5]) > 59 or int(match[6]) > 59:
+        return False
+    zone = match[8]
+    return zone in (None, "Z") or (int(zone[1:3]) <= 24 and int(zone[4:6]) < 60)
+
+
+def _days(year: int, month: int) -> int:
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return 29 if month == 2 and leap else _MONTH_DAYS[month - 1]
+
+
+def _shortest64(value: float) -> tuple[str, str, int]:
+    """Return sign, digits and the position of the point, counted from the first digit."""
+    text = repr(value)
+    sign = "-" if text[0] == "-" else ""
+    mantissa, _, exponent = text.lstrip("-").partition("e")
+    whole, _, part = mantissa.partition(".")
+    digits = (whole + part).lstrip("0")
+    point = len(whole) + int(exponent or 0)
+    point -= len(whole + part) - len(digits)
+    return sign, digits.rstrip("0") or "0", point if digits else 1
+
+
+def _shortest32(value: float) -> tuple[str, int]:
+    """Return the fewest digits that name a positive float32, and the position of the point."""
+    (bits,) = struct.unpack("<I", struct.pack("<f", value))
+    exact = Fraction(value)
+    below = Fraction(*_from_bits(bits - 1).as_integer_ratio())
+    if bits + 1 < 0x7F800000:
+        above = Fraction(*_from_bits(bits + 1).as_integer_ratio())
+    else:
+        above = exact + (exact - below)
+    low, high = (exact + below) / 2, (exact + above) / 2
+    even = bits % 2 == 0
+    exponent = math.floor(math.log10(value))
+    if Fraction(10) ** exponent > exact:
+        exponent -= 1
+    elif Fraction(10) ** (exponent + 1) <= exact:
+        exponent += 1
+    for count in range(1, 10):
+        unit = Fraction(10) ** (exponent - count + 1)
+        floor = exact // unit
+        fits = [
+            number
+            for number in (floor, floor + 1)
+            if low < number * unit < high or (even and number * unit in (low, high))
+        ]
+        if fits:
+            best = min(fits, key=lambda number: (abs(number * unit - exact), number % 2))
+            digits = str(best)
+            return digits.rstrip("0"), exponent + 1 + len(digits) - count
+    raise AssertionError(f"nine digits name every float32, also {value!r}")
+
+
+def _from_bits(bits: int) -> float:
+    value: float = struct.unpack("<f", struct.pack("<I", bits))[0]
+    return value
+
+
+def _positional(digits: str, point: int) -> str:
+    if point <= 0:
+        return "0." + "0" * -point + digits
+    if len(digits) <= point:
+        return digits + "0" * (point - len(digits))
+    return f"{digits[:point]}.{digits[point:]}"

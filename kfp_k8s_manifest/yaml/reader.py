@@ -1,0 +1,217 @@
+"""Read YAML and JSON streams as Kubernetes reads them.
+
+The way of kubectl: the stream is split at `---` lines, each part is read by Go's YAML 1.1 and turned
+into JSON, and a stream that starts with `{` is tried as JSON first. Where the parser underneath
+(libyaml) and Go's differ, the text is refused rather than read differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import yaml
+
+from kfp_k8s_manifest.errors import YamlError
+from kfp_k8s_manifest.yaml._compose import NODES_PER_PART, Budget, ComposeError, compose
+from kfp_k8s_manifest.yaml._events import new_parser
+from kfp_k8s_manifest.yaml._json import JsonRefusedError, JsonStream, read_json
+from kfp_k8s_manifest.yaml._marks import Lines, Marks, mark_tree
+from kfp_k8s_manifest.yaml._paths import Path
+from kfp_k8s_manifest.yaml._split import Chunk, decode, split
+from kfp_k8s_manifest.yaml._strict import (
+    first_forbidden,
+    refuse_differences,
+    refuse_flow_differences,
+)
+
+__all__ = ["DEFAULT_LIMITS", "Document", "Limits", "load_all"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a stream may hold. Everything beyond is refused quickly, in bounded memory.
+
+    Attributes:
+        size: Bytes of UTF-8 in the stream.
+        nodes: Keys and values in the stream, those that come from aliases included; each
+            document counts for 50 more.
+        depth: Mappings and sequences inside each other.
+    """
+
+    size: int = 64 * 1024 * 1024
+    nodes: int = 2_000_000
+    depth: int = 200
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Document:
+    """One document of a stream.
+
+    Attributes:
+        value: The JSON tree: dict, list, str, int (int64), float (finite), bool and None.
+        source: The name that was given for the stream.
+        line: The one-based line of the stream where the document's part begins.
+    """
+
+    def __init__(self, value: Any, *, source: str, chunk: Chunk) -> None:
+        self.value = value
+        self.source = source
+        self.line = chunk.line
+        self._chunk = chunk
+
+    def __repr__(self) -> str:
+        return f"Document(source={self.source!r}, line={self.line})"
+
+    @cached_property
+    def _marks(self) -> Marks:
+        """The positions of all nodes. They take another pass, which only a finding is worth."""
+        return mark_tree(self._chunk)
+
+    def position(self, path: Path = ()) -> tuple[int, int]:
+        """Return where a value stands.
+
+        Args:
+            path: Keys, as Kubernetes reads them, and indexes.
+
+        Returns:
+            One-based line of the stream and one-based column in characters; those of the nearest
+            value above if the path leads nowhere.
+        """
+        return self._marks.position(path)
+
+    def key_position(self, path: Path) -> tuple[int, int]:
+        """Return where the key of a value stands; for an item of a sequence, where the item does.
+
+        Args:
+            path: As for `position`.
+        """
+        return self._marks.key_position(path)
+
+    def scalar_position(self, path: Path, *, key: bool = False) -> tuple[int, int]:
+        """Return where the text of an unquoted scalar begins, behind its anchor or its alias' one.
+
+        Args:
+            path: As for `position`.
+            key: Whether the key at the path is meant, not the value.
+        """
+        return self._marks.scalar_position(path, key=key)
+
+    def plain_text(self, path: Path) -> str | None:
+        """Return what was written where an unquoted scalar is not read as a string.
+
+        Args:
+            path: As for `position`.
+
+        Returns:
+            The text in the source, such as `08` where the value is 8; None where the value is a
+            string or a collection, stands in quotes, or has an explicit tag.
+        """
+        return self._marks.plain_text(path)
+
+    def renamed_keys(self, path: Path = ()) -> dict[str, str]:
+        """Return the unquoted keys of a mapping that are read as another string.
+
+        Args:
+            path: The path of the mapping.
+
+        Returns:
+            From the key as Kubernetes reads it to the text in the source: `{"true": "y"}`.
+        """
+        return self._marks.renamed_keys(path)
+
+
+def load_all(
+    data: str | bytes, *, source: str = "", limits: Limits = DEFAULT_LIMITS
+) -> list[Document]:
+    """Read all documents of a stream.
+
+    Args:
+        data: YAML or JSON; bytes are UTF-8, with or without a byte order mark.
+        source: The name of the stream, for errors and findings.
+        limits: What the stream may hold.
+
+    Returns:
+        The documents in order, without the empty ones.
+
+    Raises:
+        YamlError: The stream is not what Kubernetes would read without loss: wrong syntax,
+            duplicate keys, values without a form in JSON, other encodings, or too much of it.
+    """
+    if _size(data) > limits.size:
+        raise YamlError(f"larger than {limits.size} bytes", source=source)
+    text = decode(data, source=source)
+    budget = Budget(nodes=limits.nodes, depth=limits.depth)
+    return list(_documents(text, source, budget))
+
+
+def _size(data: str | bytes) -> int:
+    """Return the bytes that the stream takes as UTF-8."""
+    if isinstance(data, bytes) or data.isascii():
+        return len(data)
+    return len(data.encode("utf-8", "surrogatepass"))
+
+
+def _documents(text: str, source: str, budget: Budget) -> Iterator[Document]:
+    stream = JsonStream(rest=text)
+    if text.lstrip()[:1] == "{":
+        try:
+            stream = read_json(text, budget)
+        except JsonRefusedError as error:
+            raise _json_error(error, source, budget) from None
+    for value, chunk in stream.documents:
+        yield Document(value, source=source, chunk=chunk)
+    for chunk in split(stream.rest, line=stream.line, column=stream.column, source=source):
+        # Each part costs time and memory, also an empty one.
+        budget.nodes -= NODES_PER_PART
+        value = _read_yaml(chunk, source, budget)
+        if value is not None:
+            yield Document(value, source=source, chunk=chunk)
+
+
+def _json_error(error: JsonRefusedError, source: str, budget: Budget) -> YamlError:
+    """Find the place inside the document where the YAML parser can name it."""
+    try:
+        _read_yaml(error.chunk, source, budget)
+    except YamlError as precise:
+        if precise.reason == error.reason:
+            return precise
+    return _error(error.reason, 0, error.chunk, source)
+
+
+def _read_yaml(chunk: Chunk, source: str, budget: Budget) -> Any:
+    text = chunk.text.removeprefix("\ufeff")
+    parser = None
+    try:
+        refuse_differences(text)
+        parser = new_parser(text)
+        value = compose(parser.get_event, budget)
+        refuse_flow_differences(text, budget.flows)
+        return value
+    except ComposeError as error:
+        raise _error(error.reason, _index(error.mark), chunk, source) from None
+    except yaml.MarkedYAMLError as error:
+        reason = ", ".join(part for part in (error.context, error.problem) if part)
+        mark = error.problem_mark or error.context_mark
+        raise _error(reason, _index(mark), chunk, source) from None
+    except yaml.YAMLError as error:
+        # The parser names a byte here, or a character, as it was built; the text tells.
+        index = first_forbidden(text)
+        reason = str(error) if index is None else f"the character {text[index]!r} is not allowed"
+        raise _error(reason, index or 0, chunk, source) from None
+    finally:
+        if parser is not None:
+            parser.dispose()
+
+
+def _index(mark: Any) -> int:
+    return 0 if mark is None else int(mark.index)
+
+
+def _error(reason: str, index: int, chunk: Chunk, source: str) -> YamlError:
+    line, column = Lines(chunk).at(index)
+    return YamlError(reason, source=source, line=line, column=column)

@@ -1,0 +1,216 @@
+"""`kfp-k8s fmt`: quotes come back, and nothing else changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kfp_k8s_manifest import validate_text
+from kfp_k8s_manifest.errors import YamlError
+from kfp_k8s_manifest.repair import RepairError, repair
+from kfp_k8s_manifest.yaml.reader import load_all
+
+PROJECT = Path(__file__).parents[2]
+
+BROKEN = """\
+# Kept: a comment, and 08 in it.
+apiVersion: pipelines.kubeflow.org/v2beta1
+kind: PipelineVersion
+metadata:
+  name:   0x10   # odd spacing
+  labels: {a: y, "b": 'n'}
+spec:
+  pipelineName: train
+  displayName: 08
+  pipelineSpec:
+    schemaVersion: 2.1.0
+    pipelineInfo: {name: train-v1}
+    root:
+      inputDefinitions:
+        parameters:
+          y: {parameterType: STRING, defaultValue: 1e3}
+          rows: {parameterType: NUMBER_INTEGER, defaultValue: 08}
+      dag:
+        tasks:
+          fit:
+            taskInfo: {name: fit}
+            componentRef: {name: comp-fit}
+            inputs:
+              parameters:
+                x: {runtimeValue: {constant: 0o17}}
+    components:
+      comp-fit:
+        executorLabel: exec-fit
+        inputDefinitions:
+          parameters:
+            x: {parameterType: STRING}
+    deploymentSpec:
+      executors:
+        exec-fit:
+          container:
+            image: a:1
+            args: [--rate, 1_000, yes, text]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: a}
+data: {kept: 08}
+"""
+LINES = {
+    5: '  name:   "0x10"   # odd spacing',
+    6: """  labels: {a: "y", "b": 'n'}""",
+    9: '  displayName: "08"',
+    16: '          "y": {parameterType: STRING, defaultValue: "1e3"}',
+    25: '                x: {runtimeValue: {constant: "0o17"}}',
+    37: '            args: [--rate, "1_000", "yes", text]',
+}
+
+
+def repaired() -> str:
+    lines = BROKEN.split("\n")
+    for number, line in LINES.items():
+        lines[number - 1] = line
+    return "\n".join(lines)
+
+
+def test_only_quotes_are_added() -> None:
+    result = repair(BROKEN)
+    assert result.text == repaired()
+    assert [(each.line, each.column, each.written, each.was, each.key) for each in result.changes] == [
+        (5, 11, "0x10", "16", False),
+        (6, 15, "y", "true", False),
+        (9, 16, "08", "8", False),
+        (16, 11, "y", "true", True),
+        (16, 52, "1e3", "1000", False),
+        (25, 46, "0o17", "15", False),
+        (37, 28, "1_000", "1000", False),
+        (37, 35, "yes", "true", False),
+    ]  # fmt: skip
+    assert repair(result.text).changes == ()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("start", ["", "\ufeff", "---\n", "# c\n---\n"])
+def test_line_ends_and_the_byte_order_mark_stay(start: str, end: str) -> None:
+    given_text = (start + BROKEN).replace("\n", end)
+    assert repair(given_text).text == (start + repaired()).replace("\n", end)
+
+
+def test_json_and_lists() -> None:
+    obj = {"apiVersion": "pipelines.kubeflow.org/v2beta1", "kind": "Pipeline", "metadata": {"name": 8}}  # fmt: skip
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [obj, obj]})
+    assert repair(text).text == text.replace('"name": 8', '"name": "8"')
+
+
+def test_an_anchor_that_means_two_things_is_refused() -> None:
+    text = """\
+apiVersion: pipelines.kubeflow.org/v2beta1
+kind: PipelineVersion
+metadata: {name: a}
+spec:
+  displayName: &n 8
+  pipelineName: train
+  pipelineSpec:
+    root: {dag: {tasks: {a: {retryPolicy: {maxRetryCount: *n}}}}}
+"""
+    with pytest.raises(RepairError, match="by hand"):
+        repair(text, source="a.yaml")
+
+
+def test_an_anchor_that_means_one_thing_is_quoted() -> None:
+    text = """\
+apiVersion: pipelines.kubeflow.org/v2beta1
+kind: Pipeline
+metadata: {name: &n 08, labels: {a: *n}}
+"""
+    assert repair(text).text == text.replace("08", '"08"')
+
+
+def test_text_that_is_no_yaml() -> None:
+    with pytest.raises(YamlError, match=r"^a\.yaml:1:"):
+        repair("a: b: c", source="a.yaml")
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["y", "n", "010", "a", "true", "1e3"]),
+        st.sampled_from(["08", "1e3", "yes", "text", "0o17", "'8'", "null", "1_0", "2.50", "1:30"]),
+        max_size=4,
+    )
+)
+@settings(max_examples=150, deadline=None)
+def test_what_was_written_is_what_is_read_afterwards(labels: dict[str, str]) -> None:
+    """After the repair every label is the text that stood there."""
+    body = "".join(f"    {key}: {value}\n" for key, value in labels.items())
+    text = (
+        "apiVersion: pipelines.kubeflow.org/v2beta1\nkind: Pipeline\nmetadata:\n  name: a\n"
+        + (f"  labels:\n{body}" if labels else "")
+        + "spec: {}\n"
+    )
+    try:
+        load_all(text)
+    except YamlError:
+        return  # `y` and `true` are one key for Kubernetes
+    (document,) = load_all(repair(text).text)
+    plain = {key: value.strip("'") for key, value in labels.items() if value != "null"}
+    found = document.value["metadata"].get("labels", {})
+    assert {key: value for key, value in found.items() if value is not None} == plain
+
+
+def kfp_k8s(*arguments: str, text: str = "") -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "kfp_k8s_manifest", *arguments],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_fmt(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(BROKEN)
+    code, out, err = kfp_k8s("fmt", "--check", str(path))
+    assert (code, err) == (1, "8 to quote in 1 file.\n")
+    assert out.splitlines()[2] == f'{path}:9:16: value 08 (read as 8) -> "08" in spec.displayName'
+    assert out.splitlines()[3] == (
+        f'{path}:16:11: key y (read as true) -> "y" in'
+        " spec.pipelineSpec.root.inputDefinitions.parameters"
+    )
+    assert path.read_text() == BROKEN
+    assert kfp_k8s("fmt", str(path))[0] == 0
+    code, out, err = kfp_k8s("fmt", "--fix", str(tmp_path))
+    assert (code, err) == (0, "8 quoted in 1 file.\n")
+    assert path.read_text() == repaired()
+    assert kfp_k8s("fmt", "--check", str(path)) == (0, "", "0 to quote in 0 files.\n")
+
+
+def test_fmt_of_standard_input() -> None:
+    code, out, err = kfp_k8s("fmt", "--fix", "-", text=BROKEN)
+    assert (code, out) == (0, repaired())
+    assert "value 08 (read as 8)" in err
+
+
+def test_nothing_is_written_where_one_file_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(BROKEN)
+    (tmp_path / "b.yaml").write_text("a: b: c")
+    code, _, err = kfp_k8s("fmt", "--fix", str(tmp_path))
+    assert code == 1
+    assert "b.yaml:1:" in err
+    assert (tmp_path / "a.yaml").read_text() == BROKEN
+
+
+def test_validate_accepts_what_fmt_wrote() -> None:
+    rules = {each.rule for each in validate_text(BROKEN, assume_pipelines=True).findings}
+    assert {"metadata-type", "yaml-unquoted-key", "yaml-unquoted-value"} <= rules
+    after = {each.rule for each in validate_text(repaired(), assume_pipelines=True).findings}
+    assert not {"metadata-type", "yaml-unquoted-key", "yaml-unquoted-value"} & after

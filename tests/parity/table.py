@@ -1,0 +1,64 @@
+"""The parity table: what is applied, and what the cluster says to it.
+
+`rows()` gives all rows. The tests here compare them with `validate`; the tests with a real API
+server replay the same rows there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from kfp_k8s_manifest.checks.rules import Rule
+from kfp_k8s_manifest.checks.rules import rules as all_rules
+from tests.parity import metadata_rows, set_rows, spec_rows
+from tests.parity.base import Row, pipeline
+
+__all__ = ["Row", "rows"]
+
+
+def rows() -> list[Row]:
+    """Return all rows: those of the tables, then the examples of the rules' pages."""
+    found = [*metadata_rows.rows(), *spec_rows.rows(), *set_rows.rows()]
+    for rule in all_rules():
+        for section in ("Fails", "Passes"):
+            found += _documented(rule, section)
+    return found
+
+
+def _documented(rule: Rule, section: str) -> list[Row]:
+    example = rule.example(section)
+    if example is None:
+        return []
+    fails = section == "Fails"
+    # The reader refuses what is no JSON before any rule sees an object.
+    name = "yaml-invalid" if rule.id == "spec-not-json" else rule.id
+    previous = yaml.safe_load(example.previous) if example.previous else None
+    return [
+        Row(
+            id=f"page of {rule.id}: {section.lower()}",
+            target=example.target,
+            text=example.text,
+            before=tuple(_pipelines(example.text)) if example.assume_pipelines else (),
+            previous=previous,
+            rules=(name,) if fails and rule.severity.value != "note" else (),
+            allowed=not (fails and rule.severity.value == "error"),
+            message="",
+            exact=False,
+        )
+    ]
+
+
+def _pipelines(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the Pipelines that the versions of an example name."""
+    for obj in yaml.safe_load_all(text):
+        spec = obj.get("spec")
+        name = spec.get("pipelineName") if isinstance(spec, dict) else None
+        if not isinstance(name, str):
+            continue
+        found = pipeline(name)
+        if "namespace" in obj["metadata"]:
+            found["metadata"]["namespace"] = obj["metadata"]["namespace"]
+        yield found

@@ -1,0 +1,65 @@
+"""The corpus, wrapped as objects: no error where the target knows its fields."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from typing import Any
+
+import pytest
+
+from benchmarks.corpus import CORPUS, packages, wrapped
+from kfp_k8s_manifest import Finding, Severity, validate_text
+from kfp_k8s_manifest.checks.rules import rules
+
+pytestmark = pytest.mark.skipif(
+    not CORPUS.exists() and not os.environ.get("CI"), reason="the shared corpus is not here"
+)
+
+
+@cache
+def corpus() -> list[tuple[str, Any, Any]]:
+    return packages() if CORPUS.exists() else []
+
+
+@cache
+def findings(target: str) -> dict[str, list[Finding]]:
+    found = {}
+    for name, pipeline_spec, platform_spec in corpus():
+        text = "\n".join(json.dumps(each) for each in wrapped(name, pipeline_spec, platform_spec))
+        found[name] = list(validate_text(text, target=target).findings)
+    return found
+
+
+def test_there_are_fifty() -> None:
+    assert len(corpus()) == 50
+
+
+@pytest.mark.parametrize("target", ["2.14", "2.14.3", "2.15", "2.16", "2.17", "portable"])
+def test_no_package_has_an_error(target: str) -> None:
+    errors = {
+        name: [(each.rule, each.field) for each in found if each.severity is Severity.ERROR]
+        for name, found in findings(target).items()
+    }
+    assert {name: rules for name, rules in errors.items() if rules} == {}
+
+
+@pytest.mark.parametrize(("target", "count"), [("2.14", 9), ("2.15", 0), ("2.17", 0)])
+def test_a_field_that_is_too_new_is_named_with_its_release(target: str, count: int) -> None:
+    too_new = [
+        each
+        for found in findings(target).values()
+        for each in found
+        if each.severity is Severity.WARNING
+    ]
+    assert len(too_new) == count
+    for each in too_new:
+        assert each.rule in ("executor-config-field-too-new", "deployment-field-too-new")
+        assert repr(each.path[-1]) in each.message
+        assert "is known since 2.15; 2.14" in each.message
+
+
+def test_every_finding_has_a_page() -> None:
+    pages = {rule.id for rule in rules()}
+    assert {each.rule for found in findings("portable").values() for each in found} <= pages

@@ -1,0 +1,55 @@
+"""Every row of the parity table, against `validate_text`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+
+from kfp_k8s_manifest import Severity, validate_text
+from kfp_k8s_manifest.checks.rules import rules as all_rules
+from tests.parity.table import Row, rows
+
+ROWS = rows()
+PAGES = {rule.id for rule in all_rules()}
+
+
+def test_the_table_is_large_and_its_ids_are_unique() -> None:
+    assert len(ROWS) >= 300
+    assert [name for name, times in Counter(row.id for row in ROWS).items() if times > 1] == []
+
+
+def test_every_rule_is_in_the_table() -> None:
+    named = {rule for row in ROWS for rule in row.rules}
+    missing = {rule.id for rule in all_rules() if rule.severity is not Severity.NOTE} - named
+    # A file that cannot be read has no text to put into a row, and what is no JSON no object.
+    assert missing == {"file-unreadable", "spec-not-json"}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_row(row: Row) -> None:
+    text = row.text
+    known = [each["metadata"] for each in row.before]
+    report = validate_text(
+        text,
+        target=row.target,
+        known_pipelines=[
+            f"{each['namespace']}/{each['name']}" if "namespace" in each else each["name"]
+            for each in known
+        ],
+        previous=json.dumps(row.previous) if row.previous else "",
+    )
+    found = [each for each in report.findings if each.severity is not Severity.NOTE]
+    rules = {each.rule for each in found}
+    assert {each.rule for each in report.findings} <= PAGES
+    if row.exact:
+        assert tuple(sorted(rules)) == row.rules
+    else:
+        assert set(row.rules) <= rules
+        errors = {each.rule for each in found if each.severity is Severity.ERROR}
+        assert errors <= set(row.rules)
+    assert report.ok() is row.allowed
+    if row.message:
+        said = [f"{each.cluster_message} {each.message}" for each in found]
+        assert any(row.message in each for each in said), said
