@@ -22,12 +22,18 @@ __all__ = ["cli", "main"]
 _COMMANDS: dict[str, tuple[str, str, str]] = {
     "compile": ("compile", "compile_", "Compile pipelines into Kubernetes manifests."),
     "completion": ("completion", "completion", "Print a shell's completion script."),
+    "crds": ("crds", "crds_", "Write the CustomResourceDefinitions of a release."),
+    "doctor": ("doctor", "doctor", "Look at a cluster and say what is missing."),
     "explain": ("rules", "explain", "Say what a rule asks, why, and how to pass."),
+    "extract": ("extract", "extract", "Write the IR package of a PipelineVersion."),
     "fmt": ("fmt", "fmt", "Put the quotes back that strings have lost."),
+    "get": ("get", "get", "List pipelines of a cluster with their versions."),
     "name": ("name", "name", "Check names, or make names that pass."),
     "rules": ("rules", "rules", "List the rules of validate."),
+    "run": ("run", "run", "Run a PipelineVersion here or on a KFP server."),
     "schema": ("schema", "schema", "Write a JSON Schema for editors and other tools."),
     "validate": ("validate", "validate", "Check manifests as the cluster would, offline."),
+    "webhook": ("webhook", "webhook", "Run and install the admission webhooks."),
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import struct
-from fractions import Fraction
 
 __all__ = ["format_float32", "format_json_float", "is_timestamp", "parse_float", "parse_integer"]
 
@@ -154,6 +153,9 @@ def _shortest64(value: float) -> tuple[str, str, int]:
 
 def _shortest32(value: float) -> tuple[str, int]:
     """Return the fewest digits that name a positive float32, and the position of the point."""
+    # Imported here because it takes longer than all of this package, and hardly ever happens.
+    from fractions import Fraction
+
     (bits,) = struct.unpack("<I", struct.pack("<f", value))
     exact = Fraction(value)
     below = Fraction(*_from_bits(bits - 1).as_integer_ratio())

@@ -1,0 +1,19 @@
+# The admission webhooks of kfp-k8s-manifest:
+#   docker build -t kfp-k8s-webhook:VERSION .
+FROM python:3.13-slim AS build
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY kfp_k8s_manifest kfp_k8s_manifest
+COPY requirements requirements
+RUN python -m venv /opt/kfp-k8s \
+ && /opt/kfp-k8s/bin/pip install --no-cache-dir --no-compile \
+      -c requirements/constraints.txt ".[webhook]"
+
+FROM python:3.13-slim
+# The user's number, not its name: so the kubelet can see that it is not root.
+USER 65532:65532
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+COPY --from=build /opt/kfp-k8s /opt/kfp-k8s
+EXPOSE 8443
+ENTRYPOINT ["/opt/kfp-k8s/bin/kfp-k8s"]
+CMD ["webhook", "serve"]

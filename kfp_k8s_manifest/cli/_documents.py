@@ -1,0 +1,59 @@
+"""How commands write Kubernetes objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["output_option", "write_documents"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def output_option(function: F) -> F:
+    """Add `-o` to a command."""
+    return click.option(
+        "-o",
+        "--output",
+        default="-",
+        metavar="FILE|-",
+        help="Where to write; '-' is the standard output; .json writes a List as JSON.",
+    )(function)
+
+
+def write_documents(documents: Sequence[Any], output: str) -> None:
+    """Write objects as YAML documents, or as one JSON List.
+
+    Args:
+        documents: The objects.
+        output: A file, or `-` for the standard output.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    if output.endswith(".json"):
+        import json
+
+        text = json.dumps(
+            {"apiVersion": "v1", "kind": "List", "items": list(documents)},
+            indent=2,
+            ensure_ascii=False,
+        )
+        text += "\n"
+    else:
+        from kfp_k8s_manifest.yaml import dump_all
+
+        text = dump_all(documents)
+    write_output(text, output)
+
+
+def write_output(text: str, output: str) -> None:
+    """Write a text to a file, or to the standard output for `-`."""
+    if output == "-":
+        click.echo(text, nl=False)
+        return
+    from kfp_k8s_manifest.files import write_text
+
+    write_text(output, text)

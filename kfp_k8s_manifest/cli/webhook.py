@@ -1,0 +1,255 @@
+"""`kfp-k8s webhook`: run the admission webhooks, and write what installs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from kfp_k8s_manifest.cli._documents import output_option, write_documents
+from kfp_k8s_manifest.cli._options import KEY_VALUE, target_option
+from kfp_k8s_manifest.errors import KfpK8sError, UsageError
+
+__all__ = ["webhook"]
+
+
+@click.group()
+def webhook() -> None:
+    """Run and install the admission webhooks of PipelineVersions."""
+
+
+def _seconds(name: str, default: float, help: str) -> Callable[[Any], Any]:  # noqa: A002
+    return click.option(
+        name,
+        type=click.FloatRange(min=0),
+        default=default,
+        show_default=True,
+        metavar="SECONDS",
+        help=help,
+    )
+
+
+@webhook.command()
+@target_option
+@click.option(
+    "--certificate",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default="/tls/tls.crt",
+    show_default=True,
+    help="The server's certificate, PEM; read again when it changes.",
+)
+@click.option(
+    "--key",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default="/tls/tls.key",
+    show_default=True,
+    help="The certificate's key, PEM.",
+)
+@click.option("--host", default="", help="Address to listen on; by default all.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8443,
+    show_default=True,
+    help="Port to listen on; 0 for a free one.",
+)
+@click.option("--kubeconfig", help="Kubeconfig of the cluster; by default kubectl's, or the pod's.")
+@click.option("--context", help="Context of the kubeconfig; by default the current one.")
+@click.option(
+    "--body-limit",
+    type=click.IntRange(min=1024),
+    default=8 * 1024 * 1024,
+    show_default=True,
+    metavar="BYTES",
+    help="Greatest size of a review.",
+)
+@click.option(
+    "--max-connections",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Beyond these, the longest idle connection is closed.",
+)
+@_seconds("--read-timeout", 10, "For a TLS handshake, a request's head, and its body, each.")
+@_seconds("--drain", 5, "How long everything is still answered after SIGTERM.")
+@_seconds("--grace", 20, "How long the last reviews may take after that.")
+@_seconds("--reload", 2, "How often the certificate's files are looked at.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+)
+def serve(
+    target: str,
+    certificate: Path,
+    key: Path,
+    host: str,
+    port: int,
+    kubeconfig: str | None,
+    context: str | None,
+    body_limit: int,
+    max_connections: int,
+    read_timeout: float,
+    drain: float,
+    grace: float,
+    reload: float,
+    log_level: str,
+) -> None:
+    """Serve the validating and the mutating webhook over HTTPS.
+
+    Paths: /webhooks/validate-pipelineversion, /webhooks/mutate-pipelineversion, /healthz, /readyz,
+    /metrics. Needs the extra 'webhook'. Logs are JSON on the standard error.
+    """
+    try:
+        from kfp_k8s_manifest.admission import _log
+        from kfp_k8s_manifest.admission._connections import ConnectionLimits
+        from kfp_k8s_manifest.admission._lookup import PipelineLookup
+        from kfp_k8s_manifest.admission.server import ServerOptions
+        from kfp_k8s_manifest.admission.server import serve as serve_
+    except ModuleNotFoundError as error:
+        raise KfpK8sError(
+            f"{error.name} is not installed: pip install 'kfp-k8s-manifest[webhook]'"
+        ) from error
+    import asyncio
+    import gc
+
+    from kfp_k8s_manifest.cluster import load_config
+    from kfp_k8s_manifest.releases import target as find_target
+
+    # Short commands do without the collector of reference cycles; this one does not end by itself.
+    gc.enable()
+    _log.set_up(log_level)
+    options = ServerOptions(
+        target=find_target(target),
+        certificate=certificate,
+        key=key,
+        host=host,
+        port=port,
+        body_limit=body_limit,
+        body_timeout=read_timeout,
+        drain=drain,
+        grace=grace,
+        reload=reload,
+        limits=ConnectionLimits(most=max_connections, handshake=read_timeout, head=read_timeout),
+    )
+    config = load_config(kubeconfig, context)
+
+    async def run() -> None:
+        lookup = PipelineLookup(config)
+        try:
+            await serve_(options, lookup, prepare=lookup.start)
+        finally:
+            await lookup.close()
+
+    asyncio.run(run())
+
+
+@webhook.command()
+@target_option
+@output_option
+@click.option("--name", default="kfp-k8s-webhook", show_default=True, help="Name of all objects.")
+@click.option(
+    "-n", "--namespace", default="kubeflow", show_default=True, help="Where the server runs."
+)
+@click.option("--image", help="Container image.  [default: kfp-k8s-webhook:VERSION]")
+@click.option("--replicas", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option(
+    "--failure-policy",
+    type=click.Choice(["Fail", "Ignore"]),
+    default="Fail",
+    show_default=True,
+    help="What happens to PipelineVersions while no server answers.",
+)
+@click.option(
+    "--watch",
+    "namespaces",
+    multiple=True,
+    metavar="NAMESPACE",
+    help="Namespace whose PipelineVersions are judged; repeatable.  [default: the server's own]",
+)
+@click.option(
+    "--namespace-selector",
+    "selector",
+    type=KEY_VALUE,
+    multiple=True,
+    metavar="LABEL=VALUE",
+    help="Label of the namespaces that are judged; repeatable.",
+)
+@click.option("--global", "everywhere", is_flag=True, help="Judge the PipelineVersions of all.")
+@click.option(
+    "--ca-bundle",
+    type=click.File(encoding="ascii"),
+    help="Authority of the server's certificate, PEM; the certificate is expected in the Secret"
+    " NAME-tls.",
+)
+@click.option("--cert-manager", is_flag=True, help="Let cert-manager issue the certificate.")
+@click.option(
+    "--url", default="", help="URL of a server that runs elsewhere; writes no other object."
+)
+def manifests(
+    target: str,
+    output: str,
+    name: str,
+    namespace: str,
+    image: str | None,
+    replicas: int,
+    failure_policy: str,
+    namespaces: tuple[str, ...],
+    selector: tuple[tuple[str, str], ...],
+    everywhere: bool,  # noqa: FBT001
+    ca_bundle: IO[str] | None,
+    cert_manager: bool,  # noqa: FBT001
+    url: str,
+) -> None:
+    """Write the objects that install the webhooks.
+
+    Deployment, Service, ServiceAccount, permissions, PodDisruptionBudget, NetworkPolicy and both
+    webhook configurations; with --cert-manager its Issuers and Certificates as well.
+    """
+    from kfp_k8s_manifest._version import __version__
+    from kfp_k8s_manifest.admission.manifests import InstallOptions, install_manifests
+    from kfp_k8s_manifest.naming import namespace_problems
+
+    if sum(map(bool, (namespaces, selector, everywhere))) > 1:
+        raise UsageError("--watch, --namespace-selector and --global exclude each other")
+    if bool(ca_bundle) == cert_manager:
+        raise UsageError("pass either --ca-bundle FILE or --cert-manager")
+    if url and not url.startswith("https://"):
+        raise UsageError(f"--url {url!r} must begin with https://, or the API server refuses it")
+    for option, value in (
+        ("--name", name),
+        ("-n", namespace),
+        *(("--watch", n) for n in namespaces),
+    ):
+        problems = namespace_problems(value)
+        if problems:
+            raise UsageError(f"{option} {value!r} {problems[0]}")
+    options = InstallOptions(
+        name=name,
+        namespace=namespace,
+        image=image or f"kfp-k8s-webhook:{__version__}",
+        target=target,
+        replicas=replicas,
+        failure_policy=failure_policy,
+        namespaces=namespaces or (namespace,),
+        selector=selector,
+        everywhere=everywhere,
+        ca_bundle=_read_bundle(ca_bundle) if ca_bundle else "",
+        cert_manager=cert_manager,
+        url=url,
+    )
+    write_documents(install_manifests(options), output)
+
+
+def _read_bundle(file: IO[str]) -> str:
+    import ssl
+
+    try:
+        text = file.read()
+        ssl.create_default_context(cadata=text)
+    except (ValueError, ssl.SSLError) as error:
+        raise UsageError(f"--ca-bundle {file.name}: no PEM certificate: {error}") from error
+    return text

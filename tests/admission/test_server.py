@@ -1,0 +1,460 @@
+"""The server over real TLS connections on the loopback."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import http.client
+import json
+import os
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("aiohttp", reason="needs the extra 'webhook'")
+
+from tests.admission.serving import JSON, MUTATE, VALIDATE, Serving, serving, write_certificate
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    limits = {"handshake": 1.0, "head": 1.0, "idle": 30.0}
+    with serving(
+        tmp_path_factory.mktemp("tls"), body_timeout=1.0, body_limit=2_000_000, limits=limits
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def server(shared: Serving, version: Make, admission_review: Make) -> Iterator[Serving]:
+    """The server of all tests; after each of them the next review succeeds."""
+    yield shared
+    answer = shared.review(admission_review(version()))
+    assert answer["allowed"] is True
+
+
+def test_reviews(server: Serving, version: Make, admission_review: Make) -> None:
+    answer = server.review(admission_review(version()), MUTATE)
+    assert answer["allowed"] is True
+    assert answer["patchType"] == "JSONPatch"
+    answer = server.review(admission_review(version(pipelineName="other")), MUTATE)
+    assert answer["status"]["code"] == 400
+    answer = server.review(admission_review(version(pipelineSpec={})))
+    assert answer["allowed"] is False
+
+
+def test_a_connection_is_used_for_many_reviews(
+    server: Serving, version: Make, admission_review: Make
+) -> None:
+    body = json.dumps(admission_review(version())).encode()
+    connection = server.connection()
+    connection.connect()
+    own = connection.sock
+    for _ in range(20):
+        connection.request("POST", VALIDATE, body=body, headers=JSON)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        answer.read()
+    assert connection.sock is own
+    connection.close()
+
+
+def test_health_and_metrics(server: Serving, version: Make, admission_review: Make) -> None:
+    server.review(admission_review(version()))
+    assert server.request("GET", "/healthz") == (200, b"ok\n")
+    assert server.request("GET", "/readyz") == (200, b"ok\n")
+    status, body = server.request("GET", "/metrics")
+    text = body.decode()
+    assert status == 200
+    assert (
+        'kfp_k8s_webhook_reviews_total{hook="validate",operation="CREATE",verdict="allowed"}'
+        in text
+    )
+    for name in ("certificate_expiry_timestamp_seconds", "review_seconds_bucket", "connections"):
+        assert f"kfp_k8s_webhook_{name}" in text
+    expiry = next(
+        line for line in text.splitlines() if line.startswith("kfp_k8s_webhook_certificate_expiry")
+    )
+    # The test's certificate lives for a day.
+    assert float(expiry.split()[1]) == pytest.approx(time.time() + 86400, abs=600)
+
+
+def test_what_cannot_be_judged_is_neither_allowed_nor_refused(
+    server: Serving, version: Make, admission_review: Make
+) -> None:
+    server.lookup.broken = True
+    try:
+        body = json.dumps(admission_review(version())).encode()
+        status, text = server.request("POST", MUTATE, body)
+        assert status == 503
+        assert b"cannot be judged: the API server at fake cannot be reached" in text
+    finally:
+        server.lookup.broken = False
+
+
+BAD_BODIES = {
+    "empty": b"",
+    "no-json": b"spec: {a: b}",
+    "half": b'{"kind": "AdmissionReview"',
+    "text": b'"AdmissionReview"',
+    "nan": b'{"kind": NaN}',
+    "latin-1": b'{"kind": "\xe9"}',
+    "deep": b"[" * 100_000,
+    "deep-objects": b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
+    "long-number": b"9" * 10_000,
+    "other-kind": b'{"kind": "Pod", "apiVersion": "v1"}',
+    "no-request": b'{"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1"}',
+}
+
+
+@pytest.mark.parametrize("path", [VALIDATE, MUTATE])
+@pytest.mark.parametrize("name", BAD_BODIES)
+def test_bad_bodies(server: Serving, path: str, name: str) -> None:
+    status, text = server.request("POST", path, BAD_BODIES[name])
+    assert status == 400
+    assert 0 < len(text) < 1000
+
+
+def test_a_review_that_is_nested_too_deeply(
+    server: Serving, version: Make, admission_review: Make
+) -> None:
+    for depth in (50, 200, 500, 900):
+        deep: Any = "end"
+        for _ in range(depth):
+            deep = {"a": deep} if depth % 100 else [deep]
+        document = admission_review(version(pipelineSpec={"root": deep}))
+        status, _ = server.request("POST", VALIDATE, json.dumps(document).encode())
+        assert status in (200, 400), depth
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content_type", "expected"),
+    [
+        ("POST", VALIDATE, "text/plain", 415),
+        ("POST", VALIDATE, "application/yaml", 415),
+        ("POST", VALIDATE, "", 415),
+        ("GET", VALIDATE, "application/json", 405),
+        ("PUT", MUTATE, "application/json", 405),
+        ("POST", "/healthz", "application/json", 405),
+        ("POST", "/", "application/json", 404),
+        ("POST", VALIDATE + "/", "application/json", 404),
+        ("POST", "/../../etc/passwd", "application/json", 404),
+    ],
+)
+def test_bad_requests(
+    server: Serving, method: str, path: str, content_type: str, expected: int
+) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    status, _ = server.request(method, path, b"{}", headers)
+    assert status == expected
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x00\x01\x02\x03\r\n\r\n",
+        b"POST\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+def test_what_is_no_http(server: Serving, raw: bytes) -> None:
+    received = b""
+    # The server need not listen to the end of what it refuses.
+    with server.socket() as sock, contextlib.suppress(ConnectionError, ssl.SSLError):
+        sock.sendall(raw)
+        received = sock.recv(100)
+    assert received[:8] in (b"", b"HTTP/1.0", b"HTTP/1.1")
+    assert received[8:10] in (b"", b" 4")
+
+
+def test_plain_http_on_the_tls_port(server: Serving) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+        sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert not sock.recv(100).startswith(b"HTTP")
+
+
+def test_a_body_of_50_mb(server: Serving) -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(50):
+            yield b" " * 1_000_000
+
+    for headers in ({**JSON, "Content-Length": "50000000"}, JSON):
+        connection = server.connection()
+        try:
+            connection.request(
+                "POST",
+                VALIDATE,
+                body=chunks(),
+                headers=headers,
+                encode_chunked="Content-Length" not in headers,
+            )
+            status = connection.getresponse().status
+        except (ConnectionError, ssl.SSLError):
+            # The server need not listen to the end of what it refuses.
+            status = 413
+        finally:
+            connection.close()
+        assert status == 413
+
+
+def test_a_body_that_does_not_come(server: Serving) -> None:
+    started = time.monotonic()
+    with server.socket() as sock:
+        sock.sendall(
+            f"POST {VALIDATE} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+            "Content-Length: 1000\r\n\r\n{".encode()
+        )
+        assert sock.recv(100).startswith(b"HTTP/1.1 408")
+    assert time.monotonic() - started < 5
+
+
+def test_a_head_that_comes_slowly_is_cut_off(server: Serving) -> None:
+    started = time.monotonic()
+
+    def drip() -> None:
+        with server.socket() as sock:
+            for _ in range(200):
+                sock.sendall(b"G")
+                time.sleep(0.1)
+
+    with pytest.raises((ConnectionError, ssl.SSLError)):
+        drip()
+    assert time.monotonic() - started < 10
+
+
+def test_a_connection_that_says_nothing_is_cut_off(server: Serving) -> None:
+    started = time.monotonic()
+    with server.socket() as sock, contextlib.suppress(ConnectionError, ssl.SSLError):
+        assert sock.recv(1) == b""
+    assert time.monotonic() - started < 10
+
+
+def test_half_open_connections(server: Serving, version: Make, admission_review: Make) -> None:
+    """Connections whose TLS handshake never ends keep nobody out, and are cut off."""
+    sockets = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(200)]
+    try:
+        assert server.review(admission_review(version()))["allowed"] is True
+        for sock in sockets:
+            sock.settimeout(10)
+            with contextlib.suppress(ConnectionError):
+                assert sock.recv(1) == b""
+    finally:
+        for sock in sockets:
+            sock.close()
+
+
+def test_a_thousand_connections(tmp_path: Path, version: Make, admission_review: Make) -> None:
+    with serving(tmp_path, limits={"head": 120.0}) as server:
+        context = server.tls()
+        sockets: list[ssl.SSLSocket] = []
+        try:
+            for _ in range(1000):
+                plain = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+                session = sockets[0].session if sockets else None
+                sockets.append(
+                    context.wrap_socket(plain, server_hostname="127.0.0.1", session=session)
+                )
+            _, metrics = server.request("GET", "/metrics")
+            assert b"kfp_k8s_webhook_connections 1000.0" in metrics
+            assert server.review(admission_review(version()))["allowed"] is True
+        finally:
+            for sock in sockets:
+                sock.close()
+
+
+def test_too_many_connections_close_the_longest_idle_one(
+    tmp_path: Path, version: Make, admission_review: Make
+) -> None:
+    body = json.dumps(admission_review(version())).encode()
+    with serving(tmp_path, limits={"most": 5}) as server:
+        connections = [server.connection(5) for _ in range(8)]
+        for connection in connections:
+            connection.request("POST", VALIDATE, body=body, headers=JSON)
+            assert connection.getresponse().read()
+        served = 0
+        for connection in connections:
+            try:
+                # Without `auto_open` a closed connection is not opened again in silence.
+                connection.auto_open = 0
+                connection.request("POST", VALIDATE, body=body, headers=JSON)
+                connection.getresponse().read()
+                served += 1
+            except (http.client.HTTPException, OSError):
+                pass
+            connection.close()
+        assert served == 5
+
+
+def test_a_large_review(server: Serving, version: Make, admission_review: Make) -> None:
+    obj = version()
+    executor = obj["spec"]["pipelineSpec"]["deploymentSpec"]["executors"]["exec-say"]
+    executor["container"]["args"] = ["x" * 1000] * 1000
+    started = time.monotonic()
+    assert server.review(admission_review(obj))["allowed"] is True
+    assert time.monotonic() - started < 5
+
+
+class Load:
+    """Clients that send reviews over kept connections until they are told to stop."""
+
+    def __init__(self, server: Serving, body: bytes, clients: int = 4) -> None:
+        self.server = server
+        self.body = body
+        self.answered = 0
+        self.lost: list[str] = []
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._pool = concurrent.futures.ThreadPoolExecutor(clients)
+        self._futures = [self._pool.submit(self._run) for _ in range(clients)]
+
+    def _run(self) -> None:
+        connection = None
+        while not self._stop.is_set():
+            if connection is None:
+                connection = self.server.connection()
+                try:
+                    connection.connect()
+                except ConnectionRefusedError:
+                    # Nobody listens any more: the Service sends to another replica.
+                    return
+            try:
+                connection.request("POST", VALIDATE, body=self.body, headers=JSON)
+                answer = connection.getresponse()
+                answer.read()
+                assert answer.status == 200
+                with self._lock:
+                    self.answered += 1
+                if answer.headers.get("Connection", "").lower() == "close":
+                    connection.close()
+                    connection = None
+            except Exception as error:
+                with self._lock:
+                    self.lost.append(repr(error))
+                return
+        if connection is not None:
+            connection.close()
+
+    def finish(self) -> None:
+        self._stop.set()
+        concurrent.futures.wait(self._futures, timeout=30)
+        self._pool.shutdown()
+        for future in self._futures:
+            future.result()
+
+
+def test_the_certificate_is_replaced_under_load(
+    tmp_path: Path, version: Make, admission_review: Make
+) -> None:
+    """As the kubelet replaces a mounted Secret: by the swap of a symbolic link."""
+    body = json.dumps(admission_review(version())).encode()
+    with serving(tmp_path, reload=0.1) as server:
+        for name in ("tls.crt", "tls.key"):
+            (tmp_path / "..data-1").mkdir(exist_ok=True)
+            (tmp_path / name).rename(tmp_path / "..data-1" / name)
+        (tmp_path / "..data").symlink_to("..data-1")
+        for name in ("tls.crt", "tls.key"):
+            (tmp_path / name).symlink_to(f"..data/{name}")
+        load = Load(server, body)
+        serials = {served_serial(server)}
+        for number in (2, 3):
+            folder = tmp_path / f"..data-{number}"
+            folder.mkdir()
+            write_certificate(server.authority, folder)
+            (tmp_path / "..swap").symlink_to(folder.name)
+            (tmp_path / "..swap").rename(tmp_path / "..data")
+            deadline = time.monotonic() + 10
+            while len(serials) < number and time.monotonic() < deadline:
+                time.sleep(0.05)
+                serials.add(served_serial(server))
+        load.finish()
+        assert len(serials) == 3
+        assert load.lost == []
+        assert load.answered > 20
+
+
+def served_serial(server: Serving) -> str:
+    with server.socket() as sock:
+        certificate = sock.getpeercert()
+        assert certificate is not None
+        return str(certificate["serialNumber"])
+
+
+def test_a_broken_certificate_leaves_the_old_one(
+    tmp_path: Path, version: Make, admission_review: Make
+) -> None:
+    with serving(tmp_path, reload=0.05) as server:
+        serial = served_serial(server)
+        # Half of a rotation: the key does not belong to the certificate.
+        key = (tmp_path / "tls.key").read_bytes()
+        (tmp_path / "tls.key").write_bytes(server.authority.issue_server().key)
+        time.sleep(0.5)
+        assert served_serial(server) == serial
+        assert server.review(admission_review(version()))["allowed"] is True
+        _, metrics = server.request("GET", "/metrics")
+        assert b'certificate_reloads_total{outcome="failure"} 1.0' in metrics
+        (tmp_path / "tls.key").unlink()
+        time.sleep(0.3)
+        assert served_serial(server) == serial
+        (tmp_path / "tls.key").write_bytes(key)
+        write_certificate(server.authority, tmp_path)
+        deadline = time.monotonic() + 10
+        while served_serial(server) == serial and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert served_serial(server) != serial
+
+
+def test_shutting_down_under_load_loses_no_review(
+    tmp_path: Path, version: Make, admission_review: Make
+) -> None:
+    body = json.dumps(admission_review(version())).encode()
+    with serving(tmp_path) as server:
+        load = Load(server, body)
+        time.sleep(0.5)
+        before = load.answered
+        stopping = threading.Thread(target=server.stop, kwargs={"drain": 0.5})
+        stopping.start()
+        time.sleep(0.2)
+        # Readiness fails first, while reviews are still answered.
+        assert server.request("GET", "/readyz")[0] == 503
+        stopping.join()
+        with pytest.raises(ConnectionRefusedError):
+            server.connection().connect()
+        load.finish()
+        assert load.lost == []
+        assert load.answered > before > 5
+
+
+def test_shutting_down_waits_for_the_review_under_way(
+    tmp_path: Path, version: Make, admission_review: Make
+) -> None:
+    with serving(tmp_path) as server:
+        server.lookup.delay = 1.0
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(server.review, admission_review(version()), MUTATE)
+            time.sleep(0.3)
+            server.stop()
+            assert answer.result()["allowed"] is True
+
+
+def test_the_next_start_refuses_bad_certificates(tmp_path: Path) -> None:
+    from kfp_k8s_manifest.admission._certificate import CertificateError, ServingCertificate
+
+    with pytest.raises(CertificateError, match=r"tls\.crt cannot be read: No such file"):
+        ServingCertificate(tmp_path / "tls.crt", tmp_path / "tls.key")
+    for name in ("tls.crt", "tls.key"):
+        (tmp_path / name).write_bytes(os.urandom(100))
+    with pytest.raises(CertificateError, match="cannot be used"):
+        ServingCertificate(tmp_path / "tls.crt", tmp_path / "tls.key")
