@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 import kfp_k8s_manifest
 from tests.conftest import ROOT
@@ -78,3 +79,17 @@ def test_the_page_of_the_command_line() -> None:
     assert "\b" not in text
     assert "\\b" not in text
     assert "\n    " not in text
+
+
+def test_hooks_run_commands_that_exist() -> None:
+    from kfp_k8s_manifest.cli import cli
+
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert hooks
+    for hook in hooks:
+        program, command, *options = hook["entry"].split()
+        assert program == "kfp-k8s"
+        found = cli.commands.get(command) or cli.get_command(None, command)  # type: ignore[arg-type]
+        assert found is not None, command
+        known = {option for parameter in found.params for option in parameter.opts}
+        assert set(options) <= known
