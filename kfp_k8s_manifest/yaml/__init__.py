@@ -1,12 +1,18 @@
-"""YAML as Kubernetes reads it: a writer that every reader agrees with, and such a reader."""
+"""YAML as Kubernetes reads it: a writer that every reader agrees with, and such a reader.
+
+The names are imported on first use (PEP 562): whoever only reads does not pay for the writer.
+"""
 
 from __future__ import annotations
 
-from kfp_k8s_manifest.yaml._order import KUBERNETES_ORDER, SORTED, KeyOrder
-from kfp_k8s_manifest.yaml.reader import DEFAULT_LIMITS, Document, Limits, load_all
-from kfp_k8s_manifest.yaml.repair import Quoted, Repair, quote_in_place, reformat
-from kfp_k8s_manifest.yaml.scalars import json_number_text
-from kfp_k8s_manifest.yaml.writer import DocumentError, dump, dump_all
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kfp_k8s_manifest.yaml._order import KUBERNETES_ORDER, SORTED, KeyOrder
+    from kfp_k8s_manifest.yaml.reader import DEFAULT_LIMITS, Document, Limits, load_all
+    from kfp_k8s_manifest.yaml.repair import Quoted, Repair, quote_in_place, reformat
+    from kfp_k8s_manifest.yaml.scalars import json_number_text
+    from kfp_k8s_manifest.yaml.writer import DocumentError, dump, dump_all
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -25,3 +31,30 @@ __all__ = [
     "quote_in_place",
     "reformat",
 ]
+
+_HOMES = {
+    "DEFAULT_LIMITS": "reader",
+    "Document": "reader",
+    "DocumentError": "writer",
+    "KUBERNETES_ORDER": "_order",
+    "KeyOrder": "_order",
+    "Limits": "reader",
+    "Quoted": "repair",
+    "Repair": "repair",
+    "SORTED": "_order",
+    "dump": "writer",
+    "dump_all": "writer",
+    "json_number_text": "scalars",
+    "load_all": "reader",
+    "quote_in_place": "repair",
+    "reformat": "repair",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -18,7 +18,6 @@ from kfp_k8s_manifest.errors import YamlError
 from kfp_k8s_manifest.yaml._compose import NODES_PER_PART, Budget, ComposeError, compose
 from kfp_k8s_manifest.yaml._events import new_parser
 from kfp_k8s_manifest.yaml._json import JsonRefusedError, JsonStream, read_json
-from kfp_k8s_manifest.yaml._marks import Lines, Marks, mark_tree
 from kfp_k8s_manifest.yaml._paths import Path
 from kfp_k8s_manifest.yaml._split import Chunk, decode, split
 from kfp_k8s_manifest.yaml._strict import (
@@ -26,6 +25,9 @@ from kfp_k8s_manifest.yaml._strict import (
     refuse_differences,
     refuse_flow_differences,
 )
+
+if TYPE_CHECKING:
+    from kfp_k8s_manifest.yaml._marks import Marks
 
 __all__ = ["DEFAULT_LIMITS", "Document", "Limits", "load_all"]
 
@@ -70,6 +72,8 @@ class Document:
     @cached_property
     def _marks(self) -> Marks:
         """The positions of all nodes. They take another pass, which only a finding is worth."""
+        from kfp_k8s_manifest.yaml._marks import mark_tree
+
         return mark_tree(self._chunk)
 
     def position(self, path: Path = ()) -> tuple[int, int]:
@@ -213,5 +217,7 @@ def _index(mark: Any) -> int:
 
 
 def _error(reason: str, index: int, chunk: Chunk, source: str) -> YamlError:
+    from kfp_k8s_manifest.yaml._marks import Lines
+
     line, column = Lines(chunk).at(index)
     return YamlError(reason, source=source, line=line, column=column)

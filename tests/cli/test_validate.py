@@ -343,7 +343,8 @@ def test_it_does_not_import_kfp(tmp_path: Path) -> None:
         "from kfp_k8s_manifest.cli import cli\n"
         "cli(['validate', 'a.yaml'], standalone_mode=False)\n"
         "heavy = {'kfp', 'google', 'ruamel', 'concurrent', 'multiprocessing', 'asyncio',\n"
-        "         'importlib.resources', 'subprocess', 'difflib'}\n"
+        "         'importlib.resources', 'subprocess', 'difflib', 'fractions',\n"
+        "         'kfp_k8s_manifest.yaml.writer'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run(
