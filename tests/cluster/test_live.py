@@ -17,6 +17,7 @@ pytest.importorskip("aiohttp", reason="needs the extra 'webhook'")
 from kfp_k8s_manifest.build import ManifestOptions, build
 from kfp_k8s_manifest.cluster import connect
 from kfp_k8s_manifest.sources import read_package
+from kfp_k8s_manifest.yaml import dump
 
 from .webhook_server import LIST, ROOT, Webhook, run
 
@@ -125,6 +126,49 @@ def test_the_cluster_as_validate_asks_it(plane: ControlPlane, namespace: str) ->
         assert cluster.server_version().startswith("v1.")
     finally:
         cluster.close()
+
+
+def test_validate_takes_pipelines_and_previous_states_from_the_cluster(
+    plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    def manifests(name: str, description: str) -> str:
+        options = ManifestOptions(
+            namespace=namespace,
+            version="v1",
+            version_description=description,
+            only="PipelineVersion",
+        )
+        path = tmp_path / f"{name}.yaml"
+        text = build(read_package(IR, source="ir"), options).to_yaml()
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    first, changed = manifests("first", "first"), manifests("changed", "changed")
+    # The Pipeline exists nowhere yet.
+    done = ours(plane, "validate", first, "--cluster")
+    assert done.returncode == 1
+    assert "error[pipeline-not-found]" in done.stdout
+    both = build(read_package(IR, source="ir"), ManifestOptions(namespace=namespace))
+    pipeline = plane.kubectl("apply", "-f", "-", stdin=dump(both.pipeline.to_dict()))
+    assert pipeline.returncode == 0
+    done = ours(plane, "validate", first, "--cluster")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    plane.kubectl("apply", "-f", first)
+    assert ours(plane, "validate", first, "--cluster").returncode == 0
+    # The same content as an update is fine, another one is not, with or without the namespace.
+    done = ours(plane, "validate", changed, "--cluster", "-n", namespace)
+    assert done.returncode == 1
+    assert "error[version-immutable]" in done.stdout
+    text = Path(changed).read_text(encoding="utf-8").replace(f"  namespace: {namespace}\n", "")
+    Path(changed).write_text(text, encoding="utf-8")
+    done = ours(plane, "validate", changed, "--cluster", "-n", namespace)
+    assert "error[version-immutable]" in done.stdout
+    # The context's own namespace has no such Pipeline.
+    assert "warning[pipeline-namespace]" in ours(plane, "validate", changed, "--cluster").stdout
+    # Without --cluster the options of a cluster make no sense.
+    done = ours(plane, "validate", changed)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--kubeconfig, --context and --namespace go with --cluster" in done.stderr
 
 
 def test_doctor_on_a_cluster_without_webhooks(plane: ControlPlane, namespace: str) -> None:
