@@ -6,6 +6,7 @@ takes no longer than some seconds; times are the best of several runs, in CPU ti
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks._timing import Figure, report
 from kfp_k8s_manifest.yaml import dump, load_all
 
 _SETUP = """
@@ -139,13 +143,22 @@ def reader_ratios() -> dict[str, float]:
     return ratios
 
 
-def main() -> None:
-    print(f"manifest of 1,000 tasks: {len(dump(chain(1000))) / 1e6:.2f} MB")
-    print(f"writing, times faster than yaml.dump_all: {writer_ratio():.1f} (at least 15)")
-    print(f"writing, 10,000 to 100 tasks, per task: {writer_linearity():.2f} (at most 1.3)")
+def figures() -> list[Figure]:
+    """Measure the writer and the reader."""
+    found = [
+        Figure(
+            "writing 1,000 tasks, times faster than yaml.dump_all",
+            writer_ratio(),
+            15,
+            at_least=True,
+            detail=f"{len(dump(chain(1000))) / 1e6:.2f} MB",
+        ),
+        Figure("writing, 10,000 : 100 tasks, per task", writer_linearity(), 1.3),
+    ]
     for name, ratio in reader_ratios().items():
-        print(f"reading, parts of CSafeLoader's time, {name}: {ratio:.2f} (at most 0.6)")
+        found.append(Figure(f"reading {name} : CSafeLoader", ratio, 0.6))
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(not report("yaml", figures()))

@@ -53,6 +53,7 @@ def validate(
     assume_pipelines: bool = False,
     previous: Iterable[str | os.PathLike[str]] = (),
     previous_git: str = "",
+    previous_objects: Iterable[Mapping[str, Any]] = (),
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
     jobs: int = 0,
@@ -67,6 +68,8 @@ def validate(
         previous: Files and folders with the previous states of the objects; what has changed is
             checked as an update.
         previous_git: A commit whose files at the same paths are the previous states.
+        previous_objects: Previous states as JSON trees, such as a cluster's objects. Those named
+            in `previous` and `previous_git` win over them.
         select: Ids or families of rules; only their findings are reported.
         ignore: Ids or families of rules whose findings are left out.
         jobs: How many processes work; 0 means as many as there are processors, where it pays.
@@ -84,7 +87,7 @@ def validate(
         target=target if isinstance(target, Target) else find_target(target),
         known=tuple(known_pipelines),
         assume=assume_pipelines,
-        previous=_previous(earlier),
+        previous={**_states(previous_objects), **_previous(earlier)},
     )
     return _selected(run.report(inputs, jobs), tuple(select), tuple(ignore))
 
@@ -135,12 +138,19 @@ def _previous(inputs: Sequence[Input]) -> Previous:
         except OSError as error:
             raise YamlError(f"cannot be read: {error.strerror}", source=each.name) from error
         for document in documents:
-            for _, obj in items_of(document.value):
-                metadata = obj.get("metadata") if isinstance(obj, dict) else None
-                if isinstance(metadata, dict) and isinstance(metadata.get("name"), str):
-                    namespace = metadata.get("namespace")
-                    space = namespace if isinstance(namespace, str) else ""
-                    states[str(obj.get("kind")), space, metadata["name"]] = obj
+            states |= _states(obj for _, obj in items_of(document.value))
+    return states
+
+
+def _states(objects: Iterable[Any]) -> dict[tuple[str, str, str], Any]:
+    """Return objects by kind, namespace and name; what has no name is left out."""
+    states: dict[tuple[str, str, str], Any] = {}
+    for obj in objects:
+        metadata = obj.get("metadata") if isinstance(obj, dict) else None
+        if isinstance(metadata, dict) and isinstance(metadata.get("name"), str):
+            namespace = metadata.get("namespace")
+            space = namespace if isinstance(namespace, str) else ""
+            states[str(obj.get("kind")), space, metadata["name"]] = obj
     return states
 
 

@@ -2,6 +2,7 @@
 
     python tools/agreement.py spec ../shared/reference/spec-verdicts.jsonl.gz
     python tools/agreement.py metadata ../shared/reference/metadata-verdicts.jsonl.gz
+    python tools/agreement.py yaml ../shared/reference/yaml-scalars.jsonl.gz
 
 Prints how many rows agree and each one that does not, and exits with 1 if there is one. Each data
 set is one function that yields what disagrees; `DATA_SETS` names them.
@@ -25,7 +26,9 @@ from kfp_k8s_manifest.checks import _gojson
 from kfp_k8s_manifest.checks.api import ObjectContext, check_object
 from kfp_k8s_manifest.checks.mutating import KnownPipelines
 from kfp_k8s_manifest.checks.spec import check_specs
+from kfp_k8s_manifest.errors import YamlError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Severity, format_path
+from kfp_k8s_manifest.yaml import dump, json_number_text, load_all
 
 _CAUSE = re.compile(r"proto:\s(?:syntax error )?\(line 1:([0-9]+)\): (.*)", re.DOTALL)
 
@@ -211,7 +214,50 @@ def stored_spec(obj: dict[str, Any], findings: list[Finding]) -> Any:
 DROPPING = ("null-field", "unknown-field")
 
 
-DATA_SETS: dict[str, Callable[[dict[str, Any]], str]] = {"metadata": metadata, "spec": spec}
+def yaml(row: dict[str, Any]) -> str:
+    """Return how our reader and writer treat a plain scalar unlike Kubernetes, or "".
+
+    The scalar is read as a value and as a key. Written, it may stand plain only where Kubernetes
+    reads that very string.
+    """
+    text = row["text"]
+    value = _read_scalar(f"v: {text}\n")
+    if "error" in row:
+        if not isinstance(value, YamlError):
+            return f"value is an error, {row['error']}; ours {value!r}"
+    elif isinstance(value, YamlError):
+        return f"value is {row['value']!r}; ours is an error, {value}"
+    else:
+        ours, kind = value["v"], row["type"]
+        number = isinstance(ours, (int, float)) and not isinstance(ours, bool)
+        shown = json_number_text(ours) if number else ours
+        if (kind == "number") != number or shown != row["value"]:
+            return f"value is {kind} {row['value']!r}; ours {ours!r}"
+    key = _read_scalar(f"{text}: v\n")
+    if "key_error" in row:
+        if not isinstance(key, YamlError):
+            return f"key is an error, {row['key_error']}; ours {key!r}"
+    elif isinstance(key, YamlError) or key != {row["key"]: "v"}:
+        return f"key is {row['key']!r}; ours {key!r}"
+    if dump({"v": text}) == f"v: {text}\n" and row.get("value") != text:
+        return "our writer leaves the value plain"
+    if dump({text: "v"}) == f"{text}: v\n" and row.get("key") != text:
+        return "our writer leaves the key plain"
+    return ""
+
+
+def _read_scalar(text: str) -> Any:
+    try:
+        return load_all(text)[0].value
+    except YamlError as error:
+        return error
+
+
+DATA_SETS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "metadata": metadata,
+    "spec": spec,
+    "yaml": yaml,
+}
 """The data sets by name: a function from a row to what disagrees, or ""."""
 
 

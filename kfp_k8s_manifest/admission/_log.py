@@ -29,6 +29,18 @@ class _JsonFormatter(logging.Formatter):
         return json.dumps(entry, default=str)
 
 
+class _WithoutTracebacks(logging.Filter):
+    """Keeps what a client did wrong to one line; a traceback is for what we did wrong."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0] if record.exc_info else None
+        if kind is not None and kind.__module__.startswith("aiohttp."):
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            record.msg, record.args, record.exc_info = "bad request", (), None
+            record.fields = {"reason": kind.__name__}
+        return True
+
+
 def set_up(level: str) -> None:
     """Send all logs of the process to standard error as JSON.
 
@@ -40,6 +52,7 @@ def set_up(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("aiohttp.server").addFilter(_WithoutTracebacks())
     # asyncio reports every failed TLS handshake of a stranger as an error with a traceback.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 

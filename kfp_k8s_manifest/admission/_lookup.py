@@ -54,6 +54,7 @@ class PipelineLookup:
         self._authentication = Authentication(config)
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session: aiohttp.ClientSession | None = None
+        self._opening = asyncio.Lock()
         self._gate = asyncio.Semaphore(_CONNECTIONS)
         self._waiting: dict[tuple[str, str], asyncio.Future[str | None]] = {}
 
@@ -123,7 +124,11 @@ class PipelineLookup:
         return None if found is None else str(found["metadata"]["uid"])
 
     async def _open(self) -> aiohttp.ClientSession:
-        if self._session is None or self._session.closed:
+        if self._session is not None and not self._session.closed:
+            return self._session
+        async with self._opening:
+            if self._session is not None and not self._session.closed:
+                return self._session
             tls = await asyncio.to_thread(self._authentication.tls)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=tls),
@@ -131,7 +136,7 @@ class PipelineLookup:
                 headers={"Accept": _METADATA_ONLY, "User-Agent": USER_AGENT},
                 skip_auto_headers=("Accept-Encoding",),
             )
-        return self._session
+            return self._session
 
     async def _headers(self) -> dict[str, str]:
         if self._authentication.needs_renewal:

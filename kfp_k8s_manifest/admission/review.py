@@ -23,6 +23,7 @@ from kfp_k8s_manifest.admission._request import (
     BadReviewError,
     parse,
 )
+from kfp_k8s_manifest.checks._common import error
 from kfp_k8s_manifest.checks.bundle import check_kep
 from kfp_k8s_manifest.checks.lint import lint
 from kfp_k8s_manifest.checks.mutating import KnownPipelines, check_mutating, mutate
@@ -151,7 +152,9 @@ def decide(
         return _mutate(request, obj, known, uid, target)
     if request.operation == "UPDATE":
         assert request.old is not None
-        findings = check_update(request.old, obj, target)
+        findings = check_update(request.old, obj, target) or _check_generation(
+            request.old, obj, target
+        )
     else:
         findings = _check_content(obj, known, target)
     return _decision(findings)
@@ -188,6 +191,31 @@ def _still_holds(finding: Finding, changed: set[str]) -> bool:
         f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in finding.path
     )
     return pointer in changed
+
+
+def _check_generation(
+    old: Mapping[str, Any], new: Mapping[str, Any], target: Target
+) -> list[Finding]:
+    """Check whether the API server sees a change of the spec where the comparison sees none.
+
+    The webhooks up to 2.16 look at `metadata.generation` and nothing else. It also rises for fields
+    that only a newer CRD knows, and for `1` that becomes `1.0`.
+    """
+    before, after = ((each.get("metadata") or {}).get("generation") for each in (old, new))
+    refusing = [release for release in target.releases if not release.mutable_fields]
+    if type(before) is not int or type(after) is not int or before == after or not refusing:
+        return []
+    where = "the KEP" if refusing[0].kep else f"KFP {refusing[0].name}"
+    return [
+        error(
+            "version-immutable",
+            ("spec",),
+            f"has changed (metadata.generation {before} → {after}), but a PipelineVersion is"
+            f" immutable: in {where} only metadata may change.",
+            hint="Publish it as a new version, under another metadata.name.",
+            cluster_message=refusing[0].update_message,
+        )
+    ]
 
 
 def _check_content(obj: Mapping[str, Any], known: KnownPipelines, target: Target) -> list[Finding]:

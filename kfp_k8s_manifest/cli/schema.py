@@ -26,14 +26,14 @@ __all__ = ["schema"]
     help="File to write; - is stdout.",
 )
 def schema(target: str, kind: str, output: str) -> None:
-    r"""Write a JSON Schema (draft-07) of a whole object, the pipeline's IR included.
+    """Write a JSON Schema (draft-07) of a whole object, the pipeline's IR included.
 
     \b
     yaml-language-server, as the first line of a manifest:
       # yaml-language-server: $schema=pipelineversion.json
     kubeconform:
       kubeconform -schema-location pipelineversion.json FILE
-    """  # fmt: skip
+    """  # noqa: D301 (click looks for the control character)
     import json
 
     from kfp_k8s_manifest.releases import target as find_target

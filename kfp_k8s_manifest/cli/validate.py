@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import click
 
 from kfp_k8s_manifest.cli._options import target_option
+from kfp_k8s_manifest.errors import UsageError
 
 __all__ = ["validate"]
 
@@ -34,6 +36,20 @@ __all__ = ["validate"]
     metavar="REF",
     default="",
     help="Take the previous states from a commit, branch or tag.",
+)
+@click.option(
+    "--cluster",
+    "ask_cluster",
+    is_flag=True,
+    help="Take Pipelines and previous states from the cluster.",
+)
+@click.option("--kubeconfig", help="Kubeconfig file; by default kubectl's choice.")
+@click.option("--context", help="Context of the kubeconfig; by default the current one.")
+@click.option(
+    "-n",
+    "--namespace",
+    help="Namespace that is asked for, and that counts for objects without one; by default all"
+    " are asked for, and the context's counts.",
 )
 @click.option("--select", multiple=True, metavar="RULE", help="Report this rule or family only.")
 @click.option("--ignore", multiple=True, metavar="RULE", help="Leave out this rule or family.")
@@ -69,6 +85,10 @@ def validate(
     assume_pipelines: bool,  # noqa: FBT001 (click passes options by name)
     previous: tuple[str, ...],
     previous_git: str,
+    ask_cluster: bool,  # noqa: FBT001
+    kubeconfig: str | None,
+    context: str | None,
+    namespace: str | None,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     strict: bool,  # noqa: FBT001
@@ -87,6 +107,12 @@ def validate(
     from kfp_k8s_manifest.render import render
     from kfp_k8s_manifest.validation import validate as run
 
+    states: list[dict[str, Any]] = []
+    if ask_cluster:
+        known, states = _from_cluster(kubeconfig, context, namespace)
+        known_pipelines = (*known_pipelines, *known)
+    elif kubeconfig or context or namespace:
+        raise UsageError("--kubeconfig, --context and --namespace go with --cluster")
     report = run(
         paths,
         target=target,
@@ -94,6 +120,7 @@ def validate(
         assume_pipelines=assume_pipelines,
         previous=previous,
         previous_git=previous_git,
+        previous_objects=states,
         select=select,
         ignore=ignore,
         jobs=jobs,
@@ -113,3 +140,30 @@ def validate(
         click.echo(text, nl=False, color=colored)
     if not report.ok(strict=strict):
         ctx.exit(1)
+
+
+def _from_cluster(
+    kubeconfig: str | None, context: str | None, namespace: str | None
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return the cluster's Pipelines by name, and the objects that would be updated.
+
+    An object without a namespace would go to the context's, so what lies there counts under both.
+    """
+    from kfp_k8s_manifest.cli._cluster import connect
+    from kfp_k8s_manifest.resources import API_VERSION
+
+    cluster = connect(kubeconfig, context)
+    pipelines = [{**each, "kind": "Pipeline"} for each in cluster.pipelines(namespace)]
+    versions = [{**each, "kind": "PipelineVersion"} for each in cluster.versions(namespace)]
+    here = namespace or cluster.namespace
+    known, states = [], []
+    for each in (*pipelines, *versions):
+        metadata = each["metadata"]
+        forms = [metadata]
+        if metadata["namespace"] == here:
+            forms.append({key: value for key, value in metadata.items() if key != "namespace"})
+        for form in forms:
+            states.append({**each, "apiVersion": API_VERSION, "metadata": form})
+            if each["kind"] == "Pipeline":
+                known.append("/".join(filter(None, (form.get("namespace"), form["name"]))))
+    return known, states

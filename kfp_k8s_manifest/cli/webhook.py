@@ -114,10 +114,13 @@ def serve(
             f"{error.name} is not installed: pip install 'kfp-k8s-manifest[webhook]'"
         ) from error
     import asyncio
+    import gc
 
     from kfp_k8s_manifest.cluster import load_config
     from kfp_k8s_manifest.releases import target as find_target
 
+    # Short commands do without the collector of reference cycles; this one does not end by itself.
+    gc.enable()
     _log.set_up(log_level)
     options = ServerOptions(
         target=find_target(target),

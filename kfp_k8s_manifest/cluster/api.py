@@ -104,6 +104,10 @@ class KubernetesCluster:
     def __init__(self, client: ApiClient) -> None:
         self._client = client
 
+    def close(self) -> None:
+        """Close the connection; the next question opens another."""
+        self._client.close()
+
     @property
     def server(self) -> str:
         """The API server's URL."""

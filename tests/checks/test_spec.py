@@ -454,30 +454,3 @@ def test_the_recorded_verdicts_agree() -> None:
     assert agreement.spec({**row, "message": "else"}).startswith("message is 'else'")
     moved = re.sub(r"line 1:[0-9]+", "line 1:1", row["cause"])
     assert " is at spec.pipelineSpec, ours at " in agreement.spec({**row, "cause": moved})
-
-
-OWN = ("spec", "platform", "deployment", "executor-config")
-
-
-@pytest.mark.parametrize("path", sorted(RULES.glob("*.md")), ids=lambda path: path.stem)
-def test_examples_of_the_rules_of_specs(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    family = re.search(r"^family: (.*)$", text, re.MULTILINE)
-    assert family is not None
-    if family[1] not in OWN:
-        pytest.skip("a rule of another family")
-    fails, passes = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    for block, reported in ((fails, True), (passes, False)):
-        target = re.search(r"^# target: (.*)$", block, re.MULTILINE)
-        manifest = yaml.safe_load(block)
-        specs = (manifest["spec"]["pipelineSpec"], manifest["spec"].get("platformSpec"))
-        chosen = releases.target(target[1] if target else "portable")
-        findings = check_specs(*specs, chosen) + check_untyped(*specs, chosen)
-        assert (path.stem in {finding.rule for finding in findings}) is reported
-        if reported:
-            severity = re.search(r"^severity: (.*)$", text, re.MULTILINE)
-            assert severity is not None
-            rules = {finding.rule: finding.severity.value for finding in reversed(findings)}
-            assert rules[path.stem] == severity[1]
-        else:
-            assert findings == []

@@ -31,7 +31,7 @@ from typing import Any
 import yaml
 
 _FENCE = re.compile(r"^( *)```(\w+)([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-_DIGEST = re.compile(r"(?<=-)[a-z2-7]{10}\b")
+_DIGEST = re.compile(r"(?<=-)[a-z2-7]{10}\b|^[a-z2-7]{10}$", re.MULTILINE)
 _PLACES = (
     re.compile(r"(?<=\.yaml):\d+:\d+(?=:)"),
     re.compile(r"^ *\d+(?= \|)", re.MULTILINE),
@@ -151,7 +151,9 @@ class Runner:
             )
             told = f"{where}: {command}\n{done.stdout}"
             # Where the page shows an error or a difference, the command fails.
-            shows_failure = re.search(r"\b[Ee]rror", expected or "") or command.startswith("diff ")
+            shows_failure = re.search(
+                r"\b[Ee]rror|not valid", expected or ""
+            ) or command.startswith("diff ")
             assert done.returncode == 0 or shows_failure, told
             if expected is not None:
                 assert matches(expected, done.stdout), (
@@ -225,7 +227,7 @@ def shell_environment(home: Path, root: Path, **more: str) -> dict[str, str]:
     return {
         **kept,
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(root),
+        "PYTHONPATH": os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "HOME": str(home),
         "GIT_CONFIG_GLOBAL": os.devnull,
         "NO_COLOR": "1",

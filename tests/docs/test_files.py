@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 import kfp_k8s_manifest
 from tests.conftest import ROOT
@@ -13,7 +14,7 @@ from tests.conftest import ROOT
 TEXTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 # Made when the documentation is built.
-GENERATED = {ROOT / "docs" / "reference" / "rules.md"}
+GENERATED = {ROOT / "docs" / "reference" / name for name in ("cli.md", "rules.md")}
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -40,7 +41,9 @@ def test_every_public_name_is_in_the_reference() -> None:
 def test_every_page_is_in_the_navigation() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
-    assert set(re.findall(r"[\w/-]+\.md", navigation)) == pages | {"reference/rules.md"}
+    assert set(re.findall(r"[\w/-]+\.md", navigation)) == pages | {
+        f"reference/{page.name}" for page in GENERATED
+    }
 
 
 def test_the_sessions_that_texts_name_exist() -> None:
@@ -60,3 +63,33 @@ def test_the_sessions_that_texts_name_exist() -> None:
             re.M,
         )
         assert {name for words in used for name in words.split()} <= sessions, text
+
+
+def test_the_page_of_the_command_line() -> None:
+    from kfp_k8s_manifest.cli import cli
+    from tools.docs_cli import page
+
+    text = page(cli, "kfp-k8s")
+    assert "## kfp-k8s compile\n" in text
+    assert "## kfp-k8s dsl" not in text
+    assert "| `-n, --namespace TEXT` | Namespace of both objects. |" in text
+    assert "Environment: `KFP_K8S_TARGET`." in text
+    assert '```text\nbash: eval "$(kfp-k8s completion bash)"\n' in text
+    # Neither the mark of click that lines are kept, nor one that click did not understand.
+    assert "\b" not in text
+    assert "\\b" not in text
+    assert "\n    " not in text
+
+
+def test_hooks_run_commands_that_exist() -> None:
+    from kfp_k8s_manifest.cli import cli
+
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert hooks
+    for hook in hooks:
+        program, command, *options = hook["entry"].split()
+        assert program == "kfp-k8s"
+        found = cli.commands.get(command) or cli.get_command(None, command)  # type: ignore[arg-type]
+        assert found is not None, command
+        known = {option for parameter in found.params for option in parameter.opts}
+        assert set(options) <= known

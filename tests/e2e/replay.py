@@ -249,7 +249,9 @@ def _with_kubectl(text: str, installation: Installation, place: _Place) -> Answe
     PipelineVersion, because the webhook's patch happens to give it its kind.
     """
     done = installation.plane.kubectl(
-        *("apply", "--server-side", "--dry-run=server", "-n", place.name(""), "-f", "-"), stdin=text, check=False
+        *("apply", "--server-side", "--dry-run=server", "-n", place.name(""), "-f", "-"),
+        stdin=text,
+        check=False,
     )
     said = done.stderr.strip()
     return Answer(allowed=done.returncode == 0, message=said, shown=place.as_given(said))

@@ -78,9 +78,7 @@ def corpus(folder: Path) -> list[Source]:
 
 def _source(data: bytes) -> Source:
     documents = list(yaml.load_all(data, Loader=yaml.CSafeLoader))
-    return Source(
-        pipeline_spec=documents[0], platform_spec=documents[1] if documents[1:] else None
-    )
+    return Source(pipeline_spec=documents[0], platform_spec=documents[1] if documents[1:] else None)
 
 
 @cache
@@ -230,14 +228,12 @@ def test_there_is_no_diff(applied: Applied) -> None:
 
 def test_a_diff_shows_what_differs(applied: Applied, tmp_path: Path) -> None:
     """The empty diff means something only where another one is not empty."""
-    name, each = sorted(applied.installation.stored(applied.namespace, "Pipeline").items())[0]
+    name = min(applied.installation.stored(applied.namespace, "Pipeline"))
     changed = pipeline(name, description="changed")
     changed["metadata"]["namespace"] = applied.namespace
     file = tmp_path / "changed.yaml"
     file.write_text(to_yaml([changed]), encoding="utf-8")
-    done = applied.installation.plane.kubectl(
-        "diff", *applied.options, "-f", file, check=False
-    )
+    done = applied.installation.plane.kubectl("diff", *applied.options, "-f", file, check=False)
     assert done.returncode == 1, done.stderr
     assert "+  description: changed" in done.stdout
 

@@ -140,9 +140,7 @@ def test_a_name_prefix_parts_versions_from_their_pipelines(
     """The documented reason not to use one: kustomize does not know what `pipelineName` is."""
     objects = [pipeline("train"), version("train-v1", "train")]
     namespace = installation.namespace("prefix")
-    folder = kustomization(
-        tmp_path, to_yaml(objects), namePrefix="dev-", namespace=namespace
-    )
+    folder = kustomization(tmp_path, to_yaml(objects), namePrefix="dev-", namespace=namespace)
     done = installation.plane.kubectl("apply", "-k", folder, check=False)
     assert done.returncode == 1
     assert list(installation.stored(namespace, "Pipeline")) == ["dev-train"]

@@ -55,8 +55,7 @@ def replayer(installations: Installations) -> Replayer:
 def told(verdict: Verdict) -> str:
     """Return a verdict for a failure's report."""
     ours = "".join(
-        f"\n{error.rule}: {error.message!r} / {error.cluster_message!r}"
-        for error in verdict.errors
+        f"\n{error.rule}: {error.message!r} / {error.cluster_message!r}" for error in verdict.errors
     )
     return f"{verdict.release} says {verdict.answer.message[:1500]!r}, we say:{ours[:3000]}"
 

@@ -14,6 +14,7 @@ from kfp_k8s_manifest import Severity, validate_text
 from kfp_k8s_manifest.checks.rules import SECTIONS, Rule, find_rule, rule, rules
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.report import NOT_CHECKED
+from tests.parity.table import rows
 
 PACKAGE = Path(__file__).parents[2] / "kfp_k8s_manifest"
 RULES = rules()
@@ -33,6 +34,15 @@ def test_every_page_belongs_to_a_rule_of_the_code() -> None:
     # The families of the specs make their ids from a family and a kind of problem.
     made = {f"{family}-{kind}" for family in ("spec", "deployment", "executor-config") for kind in ids_in_the_code()}  # fmt: skip
     assert {each.id for each in RULES} - ids_in_the_code() - made == set()
+
+
+def test_every_rule_that_the_code_or_the_parity_table_names_has_a_page() -> None:
+    named = {rule for row in rows() for rule in row.rules}
+    for path in (PACKAGE / "checks").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        named |= set(re.findall(r'\b(?:error|warning|note)\(\s*"([a-z-]+)"', text))
+    assert len(named) > 80
+    assert named <= {each.id for each in RULES}
 
 
 def test_the_outcomes_of_not_checked_are_rules() -> None:
