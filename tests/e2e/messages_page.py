@@ -83,7 +83,8 @@ def _cell(text: str) -> str:
 
 def _code(text: str) -> str:
     escaped = "".join(
-        char if char.isprintable() else f"\\x{ord(char):02x}" for char in html.escape(text)
+        char if char.isprintable() else f"\\x{ord(char):02x}"
+        for char in html.escape(text, quote=False)
     )
     # Neither a cell's end, nor Markdown.
     for char in "|*_`[]\\~":

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kfp_k8s_manifest.bundle import to_yaml
 from kfp_k8s_manifest.checks.spec import check_specs
+from kfp_k8s_manifest.errors import YamlError
 from kfp_k8s_manifest.findings import Finding, Severity
 from kfp_k8s_manifest.releases import target as find_target
-from kfp_k8s_manifest.yaml import dump
+from kfp_k8s_manifest.yaml import dump, load_all
 from tests.cluster.kubectl import Unreadable
-from tests.yaml.strategies import HOSTILE_NUMBERS, HOSTILE_TEXTS, hostile_trees
+from tests.yaml.strategies import HOSTILE_NUMBERS, HOSTILE_TEXTS, hostile_text, hostile_trees
 
 from .compare import difference
 from .installations import Installation, pipeline, version
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
 SEED = 11_551
 TREES = 3000
 MANIFESTS = 250
+SCALARS = 4000
+# What kubectl reads and our reader refuses: "! a", and "[a:]", which YAML 1.1 forbids.
+REFUSED_ON_PURPOSE = {
+    "readers disagree about the tag !",
+    "while scanning a plain scalar, found unexpected ':'",
+}
 
 
 def errors_of(obj: dict[str, Any], target: str) -> list[Finding]:
@@ -142,3 +150,33 @@ def test_what_is_not_written_carefully_is_not_read_back(go_reader: Reader) -> No
     read = go_reader(yaml.safe_dump(tree, allow_unicode=True) for tree in trees)
     spoilt = [1 for ours, theirs in zip(trees, read, strict=True) if difference(theirs, ours)]
     assert len(spoilt) > 20
+
+
+def hostile_scalars(seed: int, count: int) -> list[str]:
+    """Return texts that stand on a line without quotes, by seed."""
+    rng = random.Random(seed)
+    texts = [text for text in HOSTILE_TEXTS if text.isprintable() and len(text) < 100]
+    while len(texts) < count:
+        text = hostile_text(rng)
+        if text.isprintable() and len(text) < 100:
+            # What is around a scalar matters as well.
+            texts.append(rng.choice(("", "", "", "- ", "!!str ", "!!int ", "'", '"')) + text)
+    return texts
+
+
+@pytest.mark.parametrize("form", ["value: {}\n", "value: [{}]\n", "value:\n  {}: 1\n"])
+def test_our_reader_reads_scalars_as_kubectl_does(go_reader: Reader, form: str) -> None:
+    texts = [form.replace("{}", text) for text in hostile_scalars(SEED, SCALARS)]
+    refused: dict[str, int] = {}
+    for text, theirs in zip(texts, go_reader(texts), strict=True):
+        try:
+            documents = load_all(text)
+        except YamlError as error:
+            if not isinstance(theirs, Unreadable):
+                refused[error.reason] = refused.get(error.reason, 0) + 1
+            continue
+        assert not isinstance(theirs, Unreadable), (text, theirs, documents[0].value)
+        assert difference(theirs, documents[0].value) == "", text
+    # Where the parser underneath and Go's differ, ours refuses rather than read something else.
+    assert set(refused) <= REFUSED_ON_PURPOSE
+    assert sum(refused.values()) < SCALARS // 50
