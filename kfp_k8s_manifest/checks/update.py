@@ -2,8 +2,9 @@
 
 A PipelineVersion is immutable but for its metadata and, from KFP 2.17 on, `displayName` and
 `tags`; a Pipeline is not. The webhook compares what the API server stores, so two manifests are
-compared here as they would be stored: nulls and empty strings of typed fields count as absent,
-the order of keys and the notation of numbers do not count.
+compared here as they would be stored: nulls of typed fields count as absent, the order of keys and
+the notation of numbers do not count. An empty string counts as absent from 2.17 on, whose webhook
+compares typed specs; the earlier ones look at `metadata.generation`, which rises for it.
 """
 
 from __future__ import annotations
@@ -33,11 +34,17 @@ def check_update(
     """
     if current.get("kind") != PIPELINE_VERSION:
         return []
-    changes = spec_changes(previous.get("spec"), current.get("spec"), target)
+    old, new = previous.get("spec"), current.get("spec")
     frozen: list[tuple[Path, Any, Any]] = []
     refusing: list[Release] = []
+    changes: dict[bool, list[tuple[Path, Any, Any]]] = {}
     for release in target.releases:
-        rejected = [change for change in changes if change[0][1] not in release.mutable_fields]
+        # A webhook that lets some fields change has to compare the others one by one.
+        typed = bool(release.mutable_fields)
+        if typed not in changes:
+            changes[typed] = spec_changes(old, new, target, typed=typed)
+        mutable = release.mutable_fields
+        rejected = [change for change in changes[typed] if change[0][1] not in mutable]
         if rejected:
             refusing.append(release)
             frozen = frozen if len(frozen) > len(rejected) else rejected
@@ -72,18 +79,21 @@ def _words(value: Any) -> str:
     return "absent" if value is ABSENT else shown(value)
 
 
-def spec_changes(old: Any, new: Any, target: Target) -> list[tuple[Path, Any, Any]]:
+def spec_changes(
+    old: Any, new: Any, target: Target, *, typed: bool = True
+) -> list[tuple[Path, Any, Any]]:
     """Return how two specs of a PipelineVersion differ once the API server has stored them.
 
     Args:
         old: The previous `spec`.
         new: The current `spec`.
         target: The releases whose CRDs count; fields that none of them knows are not stored.
+        typed: True where empty strings count as absent.
 
     Returns:
         The path, the old and the new value of each difference, `ABSENT` standing for no value.
     """
-    before, after = _stored(old, target), _stored(new, target)
+    before, after = (_stored(spec, target, typed=typed) for spec in (old, new))
     return [
         ((*path,), was, now)
         for key in dict.fromkeys((*before, *after))
@@ -93,7 +103,7 @@ def spec_changes(old: Any, new: Any, target: Target) -> list[tuple[Path, Any, An
     ]
 
 
-def _stored(spec: Any, target: Target) -> dict[str, Any]:
+def _stored(spec: Any, target: Target, *, typed: bool) -> dict[str, Any]:
     fields = known_fields(PIPELINE_VERSION, target)
     stored = {}
     for key, value in (spec if isinstance(spec, dict) else {}).items():
@@ -103,7 +113,7 @@ def _stored(spec: Any, target: Target) -> dict[str, Any]:
         if field.type is FieldType.MAP and isinstance(value, dict):
             value = {name: each for name, each in value.items() if each is not None}
         # The webhook's types leave out what is empty, so it makes no difference.
-        if field.type is not FieldType.SCHEMALESS and value in ("", {}):
+        if field.type is not FieldType.SCHEMALESS and value in ("", {}) and (typed or value == {}):
             continue
         stored[key] = value
     return stored

@@ -145,49 +145,6 @@ def test_printer_columns_short_names_and_categories(crds: ControlPlane, hooks: H
     assert f"pipeline.{GROUP}/shown" in listed
 
 
-def test_the_corpus_is_stored_as_it_was_compiled(
-    crds: ControlPlane, hooks: Hooks, tmp_path: Path, shared: Path
-) -> None:
-    namespace = hooks.namespaces["2.17"]
-    bundles = []
-    for number, path in enumerate(sorted((shared / "corpus" / "ir").glob("*.yaml"))):
-        ir = read_package(path.read_bytes(), source=path.name)
-        options = ManifestOptions(
-            namespace=namespace, pipeline_name=f"corpus-{number}", target="2.17"
-        )
-        bundles.append((build(ir, options), number))
-    assert len(bundles) >= 50
-    for way, numbers in (("client", 0), ("server", 1)):
-        chosen = [bundle for bundle, number in bundles if number % 2 == numbers]
-        objects = [each for bundle in chosen for each in bundle.objects()]
-        file = tmp_path / f"{way}.yaml"
-        file.write_text(to_yaml(objects), encoding="utf-8")
-        options_ = ["--server-side"] if way == "server" else []
-        crds.kubectl("apply", *options_, "-f", file)
-        first = stored(crds, namespace, [bundle.version.name for bundle in chosen])
-        for bundle in chosen:
-            found = first[bundle.version.name]
-            wanted = bundle.version.to_dict()
-            assert found["spec"] == wanted["spec"]
-            metadata = found["metadata"]
-            (owner,) = metadata["ownerReferences"]
-            assert owner["name"] == bundle.pipeline.name
-            assert owner["blockOwnerDeletion"] is True
-            assert metadata["labels"] == {
-                ID_LABEL: owner["uid"],
-                NAME_LABEL: bundle.pipeline.name,
-            }
-        # The second apply changes nothing, although the webhook has added labels.
-        crds.kubectl("apply", *options_, "-f", file)
-        second = stored(crds, namespace, list(first))
-        for name, found in second.items():
-            assert found["metadata"]["generation"] == first[name]["metadata"]["generation"] == 1
-            assert (
-                found["metadata"]["resourceVersion"] == first[name]["metadata"]["resourceVersion"]
-            )
-        crds.kubectl("diff", *options_, "-f", file)
-
-
 def stored(plane: ControlPlane, namespace: str, names: list[str]) -> dict[str, Any]:
     items = plane.kubectl.json("get", "pipelineversions", "-n", namespace)["items"]
     return {i["metadata"]["name"]: i for i in items if i["metadata"]["name"] in names}
@@ -275,18 +232,6 @@ def test_kubectl_prints_the_warnings(crds: ControlPlane, hooks: Hooks) -> None:
     assert "platformSpec" in done.stderr
 
 
-def test_deleting_the_pipeline_deletes_its_versions(
-    controllers: ControlPlane, crds: ControlPlane, hooks: Hooks
-) -> None:
-    namespace = hooks.namespaces["2.17"]
-    apply(crds, pipeline("owner", namespace), version("owner-v1", "owner", namespace))
-    crds.kubectl("delete", "pipeline", "owner", "-n", namespace)
-    deadline = time.monotonic() + 60
-    while "owner-v1" in stored(crds, namespace, ["owner-v1"]):
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-
-
 def test_a_finalizer_can_go_when_the_pipeline_is_gone(crds: ControlPlane, hooks: Hooks) -> None:
     namespace = hooks.namespaces["2.17"]
     held = version("held-v1", "held", namespace)
@@ -312,25 +257,6 @@ def test_other_namespaces_are_not_judged(crds: ControlPlane, hooks: Hooks) -> No
     for target, webhook in hooks.webhooks.items():
         seen = {e["namespace"] for e in webhook.entries() if e["message"] == "review"}
         assert seen <= {hooks.namespaces[target]}
-
-
-def test_a_dry_run_of_both_on_an_empty_namespace_fails_on_the_version(
-    crds: ControlPlane, hooks: Hooks
-) -> None:
-    """The documented reason for two Flux Kustomizations."""
-    namespace = hooks.namespaces["2.17"]
-    text = json.dumps(
-        {
-            **LIST,
-            "items": [pipeline("dry", namespace), version("dry-v1", "dry", namespace)],
-        }
-    )
-    done = crds.kubectl(
-        "apply", "--server-side", "--dry-run=server", "-f", "-", stdin=text, check=False
-    )
-    assert done.returncode == 1
-    assert "dry serverside-applied" in done.stdout
-    assert "spec.pipelineName 'dry' is no Pipeline in namespace" in done.stderr
 
 
 def test_kustomize_keeps_our_output(

@@ -33,7 +33,8 @@ class Installation:
     """One target's webhooks on a running cluster.
 
     Attributes:
-        target: The target whose rules the webhook server applies.
+        target: The target whose rules the webhook server applies; a single release by its own
+            name, such as 2.17.0.
         plane: The cluster, which has this target's CRDs.
         webhook: The server's process, behind webhook configurations.
     """
@@ -84,13 +85,17 @@ class Installations:
         self._binaries = binaries
         self._folder = folder
         self._planes: dict[str, ControlPlane] = {}
-        self._installed: dict[str, Installation] = {}
+        self._installed: dict[tuple[str, ...], Installation] = {}
 
     def __call__(self, target: str) -> Installation:
-        """Return the installation of a target; the first call starts it."""
-        if target not in self._installed:
-            self._installed[target] = self._install(target)
-        return self._installed[target]
+        """Return the installation of a target; the first call starts it.
+
+        Targets of the same releases, such as 2.17 and 2.17.0, share one.
+        """
+        key = tuple(release.name for release in find_target(target).releases)
+        if key not in self._installed:
+            self._installed[key] = self._install(key[0] if len(key) == 1 else target)
+        return self._installed[key]
 
     def plane(self, target: str) -> ControlPlane:
         """Return the cluster that has the CRDs of a target; the first call starts it."""
