@@ -28,7 +28,7 @@ Previous = Mapping[Identity, Any]
 """The previous states of objects by kind, namespace and name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Item:
     """One object of ours in a text.
 
@@ -43,7 +43,7 @@ class Item:
     object: Any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Outcome:
     """What came out of one text.
 

@@ -19,7 +19,7 @@ STDIN: Final = "<stdin>"
 """What standard input is called in reports."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Input:
     """One text to read.
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import string
 import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
@@ -269,6 +268,8 @@ def expand_version_name(template: str, values: Mapping[str, str | Callable[[], s
     Raises:
         UsageError: The template is malformed or names a field that is not among `values`.
     """
+    import string
+
     known = ", ".join(f"{{{name}}}" for name in values)
     parts = []
     try:

@@ -17,7 +17,6 @@ import yaml
 from kfp_k8s_manifest.errors import YamlError
 from kfp_k8s_manifest.yaml._compose import NODES_PER_PART, Budget, ComposeError, compose
 from kfp_k8s_manifest.yaml._events import new_parser
-from kfp_k8s_manifest.yaml._json import JsonRefusedError, JsonStream, read_json
 from kfp_k8s_manifest.yaml._paths import Path
 from kfp_k8s_manifest.yaml._split import Chunk, decode, split
 from kfp_k8s_manifest.yaml._strict import (
@@ -27,6 +26,7 @@ from kfp_k8s_manifest.yaml._strict import (
 )
 
 if TYPE_CHECKING:
+    from kfp_k8s_manifest.yaml._json import JsonRefusedError
     from kfp_k8s_manifest.yaml._marks import Marks
 
 __all__ = ["DEFAULT_LIMITS", "Document", "Limits", "load_all"]
@@ -161,15 +161,18 @@ def _size(data: str | bytes) -> int:
 
 
 def _documents(text: str, source: str, budget: Budget) -> Iterator[Document]:
-    stream = JsonStream(rest=text)
+    rest, line, column = text, 1, 0
     if text.lstrip()[:1] == "{":
+        from kfp_k8s_manifest.yaml._json import JsonRefusedError, read_json
+
         try:
             stream = read_json(text, budget)
         except JsonRefusedError as error:
             raise _json_error(error, source, budget) from None
-    for value, chunk in stream.documents:
-        yield Document(value, source=source, chunk=chunk)
-    for chunk in split(stream.rest, line=stream.line, column=stream.column, source=source):
+        for value, chunk in stream.documents:
+            yield Document(value, source=source, chunk=chunk)
+        rest, line, column = stream.rest, stream.line, stream.column
+    for chunk in split(rest, line=line, column=column, source=source):
         # Each part costs time and memory, also an empty one.
         budget.nodes -= NODES_PER_PART
         value = _read_yaml(chunk, source, budget)
