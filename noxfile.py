@@ -27,6 +27,7 @@ TEST_TOOLS = [
     "pytest",
     "pytest-xdist",
     "rfc8785",
+    "ruamel.yaml",
 ]
 
 
