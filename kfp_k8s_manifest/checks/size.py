@@ -25,6 +25,7 @@ MAX_REQUEST: Final = 3_145_728
 """Bytes of a request's body that the API server reads."""
 
 MAX_ETCD: Final = 1_572_864
+_MAX_SENT: Final = 2 * 1024 * 1024
 """Bytes of a request that etcd takes by default (`--max-request-bytes`)."""
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
@@ -156,7 +157,10 @@ def _too_large_etcd(obj: Mapping[str, Any], size: int) -> Finding:
         f" default. {_largest(obj)}",
         value=size,
         hint="Split the pipeline, or move code and data out of it into images and artifacts.",
-        cluster_message="etcdserver: request is too large",
+        # Beyond its own limit etcd's client does not even send it.
+        cluster_message="etcdserver: request is too large"
+        if size <= _MAX_SENT
+        else "trying to send message larger than max",
     )
 
 

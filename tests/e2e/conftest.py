@@ -1,0 +1,77 @@
+"""Fixtures of the end-to-end tests: clusters with our CRDs and our webhooks, by target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+# Fixtures of the control plane are these tests' as well.
+from tests.cluster.conftest import cluster_binaries, go_reader, offline_kubectl, unavailable
+
+from .installations import Installation, Installations
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+__all__ = ["cluster_binaries", "go_reader", "offline_kubectl"]
+
+DEFAULT_TARGET = "2.17"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Marked by what they use, before the selection by "-m".
+    for item in items:
+        if "cluster_binaries" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.cluster)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    for value in getattr(item, "funcargs", {}).values():
+        if report.failed and isinstance(value, Installation):
+            logs = value.plane.logs(lines=10)
+            report.sections.append((f"control plane, logs in {value.plane.folder}", logs))
+            report.sections.append(("webhook", value.webhook.server.log_tail(10)))
+    return report
+
+
+@pytest.fixture(scope="session")
+def installations(
+    cluster_binaries: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installations]:
+    """Starts the installation of a target when it is called with the target's name."""
+    pytest.importorskip("aiohttp", reason="needs the extra 'webhook'")
+    running = Installations(cluster_binaries, tmp_path_factory.mktemp("installations"))
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def installation(request: pytest.FixtureRequest, installations: Installations) -> Installation:
+    """The installation of one target: 2.17, or that of an indirect parameter.
+
+    It is shared by the whole test run: use namespaces of your own.
+    """
+    target: Any = getattr(request, "param", DEFAULT_TARGET)
+    return installations(target)
+
+
+@pytest.fixture(scope="session")
+def collected(installations: Installations) -> Installation:
+    """The installation of 2.17, with the garbage collector."""
+    found = installations(DEFAULT_TARGET)
+    if not found.plane.has_controllers:
+        unavailable(
+            "the folder in KUBEBUILDER_ASSETS has no kube-controllers; unset it and run "
+            "'python tools/cluster_binaries.py'"
+        )
+    found.plane.start_controllers()
+    return found
