@@ -22,10 +22,12 @@ TEST_TOOLS = [
     "cryptography",
     "hypothesis",
     "jsonschema",
+    "pip",  # The commands of components call it in local runs; uv's environments lack it.
     "pydantic-sarif",
     "pytest",
     "pytest-xdist",
     "rfc8785",
+    "ruamel.yaml",
 ]
 
 

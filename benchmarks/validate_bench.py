@@ -71,7 +71,7 @@ def cpu_seconds(command: Sequence[str]) -> float:
 def figures(runs: int) -> list[Figure]:
     """Measure whole processes."""
     # What the installed script does; `-m` would add the cost of runpy.
-    script = "from kfp_k8s_manifest.cli import main; main()"
+    script = "from kfp_k8s_manifest.__main__ import main; main()"
     ours = [sys.executable, "-c", script, "validate", "--target", "2.17"]
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])

@@ -6,9 +6,7 @@ shell completion answer at once.
 
 from __future__ import annotations
 
-import gc
 import importlib
-import sys
 from typing import Any
 
 import click
@@ -16,7 +14,7 @@ import click
 from kfp_k8s_manifest._version import __version__
 from kfp_k8s_manifest.errors import KfpK8sError
 
-__all__ = ["cli", "main"]
+__all__ = ["LazyGroup", "cli"]
 
 # Name: module, attribute, and what `--help` says, so that listing them imports none.
 _COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -100,16 +98,3 @@ def cli() -> None:
 @cli.group(cls=LazyGroup, lazy={"compile": _COMMANDS["compile"]}, hidden=True)
 def dsl() -> None:
     """The same commands under kfp's spelling, `dsl compile`."""
-
-
-def main() -> None:
-    """Run the command line; the entry point of `kfp-k8s`."""
-    # A command is a short process, and importing kfp creates so many objects that looking for
-    # cycles among them costs a tenth of the time. What runs for long turns it on again.
-    gc.disable()
-    # A stream that cannot encode a name must not turn a message into a traceback.
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
-    cli(prog_name="kfp-k8s")

@@ -5,6 +5,7 @@ The only module besides the compiler that imports kfp.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import warnings
 from collections.abc import Mapping
@@ -114,6 +115,11 @@ def run_locally(
     """
     from kfp import components, local
 
+    if not own_venvs and importlib.util.find_spec("pip") is None:
+        raise KfpK8sError(
+            "the commands of lightweight components call pip, which this Python does not have:"
+            " install it (python -m ensurepip), or pass --venv"
+        )
     if not own_venvs:
         os.environ["PIP_NO_INDEX"] = "1"
     local.init(runner=local.SubprocessRunner(use_venv=own_venvs), pipeline_root=output_folder)

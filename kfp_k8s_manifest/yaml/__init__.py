@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kfp_k8s_manifest.yaml._order import KUBERNETES_ORDER, SORTED, KeyOrder
     from kfp_k8s_manifest.yaml.reader import DEFAULT_LIMITS, Document, Limits, load_all
-    from kfp_k8s_manifest.yaml.repair import Quoted, Repair, quote_in_place, reformat
     from kfp_k8s_manifest.yaml.scalars import json_number_text
     from kfp_k8s_manifest.yaml.writer import DocumentError, dump, dump_all
 
@@ -22,14 +21,10 @@ __all__ = [
     "DocumentError",
     "KeyOrder",
     "Limits",
-    "Quoted",
-    "Repair",
     "dump",
     "dump_all",
     "json_number_text",
     "load_all",
-    "quote_in_place",
-    "reformat",
 ]
 
 _HOMES = {
@@ -39,15 +34,11 @@ _HOMES = {
     "KUBERNETES_ORDER": "_order",
     "KeyOrder": "_order",
     "Limits": "reader",
-    "Quoted": "repair",
-    "Repair": "repair",
     "SORTED": "_order",
     "dump": "writer",
     "dump_all": "writer",
     "json_number_text": "scalars",
     "load_all": "reader",
-    "quote_in_place": "repair",
-    "reformat": "repair",
 }
 
 

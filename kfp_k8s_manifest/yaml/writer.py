@@ -42,7 +42,7 @@ PyYAML and ruamel.yaml all stop looking for the colon after 1024 characters."""
 _CACHED_LENGTH = 200
 _CACHED_ENTRIES = 4096
 _CACHED_BLOCKS = 256
-_JOINED_PARTS = 500
+_JOINED_PARTS = 3000
 
 
 class DocumentError(KfpK8sError, ValueError):

@@ -9,7 +9,7 @@ import pytest
 from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.ir import PipelineIR
 from kfp_k8s_manifest.live.running import parse_arguments
-from tests.conftest import Run
+from tests.conftest import ROOT, Run
 from tests.live.fake_api import Asked, fake_api
 
 MODULE = """\
@@ -146,3 +146,17 @@ def test_a_run_on_a_server(kfp_k8s: Run, tmp_path: Path) -> None:
         done = kfp_k8s("run", "nope", *options, "-n", "team-a", **home)
         assert done.returncode == 1
         assert "no PipelineVersion 'nope' in namespace 'team-a'" in done.stderr
+
+
+def test_a_local_run_without_pip_says_what_is_missing(kfp_k8s: Run, tmp_path: Path) -> None:
+    # A module of that name that cannot be found stands for an environment that lacks it.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.util\nfind = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *a: None if name == 'pip' else find(name, *a)\n"
+    )
+    manifests = ROOT / "examples" / "hello_world" / "manifests.yaml"
+    done = kfp_k8s(
+        "run", "--local", str(manifests), env={"PYTHONPATH": f"{tmp_path}:{ROOT}"}, cwd=tmp_path
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "pip, which this Python does not have: install it (python -m ensurepip)" in done.stderr
