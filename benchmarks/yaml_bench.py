@@ -156,7 +156,7 @@ def figures() -> list[Figure]:
         Figure("writing, 10,000 : 100 tasks, per task", writer_linearity(), 1.3),
     ]
     for name, ratio in reader_ratios().items():
-        found.append(Figure(f"reading {name} : CSafeLoader", ratio, 0.6))
+        found.append(Figure(f"reading {name} : CSafeLoader", ratio, 0.75))
     return found
 
 
