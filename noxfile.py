@@ -80,6 +80,7 @@ def kfp(session: nox.Session, kfp: str) -> None:
             f"kfp=={kfp}",
             f"kfp-kubernetes=={kfp}",
             *TEST_TOOLS,
+            "docker",  # kfp 2.15 imports it for every local run, without asking for it.
             "nbclient",
             "ipykernel",
         )

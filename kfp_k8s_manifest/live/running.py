@@ -132,6 +132,11 @@ def run_locally(
             outputs: dict[str, Any] = dict(task.outputs)
     except KfpK8sError:
         raise
+    except ModuleNotFoundError as error:
+        # kfp 2.15 imports docker for every runner, without asking for it.
+        raise KfpK8sError(
+            f"kfp's local runner needs the package {error.name!r}: pip install {error.name}"
+        ) from error
     except Exception as error:
         raise KfpK8sError(f"the local run failed: {error}") from error
     return outputs

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from kfp_k8s_manifest.errors import SourceError
+from kfp_k8s_manifest.errors import KfpK8sError, SourceError
 from kfp_k8s_manifest.ir import PipelineIR
-from kfp_k8s_manifest.live.running import parse_arguments
+from kfp_k8s_manifest.live.running import parse_arguments, run_locally
 from tests.conftest import ROOT, Run
 from tests.live.fake_api import Asked, fake_api
 
@@ -160,3 +160,17 @@ def test_a_local_run_without_pip_says_what_is_missing(kfp_k8s: Run, tmp_path: Pa
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert "pip, which this Python does not have: install it (python -m ensurepip)" in done.stderr
+
+
+def test_a_local_run_names_a_package_that_kfp_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kfp import components
+
+    def loads(text: str) -> None:
+        raise ModuleNotFoundError("No module named 'docker'", name="docker")
+
+    # The mock stands for kfp 2.15 without docker, which another kfp cannot show.
+    monkeypatch.setattr(components, "load_component_from_text", loads)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")  # The run sets it; afterwards it has to go.
+    ir = PipelineIR(pipeline_spec={"pipelineInfo": {"name": "p"}})
+    with pytest.raises(KfpK8sError, match="needs the package 'docker': pip install docker"):
+        run_locally(ir, {}, output_folder="unused")
