@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-# Fixtures of the control plane are these tests' as well.
-from tests.cluster.conftest import cluster_binaries, go_reader, offline_kubectl, unavailable
+# Fixtures of the control plane are these tests' as well, and the hook that marks what uses them.
+from tests.cluster.conftest import (
+    cluster_binaries,
+    go_reader,
+    offline_kubectl,
+    pytest_collection_modifyitems,
+    unavailable,
+)
 
 from .installations import Installation, Installations
 
@@ -15,17 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-__all__ = ["cluster_binaries", "go_reader", "offline_kubectl"]
+__all__ = [
+    "cluster_binaries",
+    "go_reader",
+    "offline_kubectl",
+    "pytest_collection_modifyitems",
+]
 
 DEFAULT_TARGET = "2.17"
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Marked by what they use, before the selection by "-m".
-    for item in items:
-        if "cluster_binaries" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.cluster)
 
 
 @pytest.hookimpl(wrapper=True)
