@@ -190,7 +190,7 @@ def make_input(rng: random.Random) -> str | bytes:
 def check(rng: random.Random, text: str | bytes, tally: Tally) -> None:
     """Validate one input, and look at what comes out."""
     from kfp_k8s_manifest.render import render
-    from kfp_k8s_manifest.validation import validate_text
+    from kfp_k8s_manifest.validation.files import validate_text
 
     # Processor time: others may be at work on the same machine. A hang is caught by the alarm.
     start = time.process_time()
@@ -261,7 +261,7 @@ def main() -> int:
     with ProcessPoolExecutor(options.jobs) as pool:
         for tally in pool.map(run, [options.seed] * len(ranges), ranges):
             total.add(tally)
-    from kfp_k8s_manifest.checks.rules import rules
+    from kfp_k8s_manifest.checks.catalogue import rules
 
     pages = {rule.id for rule in rules()}
     total.failures += [f"rule {name} has no page" for name in sorted(total.rules - pages)]

@@ -25,7 +25,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.cluster.certificates import CertificateAuthority
+from tests.apiserver.certificates import CertificateAuthority
 
 PATHS = ("/webhooks/mutate-pipelineversion", "/webhooks/validate-pipelineversion")
 UID = "a9b5ce5e-135d-4273-9c8b-0ac5ec1af16d"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from kfp_k8s_manifest._version import __version__
 
 if TYPE_CHECKING:
-    from kfp_k8s_manifest.build import ManifestOptions
-    from kfp_k8s_manifest.bundle import Bundle
-    from kfp_k8s_manifest.compiler import (
+    from kfp_k8s_manifest.compiler.build import ManifestOptions
+    from kfp_k8s_manifest.compiler.bundle import Bundle
+    from kfp_k8s_manifest.compiler.kfp import (
         Compiler,
         compile_manifests,
         install,
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
         unload_ipython_extension,
     )
     from kfp_k8s_manifest.errors import KfpK8sError
-    from kfp_k8s_manifest.findings import Finding, Severity
-    from kfp_k8s_manifest.ir import PipelineIR
-    from kfp_k8s_manifest.report import Report
-    from kfp_k8s_manifest.validation import validate, validate_text
+    from kfp_k8s_manifest.findings import Finding, Report, Severity
+    from kfp_k8s_manifest.model.ir import PipelineIR
+    from kfp_k8s_manifest.validation.files import validate, validate_text
 
 __all__ = [
     "Bundle",
@@ -47,21 +46,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Bundle": "bundle",
-    "Compiler": "compiler",
+    "Bundle": "compiler.bundle",
+    "Compiler": "compiler.kfp",
     "Finding": "findings",
     "KfpK8sError": "errors",
-    "ManifestOptions": "build",
-    "PipelineIR": "ir",
-    "Report": "report",
+    "ManifestOptions": "compiler.build",
+    "PipelineIR": "model.ir",
+    "Report": "findings",
     "Severity": "findings",
-    "compile_manifests": "compiler",
-    "install": "compiler",
-    "load_ipython_extension": "compiler",
-    "uninstall": "compiler",
-    "unload_ipython_extension": "compiler",
-    "validate": "validation",
-    "validate_text": "validation",
+    "compile_manifests": "compiler.kfp",
+    "install": "compiler.kfp",
+    "load_ipython_extension": "compiler.kfp",
+    "uninstall": "compiler.kfp",
+    "unload_ipython_extension": "compiler.kfp",
+    "validate": "validation.files",
+    "validate_text": "validation.files",
 }
 
 

@@ -1,4 +1,4 @@
-"""What a check says: a `Finding`, its severity, and the path of a field inside an object.
+"""What a check says, a `Finding`, and what a validation says as a whole, a `Report`.
 
 Checks return findings; they never print and never raise for what they find. Renderers and exit
 codes are the business of the shells.
@@ -7,11 +7,21 @@ codes are the business of the shells.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-__all__ = ["ABSENT", "Finding", "Path", "Severity", "format_path", "sort_findings"]
+__all__ = [
+    "ABSENT",
+    "NOT_CHECKED",
+    "FileResult",
+    "Finding",
+    "Path",
+    "Report",
+    "Severity",
+    "format_path",
+    "sort_findings",
+]
 
 Path = tuple["str | int", ...]
 """Where a field lies in an object: keys and list indexes from the root, such as
@@ -157,3 +167,81 @@ def sort_findings(findings: Sequence[Finding]) -> list[Finding]:
             f.message,
         ),
     )
+
+
+NOT_CHECKED: Final = frozenset({"file-unreadable", "yaml-limit"})
+"""The rules whose findings mean "could not be checked", which is not the same as "invalid"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileResult:
+    """One file, or other source of text, that was looked at.
+
+    Attributes:
+        name: As the user wrote it, or as it was found in a folder; `<stdin>` for standard input.
+        objects: How many objects in it were checked.
+        skipped: How many objects of other kinds stand in it.
+    """
+
+    name: str
+    objects: int
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The outcome of a validation.
+
+    Attributes:
+        target: The name of the target.
+        findings: All findings, in the stable order of reports.
+        files: What was looked at, in the order of reading.
+        excerpts: The lines of text that findings point at, by file and one-based line.
+    """
+
+    target: str
+    findings: tuple[Finding, ...]
+    files: tuple[FileResult, ...]
+    excerpts: Mapping[tuple[str, int], str] = field(default_factory=dict)
+
+    def count(self, severity: Severity) -> int:
+        """Return how many findings have a severity."""
+        return sum(finding.severity is severity for finding in self.findings)
+
+    @property
+    def objects(self) -> int:
+        """How many objects were checked."""
+        return sum(file.objects for file in self.files)
+
+    @property
+    def skipped(self) -> int:
+        """How many objects of other kinds were passed over."""
+        return sum(file.skipped for file in self.files)
+
+    @property
+    def errors(self) -> int:
+        """How many findings are errors."""
+        return self.count(Severity.ERROR)
+
+    @property
+    def warnings(self) -> int:
+        """How many findings are warnings."""
+        return self.count(Severity.WARNING)
+
+    @property
+    def notes(self) -> int:
+        """How many findings are notes."""
+        return self.count(Severity.NOTE)
+
+    @property
+    def not_checked(self) -> tuple[str, ...]:
+        """The files, or parts of files, that could not be checked."""
+        return tuple(dict.fromkeys(each.file for each in self.findings if each.rule in NOT_CHECKED))
+
+    def ok(self, *, strict: bool = False) -> bool:
+        """Tell whether the target takes everything.
+
+        Args:
+            strict: True where warnings count as errors.
+        """
+        return not self.errors and not (strict and self.warnings)

@@ -10,10 +10,10 @@ import pytest
 import yaml
 from ruamel.yaml import YAML
 
-from kfp_k8s_manifest.build import ManifestOptions, build
-from kfp_k8s_manifest.bundle import Bundle
+from kfp_k8s_manifest.compiler.build import ManifestOptions, build
+from kfp_k8s_manifest.compiler.bundle import Bundle
+from kfp_k8s_manifest.compiler.sources import read_package
 from kfp_k8s_manifest.findings import Severity
-from kfp_k8s_manifest.sources import read_package
 from kfp_k8s_manifest.yaml import load_all
 from tests.conftest import SHARED
 

@@ -22,12 +22,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from kfp_k8s_manifest import releases
-from kfp_k8s_manifest.checks import _gojson
-from kfp_k8s_manifest.checks.api import ObjectContext, check_object
-from kfp_k8s_manifest.checks.mutating import KnownPipelines
-from kfp_k8s_manifest.checks.spec import check_specs
+from kfp_k8s_manifest.checks.order import ObjectContext, check_object
+from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines
+from kfp_k8s_manifest.checks.webhook.specs import check_specs
 from kfp_k8s_manifest.errors import YamlError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Severity, format_path
+from kfp_k8s_manifest.golang import numbers
 from kfp_k8s_manifest.yaml import dump, json_number_text, load_all
 
 _CAUSE = re.compile(r"proto:\s(?:syntax error )?\(line 1:([0-9]+)\): (.*)", re.DOTALL)
@@ -103,7 +103,7 @@ def positions(document: Any) -> dict[int, tuple[str | int, ...]]:
                 walk(item, (*path, index))
             text("]")
         else:
-            text(go_string(value) if isinstance(value, str) else _gojson.token(value))
+            text(go_string(value) if isinstance(value, str) else numbers.token(value))
 
     walk(document, ())
     return found

@@ -1,6 +1,6 @@
 """Writes the reference page of the rules from their own documentation, when mkdocs builds (a hook).
 
-Each rule has one file in `kfp_k8s_manifest/checks/rules`, which `kfp-k8s explain` shows too; the
+Each rule has one file in `kfp_k8s_manifest/checks/pages`, which `kfp-k8s explain` shows too; the
 page gives each a section, under the address `rules.html#RULE`.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from kfp_k8s_manifest.checks.rules import Rule, rules
+from kfp_k8s_manifest.checks.catalogue import Rule, rules
 
 _INTRO = """# Rules
 

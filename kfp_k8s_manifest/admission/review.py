@@ -16,22 +16,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from kfp_k8s_manifest.admission._patch import json_patch
-from kfp_k8s_manifest.admission._request import (
+from kfp_k8s_manifest.admission.patch import json_patch
+from kfp_k8s_manifest.admission.request import (
     REVIEW_VERSION,
     AdmissionRequest,
     BadReviewError,
     parse,
 )
-from kfp_k8s_manifest.checks._common import error
-from kfp_k8s_manifest.checks.bundle import check_kep
 from kfp_k8s_manifest.checks.lint import lint
-from kfp_k8s_manifest.checks.mutating import KnownPipelines, check_mutating, mutate
-from kfp_k8s_manifest.checks.spec import check_specs
-from kfp_k8s_manifest.checks.untyped import check_untyped
-from kfp_k8s_manifest.checks.update import check_update
+from kfp_k8s_manifest.checks.lint.untyped import check_untyped
+from kfp_k8s_manifest.checks.sets import check_kep
+from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines, check_mutating, mutate
+from kfp_k8s_manifest.checks.webhook.specs import check_specs
+from kfp_k8s_manifest.checks.webhook.update import check_update
+from kfp_k8s_manifest.checks.words import error
 from kfp_k8s_manifest.findings import ABSENT, Finding, Severity
-from kfp_k8s_manifest.ir import JsonValue
+from kfp_k8s_manifest.model.ir import JsonValue
 from kfp_k8s_manifest.releases import Target
 
 __all__ = [

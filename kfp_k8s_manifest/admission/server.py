@@ -20,13 +20,13 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from kfp_k8s_manifest.admission._app import MUTATE_PATH, VALIDATE_PATH, Lookup, State, make_app
-from kfp_k8s_manifest.admission._certificate import CertificateError, ServingCertificate
-from kfp_k8s_manifest.admission._connections import ConnectionLimits, Connections
-from kfp_k8s_manifest.admission._log import log
-from kfp_k8s_manifest.admission._metrics import Metrics
+from kfp_k8s_manifest.admission.app import MUTATE_PATH, VALIDATE_PATH, Lookup, State, make_app
 from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.releases import Target
+from kfp_k8s_manifest.serving.certificate import CertificateError, ServingCertificate
+from kfp_k8s_manifest.serving.connections import ConnectionLimits, Connections
+from kfp_k8s_manifest.serving.logs import log
+from kfp_k8s_manifest.serving.metrics import Metrics
 
 __all__ = ["MUTATE_PATH", "VALIDATE_PATH", "ServerOptions", "WebhookServer", "serve"]
 

@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 
 import click
 
-from kfp_k8s_manifest.build import ManifestOptions, build
-from kfp_k8s_manifest.bundle import Bundle, to_json, to_yaml
 from kfp_k8s_manifest.cli._options import KEY_VALUE, target_option
+from kfp_k8s_manifest.compiler.build import ManifestOptions, build
+from kfp_k8s_manifest.compiler.bundle import Bundle, to_json, to_yaml
+from kfp_k8s_manifest.compiler.sources import read_package, split_source
 from kfp_k8s_manifest.errors import SourceError, UsageError
 from kfp_k8s_manifest.files import write_texts
 from kfp_k8s_manifest.findings import Finding, Severity
-from kfp_k8s_manifest.ir import PipelineIR
-from kfp_k8s_manifest.sources import read_package, split_source
+from kfp_k8s_manifest.model.ir import PipelineIR
 
 __all__ = ["compile_"]
 
@@ -166,8 +166,8 @@ def _load(
             raise UsageError(f"{path}: --pipeline-parameters need a module, not a package of IR")
         yield path, _read(path)
         return
-    from kfp_k8s_manifest.compiler import execution_caching, pipeline_ir
-    from kfp_k8s_manifest.sources import load_module_pipelines
+    from kfp_k8s_manifest.compiler.kfp import execution_caching, pipeline_ir
+    from kfp_k8s_manifest.compiler.sources import load_module_pipelines
 
     with execution_caching(enabled=not given["disable_execution_caching_by_default"]):
         for pipeline in load_module_pipelines(path, function, every=given["every"]):
@@ -199,7 +199,7 @@ def _options(given: dict[str, Any], path: str) -> ManifestOptions:
     tags = dict(given["tags"])
     url = given["code_source_url"]
     if given["from_git"]:
-        from kfp_k8s_manifest.gitinfo import git_info
+        from kfp_k8s_manifest.git import git_info
 
         info = git_info(path if path != "-" else ".")
         url = url or info.url or None
@@ -234,7 +234,7 @@ def _only(given: dict[str, Any]) -> Any:
 
 
 def _git_sha(path: str, *, allow_dirty: bool) -> str:
-    from kfp_k8s_manifest.gitinfo import git_sha
+    from kfp_k8s_manifest.git import git_sha
 
     return git_sha(path if path != "-" else ".", allow_dirty=allow_dirty)
 

@@ -20,7 +20,7 @@ def crds_(target: str, output: str) -> None:
     are a superset of all others'. 'kep' writes those of the KEP's text, with READY as the default
     status.
     """
-    from kfp_k8s_manifest.crds import crds
+    from kfp_k8s_manifest.installation.crds import crds
     from kfp_k8s_manifest.releases import target as find_target
 
     write_documents(crds(find_target(target)), output)

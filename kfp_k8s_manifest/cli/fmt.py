@@ -25,8 +25,8 @@ def fmt(
     """
     from kfp_k8s_manifest.errors import SourceError
     from kfp_k8s_manifest.files import write_texts
-    from kfp_k8s_manifest.inputs import STDIN, find_inputs
-    from kfp_k8s_manifest.repair import repair
+    from kfp_k8s_manifest.validation.inputs import STDIN, find_inputs
+    from kfp_k8s_manifest.validation.repair import repair
     from kfp_k8s_manifest.yaml.reader import Limits
 
     limit = Limits().size

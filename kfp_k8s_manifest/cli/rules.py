@@ -18,7 +18,7 @@ __all__ = ["explain", "rules"]
 )
 def rules(format_name: str) -> None:
     """List the rules: id, severity, family and title."""
-    from kfp_k8s_manifest.checks.rules import rules as all_rules
+    from kfp_k8s_manifest.checks.catalogue import rules as all_rules
 
     listed = all_rules()
     if format_name == "json":
@@ -39,7 +39,7 @@ def rules(format_name: str) -> None:
 
 def _rule_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     del ctx, param
-    from kfp_k8s_manifest.checks.rules import rules as all_rules
+    from kfp_k8s_manifest.checks.catalogue import rules as all_rules
 
     return [each.id for each in all_rules() if each.id.startswith(incomplete)]
 
@@ -48,7 +48,7 @@ def _rule_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> 
 @click.argument("rule_id", metavar="RULE", shell_complete=_rule_names)
 def explain(rule_id: str) -> None:
     """Say what RULE asks, why, and show an example that fails and one that passes."""
-    from kfp_k8s_manifest.checks.rules import rule
+    from kfp_k8s_manifest.checks.catalogue import rule
 
     found = rule(rule_id)
     click.echo(f"{found.id}: {found.title}\n")

@@ -131,8 +131,8 @@ def _start(
 
 
 def _digest(version: Mapping[str, Any]) -> str:
+    from kfp_k8s_manifest.model.resources import version_digest
     from kfp_k8s_manifest.releases import target
-    from kfp_k8s_manifest.resources import version_digest
 
     return version_digest(version, mutable_fields=target("2.17").mutable_fields)
 

@@ -36,8 +36,8 @@ def schema(target: str, kind: str, output: str) -> None:
     """  # noqa: D301 (click looks for the control character)
     import json
 
+    from kfp_k8s_manifest.installation.json_schema import object_schema
     from kfp_k8s_manifest.releases import target as find_target
-    from kfp_k8s_manifest.schema import object_schema
 
     text = json.dumps(object_schema(kind, find_target(target)), indent=2) + "\n"
     if output == "-":

@@ -105,7 +105,7 @@ def validate(
     Exit codes: 0 valid, 1 invalid or not checked, 2 wrong usage.
     """
     from kfp_k8s_manifest.render import render
-    from kfp_k8s_manifest.validation import validate as run
+    from kfp_k8s_manifest.validation.files import validate as run
 
     states: list[dict[str, Any]] = []
     if ask_cluster:
@@ -150,7 +150,7 @@ def _from_cluster(
     An object without a namespace would go to the context's, so what lies there counts under both.
     """
     from kfp_k8s_manifest.cli._cluster import connect
-    from kfp_k8s_manifest.resources import API_VERSION
+    from kfp_k8s_manifest.model.resources import API_VERSION
 
     cluster = connect(kubeconfig, context)
     pipelines = [{**each, "kind": "Pipeline"} for each in cluster.pipelines(namespace)]

@@ -104,11 +104,11 @@ def serve(
     /metrics. Needs the extra 'webhook'. Logs are JSON on the standard error.
     """
     try:
-        from kfp_k8s_manifest.admission import _log
-        from kfp_k8s_manifest.admission._connections import ConnectionLimits
-        from kfp_k8s_manifest.admission._lookup import PipelineLookup
+        from kfp_k8s_manifest.admission.lookup import PipelineLookup
         from kfp_k8s_manifest.admission.server import ServerOptions
         from kfp_k8s_manifest.admission.server import serve as serve_
+        from kfp_k8s_manifest.serving import logs
+        from kfp_k8s_manifest.serving.connections import ConnectionLimits
     except ModuleNotFoundError as error:
         raise KfpK8sError(
             f"{error.name} is not installed: pip install 'kfp-k8s-manifest[webhook]'"
@@ -121,7 +121,7 @@ def serve(
 
     # Short commands do without the collector of reference cycles; this one does not end by itself.
     gc.enable()
-    _log.set_up(log_level)
+    logs.set_up(log_level)
     options = ServerOptions(
         target=find_target(target),
         certificate=certificate,
@@ -210,7 +210,7 @@ def manifests(
     webhook configurations; with --cert-manager its Issuers and Certificates as well.
     """
     from kfp_k8s_manifest._version import __version__
-    from kfp_k8s_manifest.admission.manifests import InstallOptions, install_manifests
+    from kfp_k8s_manifest.installation.webhooks import InstallOptions, install_manifests
     from kfp_k8s_manifest.naming import namespace_problems
 
     if sum(map(bool, (namespaces, selector, everywhere))) > 1:

@@ -12,8 +12,8 @@ cluster.versions("team-a")               # the previous states for its `previous
 from __future__ import annotations
 
 from kfp_k8s_manifest.cluster._http import ApiError
-from kfp_k8s_manifest.cluster._kubeconfig import ClusterConfig, in_cluster_config, load_config
 from kfp_k8s_manifest.cluster.api import Cluster, KubernetesCluster, connect
+from kfp_k8s_manifest.cluster.config import ClusterConfig, in_cluster_config, load_config
 
 __all__ = [
     "ApiError",

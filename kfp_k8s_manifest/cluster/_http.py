@@ -16,8 +16,8 @@ from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from kfp_k8s_manifest._version import __version__
-from kfp_k8s_manifest.cluster._auth import Authentication
-from kfp_k8s_manifest.cluster._kubeconfig import ClusterConfig
+from kfp_k8s_manifest.cluster.auth import Authentication
+from kfp_k8s_manifest.cluster.config import ClusterConfig
 from kfp_k8s_manifest.errors import ClusterError
 
 __all__ = ["USER_AGENT", "ApiClient", "ApiError", "api_error"]

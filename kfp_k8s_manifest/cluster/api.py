@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from kfp_k8s_manifest.cluster._http import ApiClient, ApiError
-from kfp_k8s_manifest.cluster._kubeconfig import load_config
+from kfp_k8s_manifest.cluster.config import load_config
 from kfp_k8s_manifest.errors import ClusterError
-from kfp_k8s_manifest.ir import JsonValue
-from kfp_k8s_manifest.resources import API_VERSION
+from kfp_k8s_manifest.model.ir import JsonValue
+from kfp_k8s_manifest.model.resources import API_VERSION
 
 __all__ = ["Cluster", "KubernetesCluster", "connect", "object_path"]
 

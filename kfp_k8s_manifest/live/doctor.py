@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.api import check_each
+from kfp_k8s_manifest.checks.order import check_each
 from kfp_k8s_manifest.cluster import ApiError, Cluster
-from kfp_k8s_manifest.crds import GROUP, PLURALS, VERSION, served_schema
 from kfp_k8s_manifest.errors import ClusterError, SourceError
 from kfp_k8s_manifest.findings import Severity
-from kfp_k8s_manifest.ir import JsonValue
+from kfp_k8s_manifest.installation.crds import GROUP, PLURALS, VERSION, served_schema
+from kfp_k8s_manifest.model.ir import JsonValue
+from kfp_k8s_manifest.model.resources import resource_from_dict
 from kfp_k8s_manifest.releases import TARGET_NAMES, Target
 from kfp_k8s_manifest.releases import target as find_target
-from kfp_k8s_manifest.resources import resource_from_dict
 
 __all__ = ["Diagnosis", "examine"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kfp_k8s_manifest.errors import SourceError, UsageError
-from kfp_k8s_manifest.ir import JsonValue, PipelineIR
-from kfp_k8s_manifest.resources import API_VERSION, PipelineVersion, resource_from_dict
+from kfp_k8s_manifest.model.ir import JsonValue, PipelineIR
+from kfp_k8s_manifest.model.resources import API_VERSION, PipelineVersion, resource_from_dict
 from kfp_k8s_manifest.yaml import SORTED, dump_all, load_all
 
 __all__ = ["extract", "package_text", "read_version", "select_version", "versions_in"]

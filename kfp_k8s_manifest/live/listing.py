@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kfp_k8s_manifest.errors import SourceError
-from kfp_k8s_manifest.ir import JsonValue
-from kfp_k8s_manifest.resources import version_digest
+from kfp_k8s_manifest.model.ir import JsonValue
+from kfp_k8s_manifest.model.resources import version_digest
 
 __all__ = ["Row", "list_versions", "local_digests"]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kfp_k8s_manifest.errors import KfpK8sError, SourceError
-from kfp_k8s_manifest.ir import PipelineIR
 from kfp_k8s_manifest.live.extract import package_text
+from kfp_k8s_manifest.model.ir import PipelineIR
 
 __all__ = ["StartedRun", "parse_arguments", "run_locally", "start_run"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kfp_k8s_manifest.report import Report
+from kfp_k8s_manifest.findings import Report
 
 __all__ = ["FORMATS", "render"]
 

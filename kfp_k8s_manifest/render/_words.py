@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kfp_k8s_manifest.findings import Finding
-from kfp_k8s_manifest.report import Report
+from kfp_k8s_manifest.findings import Finding, Report
 
 __all__ = ["count", "object_name", "printable", "summary"]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kfp_k8s_manifest.findings import ABSENT, Finding
-from kfp_k8s_manifest.report import Report
+from kfp_k8s_manifest.findings import ABSENT, Finding, Report
 
 __all__ = ["render"]
 

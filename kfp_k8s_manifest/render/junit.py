@@ -10,9 +10,8 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from kfp_k8s_manifest.findings import Finding, Severity
+from kfp_k8s_manifest.findings import NOT_CHECKED, FileResult, Finding, Report, Severity
 from kfp_k8s_manifest.render._words import object_name
-from kfp_k8s_manifest.report import NOT_CHECKED, FileResult, Report
 
 __all__ = ["render"]
 

@@ -11,9 +11,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from kfp_k8s_manifest._version import __version__
-from kfp_k8s_manifest.checks.rules import find_rule
-from kfp_k8s_manifest.findings import Finding
-from kfp_k8s_manifest.report import NOT_CHECKED, Report
+from kfp_k8s_manifest.checks.catalogue import find_rule
+from kfp_k8s_manifest.findings import NOT_CHECKED, Finding, Report
 
 __all__ = ["render"]
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from kfp_k8s_manifest.findings import Finding
+from kfp_k8s_manifest.findings import Finding, Report
 from kfp_k8s_manifest.render._words import object_name, printable, summary
-from kfp_k8s_manifest.report import Report
 
 __all__ = ["render"]
 

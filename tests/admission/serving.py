@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kfp_k8s_manifest.admission._connections import ConnectionLimits
 from kfp_k8s_manifest.admission.server import ServerOptions, WebhookServer
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.releases import target
-from tests.cluster.certificates import CertificateAuthority
+from kfp_k8s_manifest.serving.connections import ConnectionLimits
+from tests.apiserver.certificates import CertificateAuthority
 
 VALIDATE = "/webhooks/validate-pipelineversion"
 MUTATE = "/webhooks/mutate-pipelineversion"

@@ -12,10 +12,10 @@ import pytest
 
 pytest.importorskip("aiohttp", reason="needs the extra 'webhook'")
 
-from kfp_k8s_manifest.admission._lookup import PipelineLookup
+from kfp_k8s_manifest.admission.lookup import PipelineLookup
 from kfp_k8s_manifest.cluster import ClusterConfig
 from kfp_k8s_manifest.errors import ClusterError
-from tests.live.fake_api import Asked, fake_api
+from tests.cluster.fake_api import Asked, fake_api
 
 
 def looked_up(url: str, use: Callable[[PipelineLookup], Awaitable[Any]], **options: Any) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kfp_k8s_manifest.admission._patch import json_patch
+from kfp_k8s_manifest.admission.patch import json_patch
 
 
 def apply(tree: Any, operations: list[dict[str, Any]]) -> Any:

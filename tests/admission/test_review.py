@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kfp_k8s_manifest.admission.review import BadReviewError, Hook, parse, review, wanted
-from kfp_k8s_manifest.checks.spec import check_specs
+from kfp_k8s_manifest.checks.webhook.specs import check_specs
 from kfp_k8s_manifest.findings import Severity
 from kfp_k8s_manifest.releases import target
 

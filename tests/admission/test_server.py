@@ -450,7 +450,7 @@ def test_shutting_down_waits_for_the_review_under_way(
 
 
 def test_the_next_start_refuses_bad_certificates(tmp_path: Path) -> None:
-    from kfp_k8s_manifest.admission._certificate import CertificateError, ServingCertificate
+    from kfp_k8s_manifest.serving.certificate import CertificateError, ServingCertificate
 
     with pytest.raises(CertificateError, match=r"tls\.crt cannot be read: No such file"):
         ServingCertificate(tmp_path / "tls.crt", tmp_path / "tls.key")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kfp_k8s_manifest import validate_text
 from kfp_k8s_manifest.errors import YamlError
-from kfp_k8s_manifest.repair import RepairError, repair
+from kfp_k8s_manifest.validation.repair import RepairError, repair
 from kfp_k8s_manifest.yaml.reader import load_all
 
 PROJECT = Path(__file__).parents[2]

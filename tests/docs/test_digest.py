@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from kfp_k8s_manifest.build import ManifestOptions, build
-from kfp_k8s_manifest.ir import PipelineIR
-from kfp_k8s_manifest.resources import version_digest
+from kfp_k8s_manifest.compiler.build import ManifestOptions, build
+from kfp_k8s_manifest.model.ir import PipelineIR
+from kfp_k8s_manifest.model.resources import version_digest
 from tests.conftest import ROOT
 from tests.docs.pages import blocks, commands
 

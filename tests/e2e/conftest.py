@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 # Fixtures of the control plane are these tests' as well, and the hook that marks what uses them.
-from tests.cluster.conftest import (
+from tests.apiserver.conftest import (
     cluster_binaries,
     go_reader,
     offline_kubectl,

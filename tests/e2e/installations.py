@@ -13,15 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kfp_k8s_manifest.crds import GROUP, PLURALS, crds
+from kfp_k8s_manifest.installation.crds import GROUP, PLURALS, crds
 from kfp_k8s_manifest.releases import target as find_target
-from tests.cluster.controlplane import ControlPlane
-from tests.cluster.webhook_server import LIST, Webhook
+from tests.apiserver.controlplane import ControlPlane
+from tests.apiserver.webhook_server import LIST, Webhook
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cluster.controlplane import Response
+    from tests.apiserver.controlplane import Response
 
 API = f"{GROUP}/v2beta1"
 LABEL = "e2e.example.com/target"

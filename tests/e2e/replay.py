@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kfp_k8s_manifest import Severity, validate_text
-from kfp_k8s_manifest.crds import PLURALS
 from kfp_k8s_manifest.errors import YamlError
+from kfp_k8s_manifest.installation.crds import PLURALS
 from kfp_k8s_manifest.naming import namespace_problems
 from kfp_k8s_manifest.yaml import load_all
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from kfp_k8s_manifest.findings import Finding
-    from tests.cluster.controlplane import Response
+    from tests.apiserver.controlplane import Response
     from tests.parity.base import Row
 
 # Beyond this size the storage may refuse an object, which a dry run does not reach.

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kfp_k8s_manifest.build import ManifestOptions, build
-from kfp_k8s_manifest.bundle import to_yaml
-from kfp_k8s_manifest.sources import read_package
-from tests.cluster.kubectl import go_reads
+from kfp_k8s_manifest.compiler.build import ManifestOptions, build
+from kfp_k8s_manifest.compiler.bundle import to_yaml
+from kfp_k8s_manifest.compiler.sources import read_package
+from tests.apiserver.kubectl import go_reads
 from tests.yaml.strategies import HOSTILE_NUMBERS, HOSTILE_TEXTS
 
 from .compare import difference
@@ -20,7 +20,7 @@ from .installations import Installation, pipeline, version
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cluster.kubectl import Kubectl
+    from tests.apiserver.kubectl import Kubectl
 
 # What kustomize itself cannot write so that it can read it again, whoever wrote its input: a text
 # of several lines that begins with a tab, and characters that are no part of YAML's printable set.

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from kfp_k8s_manifest.build import ManifestOptions, build
+from kfp_k8s_manifest.compiler.build import ManifestOptions, build
+from kfp_k8s_manifest.compiler.sources import read_package
 from kfp_k8s_manifest.errors import SourceError, UsageError
 from kfp_k8s_manifest.live.extract import (
     extract,
@@ -16,7 +17,6 @@ from kfp_k8s_manifest.live.extract import (
     select_version,
     versions_in,
 )
-from kfp_k8s_manifest.sources import read_package
 from tests.conftest import Run
 
 IR = """\

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from kfp_k8s_manifest.errors import KfpK8sError, SourceError
-from kfp_k8s_manifest.ir import PipelineIR
 from kfp_k8s_manifest.live.running import parse_arguments, run_locally
+from kfp_k8s_manifest.model.ir import PipelineIR
+from tests.cluster.fake_api import Asked, fake_api
 from tests.conftest import ROOT, Run
-from tests.live.fake_api import Asked, fake_api
 
 MODULE = """\
 from kfp import dsl

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from kfp_k8s_manifest.checks.rules import Rule
-from kfp_k8s_manifest.checks.rules import rules as all_rules
+from kfp_k8s_manifest.checks.catalogue import Rule
+from kfp_k8s_manifest.checks.catalogue import rules as all_rules
 from tests.parity import metadata_rows, set_rows, spec_rows
 from tests.parity.base import Row, pipeline
 

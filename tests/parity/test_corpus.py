@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.corpus import CORPUS, packages, wrapped
 from kfp_k8s_manifest import Finding, Severity, validate_text
-from kfp_k8s_manifest.checks.rules import rules
+from kfp_k8s_manifest.checks.catalogue import rules
 
 pytestmark = pytest.mark.skipif(
     not CORPUS.exists() and not os.environ.get("CI"), reason="the shared corpus is not here"

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from kfp_k8s_manifest import Severity, validate_text
-from kfp_k8s_manifest.checks.rules import rules as all_rules
+from kfp_k8s_manifest.checks.catalogue import rules as all_rules
 from tests.parity.table import Row, rows
 
 ROWS = rows()

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from kfp_k8s_manifest.findings import Finding, Severity
+from kfp_k8s_manifest.findings import FileResult, Finding, Report, Severity
 from kfp_k8s_manifest.render import FORMATS, render
-from kfp_k8s_manifest.report import FileResult, Report
 
 ERROR = Finding(
     rule="crd-type",

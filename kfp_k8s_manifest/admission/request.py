@@ -1,0 +1,143 @@
+"""An AdmissionReview request, read from its JSON document.
+
+A document that is no such request is a bad request (HTTP 4xx), which is another thing than an
+operation that is refused (HTTP 200, `allowed: false`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kfp_k8s_manifest.errors import KfpK8sError
+from kfp_k8s_manifest.model.ir import JsonValue
+from kfp_k8s_manifest.model.resources import API_VERSION
+
+__all__ = ["REVIEW_VERSION", "AdmissionRequest", "BadReviewError", "parse"]
+
+REVIEW_VERSION: Final = "admission.k8s.io/v1"
+_OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
+_KIND: Final = "PipelineVersion"
+
+
+class BadReviewError(KfpK8sError, ValueError):
+    """A document is no AdmissionReview v1 request about a PipelineVersion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionRequest:
+    """What the API server asks.
+
+    Attributes:
+        uid: The request's id, which the response repeats.
+        operation: `CREATE`, `UPDATE`, `DELETE` or `CONNECT`.
+        subresource: Such as `status`, or "".
+        namespace: The namespace of the request, which counts even where the object names none.
+        name: The object's name; "" where the API server has yet to generate it.
+        dry_run: True where nothing will be stored. A verdict has no side effects, so nothing
+            depends on it.
+        user: Who asks, or "".
+        obj: The object as it will be, or None on deletion.
+        old: The object as it is, or None on creation.
+    """
+
+    uid: str
+    operation: str
+    subresource: str
+    namespace: str
+    name: str
+    dry_run: bool
+    user: str
+    obj: Mapping[str, JsonValue] | None
+    old: Mapping[str, JsonValue] | None
+
+    @property
+    def judged(self) -> bool:
+        """True where the rules apply: the object itself is created or updated."""
+        return self.operation in ("CREATE", "UPDATE") and not self.subresource
+
+
+def parse(document: JsonValue) -> AdmissionRequest:
+    """Read a request.
+
+    Args:
+        document: An AdmissionReview as a JSON tree.
+
+    Raises:
+        BadReviewError: The document is something else, lacks a field, or is about another kind.
+    """
+    if not isinstance(document, Mapping):
+        raise BadReviewError("the body is not a JSON object, so it is no AdmissionReview")
+    kind, version = document.get("kind"), document.get("apiVersion")
+    if kind != "AdmissionReview" or version != REVIEW_VERSION:
+        raise BadReviewError(
+            f"the body is of kind {_shown(kind)} and apiVersion {_shown(version)}, not an"
+            f" AdmissionReview of {REVIEW_VERSION}"
+        )
+    request = _mapping(document, "request", "")
+    if request is None:
+        raise BadReviewError("request is missing")
+    uid = _text(request, "uid")
+    if not uid:
+        raise BadReviewError("request.uid is missing")
+    operation = _text(request, "operation")
+    if operation not in _OPERATIONS:
+        raise BadReviewError(
+            f"request.operation is {_shown(operation)}, not one of {', '.join(_OPERATIONS)}"
+        )
+    _check_kind(_mapping(request, "kind", "request.") or {})
+    parsed = AdmissionRequest(
+        uid=uid,
+        operation=operation,
+        subresource=_text(request, "subResource"),
+        namespace=_text(request, "namespace"),
+        name=_text(request, "name"),
+        dry_run=request.get("dryRun") is True,
+        user=_text(_mapping(request, "userInfo", "request.") or {}, "username"),
+        obj=_mapping(request, "object", "request."),
+        old=_mapping(request, "oldObject", "request."),
+    )
+    if parsed.judged:
+        _check_objects(parsed)
+    return parsed
+
+
+def _check_kind(kind: Mapping[str, Any]) -> None:
+    group, version, name = (kind.get(key) for key in ("group", "version", "kind"))
+    if f"{group}/{version}" != API_VERSION or name != _KIND:
+        raise BadReviewError(
+            f"the request is about {_shown(name)} of {_shown(f'{group}/{version}')}; this webhook"
+            f" judges {_KIND} of {API_VERSION} only, so its configuration has a wrong rule"
+        )
+
+
+def _check_objects(request: AdmissionRequest) -> None:
+    if request.obj is None:
+        raise BadReviewError(f"request.object is missing, which {request.operation} has")
+    if request.operation == "UPDATE" and request.old is None:
+        raise BadReviewError("request.oldObject is missing, which UPDATE has")
+    for name, obj in (("object", request.obj), ("oldObject", request.old)):
+        metadata = obj.get("metadata") if obj is not None else None
+        if metadata is not None and not isinstance(metadata, Mapping):
+            raise BadReviewError(f"request.{name}.metadata is not a mapping")
+
+
+def _mapping(parent: Mapping[str, Any], key: str, prefix: str) -> Mapping[str, Any] | None:
+    value = parent.get(key)
+    if value is not None and not isinstance(value, Mapping):
+        raise BadReviewError(f"{prefix}{key} is not a mapping")
+    return value
+
+
+def _text(parent: Mapping[str, Any], key: str) -> str:
+    value = parent.get(key)
+    if value is not None and not isinstance(value, str):
+        raise BadReviewError(f"request.{key} is not a string")
+    return value or ""
+
+
+def _shown(value: Any) -> str:
+    """Return a value as messages show it, without echoing a whole document."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}…"

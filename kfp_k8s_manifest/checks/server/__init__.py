@@ -1,0 +1,1 @@
+"""What the API server says: decoding, metadata, the CRDs' schemas, unknown fields, sizes."""

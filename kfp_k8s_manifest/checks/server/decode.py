@@ -1,0 +1,280 @@
+"""Decoding: what the API server refuses before it looks at any rule.
+
+The types of `apiVersion` and `kind`, and the typed decoding of `metadata` into Kubernetes'
+`ObjectMeta` (`k8s.io/apimachinery/pkg/apis/meta/v1`), which is case-sensitive and lets null stand
+for the zero value. Unknown fields are collected, for `crd` to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from kfp_k8s_manifest.checks.words import (
+    API_VERSION,
+    GROUP,
+    KINDS,
+    as_quoted,
+    closest,
+    described,
+    error,
+    go_quote,
+    json_type,
+    shown,
+)
+from kfp_k8s_manifest.findings import ABSENT, Finding, Path
+from kfp_k8s_manifest.golang.times import time_problem
+
+__all__ = ["METADATA_FIELDS", "DecodedMeta", "check_type_meta", "decode_metadata"]
+
+
+@dataclass(slots=True)
+class DecodedMeta:
+    """An object's `metadata`, decoded as the API server does, with what went wrong.
+
+    Attributes:
+        values: The fields that could be decoded; null values are left out.
+        unknown: The fields that `ObjectMeta` does not have: path and value.
+        findings: The fields of a wrong type. With any of them the API server stops here.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    unknown: list[tuple[Path, Any]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def mismatch(self, path: Path, value: Any, wanted: str, go_field: str, go_type: str) -> None:
+        """Note a value of a wrong type."""
+        quoted = as_quoted(value)
+        scalar = isinstance(value, (bool, int, float))
+        hint = f"Write it in quotes: {quoted}." if wanted == "a string" and scalar else ""
+        where = f"Go struct field {go_field}" if go_field else "Go value"
+        said = f"json: cannot unmarshal {json_type(value)}"
+        # For an integer Go tells the number as well, in a notation of its own.
+        if not (go_type == "int64" and json_type(value) == "number"):
+            said += f" into {where} of type {go_type}"
+        self.findings.append(
+            error(
+                "metadata-type",
+                path,
+                f"must be {wanted}, not {described(value)}.",
+                value=value,
+                hint=hint,
+                cluster_message=said,
+            )
+        )
+
+
+Decoder = Callable[[Any, Path, str, DecodedMeta], Any]
+
+
+def check_type_meta(obj: Mapping[str, Any]) -> list[Finding]:
+    """Check `apiVersion` and `kind`.
+
+    Args:
+        obj: The object; anything of the group `pipelines.kubeflow.org`, or with one of its kinds.
+    """
+    findings = []
+    for rule, key, example in _TYPE_META:
+        value = obj.get(key)
+        if value is None or value == "":
+            text = "is missing; without it Kubernetes cannot tell what the object is (for example"
+            text += f" {example!r})."
+            said = f"{key} not set"
+        elif not isinstance(value, str):
+            text = f"must be a string such as {example!r}, not {described(value)}."
+            said = f"{key} isn't string type"
+        else:
+            continue
+        value = obj.get(key, ABSENT)
+        findings.append(error(rule, (key,), text, value=value, cluster_message=said))
+    return findings or _unserved(obj["apiVersion"], obj["kind"])
+
+
+_TYPE_META: Final = (
+    ("api-version", "apiVersion", API_VERSION),
+    ("kind", "kind", "PipelineVersion"),
+)
+
+
+def _unserved(api_version: str, kind: str) -> list[Finding]:
+    if api_version == API_VERSION and kind in KINDS:
+        return []
+    message = f"no matches for kind {go_quote(kind)} in version {go_quote(api_version)}"
+    if api_version != API_VERSION:
+        text = f"must be {API_VERSION!r}, not {shown(api_version)}: it is the only version of"
+        text += f" {GROUP} that the released CRDs serve."
+        return [
+            error("api-version", ("apiVersion",), text, value=api_version, cluster_message=message)
+        ]
+    meant = closest(kind, KINDS)
+    text = f"must be 'Pipeline' or 'PipelineVersion', not {shown(kind)}; case counts."
+    hint = f"Write {meant!r}." if meant else ""
+    return [error("kind", ("kind",), text, value=kind, hint=hint, cluster_message=message)]
+
+
+def decode_metadata(obj: Mapping[str, Any]) -> DecodedMeta:
+    """Decode `metadata` as the API server does.
+
+    Args:
+        obj: The object.
+    """
+    out = DecodedMeta()
+    metadata = obj.get("metadata")
+    if metadata is None:
+        return out
+    if not isinstance(metadata, dict):
+        out.mismatch(("metadata",), metadata, "a mapping", "", "v1.ObjectMeta")
+        return out
+    out.values = _struct(metadata, ("metadata",), "ObjectMeta", METADATA_FIELDS, out)
+    return out
+
+
+def _struct(
+    tree: Mapping[str, Any],
+    path: Path,
+    go_struct: str,
+    fields: Mapping[str, Decoder],
+    out: DecodedMeta,
+    parent: str = "",
+) -> dict[str, Any]:
+    values = {}
+    for key, value in tree.items():
+        decode = fields.get(key)
+        if decode is None:
+            out.unknown.append(((*path, key), value))
+        elif value is not None:
+            go_field = f"{go_struct}.{parent}.{key}" if parent else f"{go_struct}.{key}"
+            values[key] = decode(value, (*path, key), go_field, out)
+    return values
+
+
+def _string(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
+    if isinstance(value, str):
+        return value
+    go_type = "types.UID" if path[-1] == "uid" else "string"
+    if path[-1] == "operation":
+        go_type = "v1.ManagedFieldsOperationType"
+    out.mismatch(path, value, "a string", go_field, go_type)
+    return ""
+
+
+def _bool(value: Any, path: Path, go_field: str, out: DecodedMeta) -> bool:
+    if not isinstance(value, bool):
+        out.mismatch(path, value, "true or false", go_field, "bool")
+        return False
+    return value
+
+
+def _int64(value: Any, path: Path, go_field: str, out: DecodedMeta) -> int:
+    # A double with an integral value is written without its fraction on the way.
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
+        out.mismatch(path, value, "an integer of 64 bits", go_field, "int64")
+        return 0
+    return value
+
+
+def _time(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
+    if not isinstance(value, str):
+        out.mismatch(path, value, "a string", go_field, "string")
+        return ""
+    problem = time_problem(value)
+    if problem:
+        out.findings.append(
+            error(
+                "metadata-type",
+                path,
+                f"{shown(value)} is not a time of RFC 3339 ({problem}); for example"
+                " '2026-01-31T09:00:00Z'.",
+                value=value,
+                hint="Leave it out: the API server sets it.",
+                # Go's package `time` quotes what is not printable in a way of its own.
+                cluster_message="parsing time "
+                + (go_quote(value) if value.isascii() and value.isprintable() else ""),
+            )
+        )
+    return value
+
+
+def _strings(value: Any, path: Path, go_field: str, out: DecodedMeta) -> dict[str, str]:
+    if not isinstance(value, dict):
+        out.mismatch(path, value, "a mapping of strings", go_field, "map[string]string")
+        return {}
+    return {
+        key: "" if each is None else _string(each, (*path, key), go_field, out)
+        for key, each in value.items()
+    }
+
+
+def _string_list(value: Any, path: Path, go_field: str, out: DecodedMeta) -> list[str]:
+    if not isinstance(value, list):
+        out.mismatch(path, value, "a list of strings", go_field, "[]string")
+        return []
+    return [
+        "" if each is None else _string(each, (*path, index), go_field, out)
+        for index, each in enumerate(value)
+    ]
+
+
+def _struct_list(go_struct: str, fields: Mapping[str, Decoder]) -> Decoder:
+    def decode(value: Any, path: Path, go_field: str, out: DecodedMeta) -> list[dict[str, Any]]:
+        if not isinstance(value, list):
+            out.mismatch(path, value, "a list of mappings", go_field, f"[]v1.{go_struct}")
+            return []
+        items = []
+        for index, each in enumerate(value):
+            if isinstance(each, dict):
+                place = (*path, index)
+                items.append(_struct(each, place, go_struct, fields, out, str(path[-1])))
+            else:
+                if each is not None:
+                    place = (*path, index)
+                    out.mismatch(place, each, "a mapping", go_field, f"v1.{go_struct}")
+                items.append({})
+        return items
+
+    return decode
+
+
+def _anything(value: Any, path: Path, go_field: str, out: DecodedMeta) -> Any:
+    del path, go_field, out
+    return value
+
+
+_OWNER_REFERENCE: Final[Mapping[str, Decoder]] = {
+    "apiVersion": _string,
+    "kind": _string,
+    "name": _string,
+    "uid": _string,
+    "controller": _bool,
+    "blockOwnerDeletion": _bool,
+}
+_MANAGED_FIELDS: Final[Mapping[str, Decoder]] = {
+    "manager": _string,
+    "operation": _string,
+    "apiVersion": _string,
+    "time": _time,
+    "fieldsType": _string,
+    "fieldsV1": _anything,
+    "subresource": _string,
+}
+METADATA_FIELDS: Final[Mapping[str, Decoder]] = {
+    "name": _string,
+    "generateName": _string,
+    "namespace": _string,
+    "selfLink": _string,
+    "uid": _string,
+    "resourceVersion": _string,
+    "generation": _int64,
+    "creationTimestamp": _time,
+    "deletionTimestamp": _time,
+    "deletionGracePeriodSeconds": _int64,
+    "labels": _strings,
+    "annotations": _strings,
+    "ownerReferences": _struct_list("OwnerReference", _OWNER_REFERENCE),
+    "finalizers": _string_list,
+    "managedFields": _struct_list("ManagedFieldsEntry", _MANAGED_FIELDS),
+}
+"""The fields of `ObjectMeta` (Kubernetes 1.34) and how each is decoded."""

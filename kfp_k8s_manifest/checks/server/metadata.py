@@ -1,0 +1,337 @@
+"""The rules of `metadata`, as the API server validates it on creation.
+
+The rules are those of `k8s.io/apimachinery/pkg/api/validation/objectmeta.go` with
+`NameIsDNSSubdomain` for names, which is what custom resources use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from kfp_k8s_manifest import naming
+from kfp_k8s_manifest.checks.server.names import (
+    key_message,
+    label_value_message,
+    name_message,
+    quoted_value,
+)
+from kfp_k8s_manifest.checks.words import error, note, shown, warning
+from kfp_k8s_manifest.errors import InvalidNameError
+from kfp_k8s_manifest.findings import ABSENT, Finding
+
+__all__ = ["MAX_ANNOTATIONS", "annotations_size", "check_metadata"]
+
+MAX_ANNOTATIONS: Final = 262_144
+"""Bytes that all annotations of an object may have together, keys and values."""
+
+# A generated name is the first 58 bytes of the prefix and five characters out of this alphabet.
+_GENERATED_PREFIX: Final = 58
+_GENERATED_SUFFIX: Final = "bcdfg"
+
+
+def check_metadata(values: Mapping[str, Any]) -> list[Finding]:
+    """Check decoded metadata.
+
+    Args:
+        values: What `decode_metadata` returned, without a field of a wrong type.
+    """
+    return [
+        *_names(values),
+        *_namespace(values),
+        *_labels(values.get("labels", {})),
+        *_annotations(values.get("annotations", {})),
+        *_owner_references(values.get("ownerReferences", ())),
+        *_finalizers(values.get("finalizers", ())),
+        *_server_fields(values),
+    ]
+
+
+def _suggest(kind: naming.NameKind, text: str) -> str:
+    try:
+        return f"{naming.sanitize(text, kind)!r} would pass."
+    except InvalidNameError:
+        return ""
+
+
+def _names(values: Mapping[str, Any]) -> Iterator[Finding]:
+    name, prefix = values.get("name", ""), values.get("generateName", "")
+    prefix_problems = naming.object_name_problems(_masked(prefix)) if prefix else []
+    if prefix_problems:
+        yield error(
+            "metadata-generate-name",
+            ("metadata", "generateName"),
+            f"{shown(prefix)}, with a suffix, {prefix_problems[0]}.",
+            value=prefix,
+            cluster_message=name_message("metadata.generateName", prefix, masked=_masked(prefix)),
+        )
+    if name:
+        problems = naming.object_name_problems(name)
+        if problems:
+            yield error(
+                "metadata-name",
+                ("metadata", "name"),
+                f"{shown(name)} {'; '.join(problems)}.",
+                value=name,
+                hint=_suggest("version", name),
+                cluster_message=name_message("metadata.name", name),
+            )
+    elif not prefix:
+        yield error(
+            "metadata-name",
+            ("metadata", "name"),
+            "is missing; every object needs a name (for example 'train-v1').",
+            value=values.get("name", ABSENT),
+            cluster_message="metadata.name: Required value: name or generateName is required",
+        )
+    else:
+        yield from _generated(prefix)
+
+
+def _generated(prefix: str) -> Iterator[Finding]:
+    """Check a name that the API server has yet to generate."""
+    start = prefix.encode("utf-8", "surrogatepass")[:_GENERATED_PREFIX]
+    generated = start.decode("utf-8", "replace") + _GENERATED_SUFFIX
+    problems = naming.object_name_problems(generated)
+    if problems:
+        yield error(
+            "metadata-name",
+            ("metadata", "name"),
+            f"would be generated as {shown(generated)} or alike, which {problems[0]}.",
+            value=prefix,
+            hint="Choose another metadata.generateName.",
+            cluster_message="metadata.name: Invalid value: ",
+        )
+        return
+    yield warning(
+        "generate-name",
+        ("metadata", "generateName"),
+        f"{shown(prefix)} gives the object a new name at every creation: `kubectl apply`, Argo CD"
+        " and Flux refuse it, only `kubectl create` takes it.",
+        value=prefix,
+        hint="Write metadata.name instead.",
+        cluster_message="cannot use generate name with apply",
+    )
+
+
+def _masked(prefix: str) -> str:
+    """Return what the API server checks in place of a prefix: a final dash is not the end.
+
+    Kubernetes drops the dash together with the character before it and writes `a`; that quirk
+    lets `A-` pass here.
+    """
+    if len(prefix.encode("utf-8", "surrogatepass")) > 1 and prefix.endswith("-"):
+        return prefix[:-2] + "a" if ord(prefix[-2]) < 128 else prefix
+    return prefix
+
+
+def _namespace(values: Mapping[str, Any]) -> Iterator[Finding]:
+    namespace = values.get("namespace", "")
+    problems = naming.namespace_problems(namespace) if namespace else []
+    if problems:
+        yield error(
+            "metadata-namespace",
+            ("metadata", "namespace"),
+            f"{shown(namespace)} {'; '.join(problems)}.",
+            value=namespace,
+            hint=_suggest("namespace", namespace),
+        )
+
+
+def _labels(labels: Mapping[str, str]) -> Iterator[Finding]:
+    for key, value in labels.items():
+        path = ("metadata", "labels", key)
+        problems = naming.label_key_problems(key)
+        if problems:
+            yield error(
+                "metadata-label-key",
+                ("metadata", "labels"),
+                f"has the key {shown(key)}; its {_key_words(problems)}.",
+                value=key,
+                on_key=True,
+                cluster_message=key_message("metadata.labels", key),
+            )
+        problems = naming.label_value_problems(value)
+        if problems:
+            yield error(
+                "metadata-label-value",
+                path,
+                f"{shown(value)} {'; '.join(problems)}.",
+                value=value,
+                hint=_suggest("label", value),
+                cluster_message=label_value_message(value),
+            )
+
+
+def _key_words(problems: Sequence[str]) -> str:
+    text = "; ".join(problems)
+    return text if text.startswith(("name part", "prefix part")) else f"text {text}"
+
+
+def annotations_size(annotations: Mapping[str, str]) -> int:
+    """Return the bytes of all annotations, keys and values, as the API server counts them."""
+    return sum(
+        len(text.encode("utf-8", "surrogatepass")) for pair in annotations.items() for text in pair
+    )
+
+
+def _annotations(annotations: Mapping[str, str]) -> Iterator[Finding]:
+    for key in annotations:
+        problems = naming.annotation_key_problems(key)
+        if problems:
+            yield error(
+                "metadata-annotation-key",
+                ("metadata", "annotations"),
+                f"has the key {shown(key)}; its {_key_words(problems)}.",
+                value=key,
+                on_key=True,
+                cluster_message=key_message("metadata.annotations", key, lower=True),
+            )
+    size = annotations_size(annotations)
+    if size > MAX_ANNOTATIONS:
+        largest = max(annotations, key=lambda key: len(annotations[key]))
+        yield error(
+            "metadata-annotations-size",
+            ("metadata", "annotations"),
+            f"have {size:,} bytes together; all keys and values of an object may have"
+            f" {MAX_ANNOTATIONS:,} bytes. The largest is {shown(largest)}.",
+            value=size,
+            hint="Keep large values in a ConfigMap.",
+            cluster_message="metadata.annotations: Too long: may not be more than 262144 bytes",
+        )
+
+
+def _owner_references(references: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    controllers: list[tuple[int, str]] = []
+    seen: list[Mapping[str, Any]] = []
+    for index, reference in enumerate(references):
+        # Before anything else the API server removes references that equal an earlier one.
+        if reference in seen:
+            continue
+        seen.append(reference)
+        yield from _owner_reference(reference, index)
+        if reference.get("controller"):
+            controllers.append((index, f"{reference.get('kind')}/{reference.get('name')}"))
+    if len(controllers) > 1:
+        index, second = controllers[1]
+        yield error(
+            "metadata-owner-reference",
+            ("metadata", "ownerReferences", index, "controller"),
+            f"is true for {second!r} and for {controllers[0][1]!r}; only one owner may be the"
+            " controller.",
+            value=True,
+            cluster_message="Only one reference can have Controller set to true.",
+        )
+
+
+def _owner_reference(reference: Mapping[str, Any], index: int) -> Iterator[Finding]:
+    path = ("metadata", "ownerReferences", index)
+    api_version = reference.get("apiVersion", "")
+    version = api_version
+    if "/" in api_version:
+        version = api_version.partition("/")[2] if api_version.count("/") == 1 else ""
+    if not version:
+        yield error(
+            "metadata-owner-reference",
+            (*path, "apiVersion"),
+            f"{shown(api_version)} names no version; it must be like"
+            " 'pipelines.kubeflow.org/v2beta1' or 'v1'.",
+            value=reference.get("apiVersion", ABSENT),
+            cluster_message="metadata.ownerReferences.apiVersion: Invalid value: "
+            f"{quoted_value(api_version)}version must not be empty",
+        )
+    for key in ("kind", "name", "uid"):
+        if not reference.get(key):
+            yield error(
+                "metadata-owner-reference",
+                (*path, key),
+                "is missing or empty; an owner reference needs apiVersion, kind, name and uid.",
+                value=reference.get(key, ABSENT),
+                hint="Leave out a reference to the Pipeline: KFP's webhook adds it, with the uid.",
+                cluster_message=f'metadata.ownerReferences.{key}: Invalid value: "": must not be'
+                " empty",
+            )
+    if version == "v1" and api_version in ("v1", "/v1") and reference.get("kind") == "Event":
+        yield error(
+            "metadata-owner-reference",
+            path,
+            "names an Event as the owner, which Kubernetes forbids.",
+            value=dict(reference),
+            cluster_message="/v1, Kind=Event is disallowed from being an owner",
+        )
+
+
+def _finalizers(finalizers: Sequence[str]) -> Iterator[Finding]:
+    for index, name in enumerate(finalizers):
+        problems = naming.qualified_name_problems(name)
+        if problems:
+            yield error(
+                "metadata-finalizer",
+                ("metadata", "finalizers", index),
+                f"is {shown(name)}; its {_key_words(problems)}.",
+                value=name,
+                cluster_message=key_message("metadata.finalizers", name),
+            )
+    if "orphan" in finalizers and "foregroundDeletion" in finalizers:
+        yield error(
+            "metadata-finalizer",
+            ("metadata", "finalizers"),
+            "have both 'orphan' and 'foregroundDeletion', of which only one may be set.",
+            value=list(finalizers),
+            cluster_message="finalizer orphan and foregroundDeletion cannot be both set",
+        )
+
+
+_REFUSED: Final[Mapping[str, str]] = {
+    "uid": "server-side apply refuses the object unless it exists with this uid",
+    "resourceVersion": "every later apply fails once the object has changed in the cluster",
+    "managedFields": "server-side apply refuses the object",
+}
+_REFUSED_MESSAGES: Final = {"managedFields": "metadata.managedFields must be nil"}
+_IGNORED: Final = (
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+)
+
+
+def _server_fields(values: Mapping[str, Any]) -> Iterator[Finding]:
+    version = values.get("resourceVersion", "")
+    if _sets_version(version):
+        yield error(
+            "metadata-resource-version",
+            ("metadata", "resourceVersion"),
+            f"{shown(version)} may not be set on an object that is to be created; the API server"
+            " sets it.",
+            value=version,
+            hint="Remove it, with all that an export from a cluster adds.",
+            cluster_message="resourceVersion should not be set on objects to be created",
+        )
+        version = ""
+    for key, why in _REFUSED.items():
+        value = version if key == "resourceVersion" else values.get(key)
+        if value:
+            yield warning(
+                "metadata-server-field",
+                ("metadata", key),
+                f"is set by the API server; {why}.",
+                value=value,
+                hint=f"Remove metadata.{key}.",
+                cluster_message=_REFUSED_MESSAGES.get(key, ""),
+            )
+    for key in _IGNORED:
+        if values.get(key):
+            yield note(
+                "metadata-ignored-field",
+                ("metadata", key),
+                "is set by the API server; what is written here is ignored.",
+                value=values[key],
+                hint=f"Remove metadata.{key}.",
+            )
+
+
+def _sets_version(text: str) -> bool:
+    """Tell whether the storage takes a resource version for one: an unsigned integer but 0."""
+    return text.isascii() and text.isdigit() and len(text) < 99 and 0 < int(text) < 2**64

@@ -1,0 +1,1 @@
+"""What KFP's webhooks say: the mutating one, the validating one, updates."""

@@ -1,0 +1,286 @@
+"""KFP's mutating webhook for PipelineVersions: what it demands, and what it makes of an object.
+
+It looks up the Pipeline that `spec.pipelineName` names in the object's namespace, sets labels and
+an owner reference, and leaves the API server to reject a label that this makes invalid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kfp_k8s_manifest import naming
+from kfp_k8s_manifest.checks.server.names import label_value_message
+from kfp_k8s_manifest.checks.words import (
+    API_VERSION,
+    PIPELINE,
+    error,
+    json_type,
+    shown,
+    text_at,
+    value_at,
+    warning,
+)
+from kfp_k8s_manifest.findings import ABSENT, Finding
+from kfp_k8s_manifest.releases import Release, Target
+
+__all__ = [
+    "PIPELINE_ID_LABEL",
+    "PIPELINE_LABEL",
+    "KnownPipelines",
+    "check_mutating",
+    "label_value",
+    "mutate",
+]
+
+PIPELINE_LABEL: Final = "pipelines.kubeflow.org/pipeline"
+PIPELINE_ID_LABEL: Final = "pipelines.kubeflow.org/pipeline-id"
+_NOT_FOUND: Final = "The spec.pipelineName doesn't map to an existing Pipeline object"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPipelines:
+    """The Pipelines that exist as far as an offline check knows.
+
+    Attributes:
+        in_set: Namespace and name of the Pipelines that are checked together; the namespace is ""
+            where the manifest names none.
+        names: Names that are known in whatever namespace.
+        assume: True where every Pipeline is taken to exist.
+    """
+
+    in_set: frozenset[tuple[str, str]] = frozenset()
+    names: frozenset[str] = frozenset()
+    assume: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        objects: Iterable[Any] = (),
+        *,
+        known: Iterable[str] = (),
+        assume: bool = False,
+    ) -> KnownPipelines:
+        """Collect the Pipelines among objects, and those given by name.
+
+        Args:
+            objects: JSON trees of any kind.
+            known: Names such as `train`, or with a namespace, such as `team-a/train`.
+            assume: True where every Pipeline is taken to exist.
+        """
+        in_set = {
+            (text_at(obj, "metadata", "namespace"), text_at(obj, "metadata", "name"))
+            for obj in objects
+            if text_at(obj, "kind") == PIPELINE and text_at(obj, "apiVersion") == API_VERSION
+        }
+        names = set()
+        for each in known:
+            namespace, slash, name = each.rpartition("/")
+            if slash:
+                in_set.add((namespace, name))
+            else:
+                names.add(name)
+        return cls(in_set=frozenset(in_set), names=frozenset(names), assume=assume)
+
+
+def label_value(pipeline_name: str, target: Target) -> str | None:
+    """Return what the webhook sets as label `pipelines.kubeflow.org/pipeline`.
+
+    Args:
+        pipeline_name: The name of the Pipeline.
+        target: Where it has several releases, the newest counts.
+
+    Returns:
+        The value, which may be an invalid label, or None for the KEP, which knows no such label.
+    """
+    return target.releases[-1].pipeline_label(pipeline_name)
+
+
+def mutate(
+    obj: Mapping[str, Any], pipeline_name: str, pipeline_uid: str, target: Target
+) -> dict[str, Any]:
+    """Return a PipelineVersion as the mutating webhook leaves it; the argument stays as it is.
+
+    Args:
+        obj: The object.
+        pipeline_name: The name of its Pipeline.
+        pipeline_uid: The uid of its Pipeline.
+        target: Which release's webhook; of several the newest counts. The KEP's sets the label
+            `pipelines.kubeflow.org/pipeline-id` and the owner reference alone.
+    """
+    found = obj.get("metadata")
+    metadata = dict(found) if isinstance(found, Mapping) else {}
+    given = metadata.get("labels")
+    labels = dict(given) if isinstance(given, Mapping) else {}
+    labels[PIPELINE_ID_LABEL] = pipeline_uid
+    value = label_value(pipeline_name, target)
+    if value is not None:
+        labels[PIPELINE_LABEL] = value
+    references = metadata.get("ownerReferences")
+    metadata["labels"] = labels
+    metadata["ownerReferences"] = _owners(
+        references if isinstance(references, list) else [], pipeline_name, pipeline_uid
+    )
+    return {**obj, "metadata": metadata}
+
+
+def _owners(references: list[Any], name: str, uid: str) -> list[Any]:
+    owner = {"name": name, "uid": uid, "blockOwnerDeletion": True}
+    for index, reference in enumerate(references):
+        if _is_pipeline(reference):
+            return [*references[:index], {**reference, **owner}, *references[index + 1 :]]
+    return [*references, {"apiVersion": API_VERSION, "kind": PIPELINE, **owner}]
+
+
+def _is_pipeline(reference: Any) -> bool:
+    return (
+        isinstance(reference, dict)
+        and reference.get("apiVersion") == API_VERSION
+        and reference.get("kind") == PIPELINE
+    )
+
+
+def check_mutating(
+    obj: Mapping[str, Any], pipelines: KnownPipelines, target: Target
+) -> list[Finding]:
+    """Check what the mutating webhook demands of a PipelineVersion, and what it will set.
+
+    Args:
+        obj: A PipelineVersion.
+        pipelines: The Pipelines that exist.
+        target: The releases whose webhooks count.
+    """
+    name = value_at(obj, "spec", "pipelineName")
+    if name is ABSENT or name is None or name == "":
+        return [_no_name(obj, name)]
+    if not isinstance(name, str):
+        # The schema's finding says so already; the webhook cannot read the object either.
+        return []
+    problems = naming.object_name_problems(name)
+    if problems:
+        return [
+            error(
+                "pipeline-not-found",
+                ("spec", "pipelineName"),
+                f"{shown(name)} cannot be the name of a Pipeline: it {problems[0]}.",
+                value=name,
+                hint="Write the metadata.name of the Pipeline, not its display name.",
+                cluster_message=_NOT_FOUND,
+            )
+        ]
+    return [
+        *_lookup(obj, name, pipelines),
+        *_label(name, target),
+        *_overwritten(obj, name, target),
+    ]
+
+
+def _no_name(obj: Mapping[str, Any], name: Any) -> Finding:
+    spec = value_at(obj, "spec")
+    if spec is ABSENT or spec is None:
+        text = "spec is missing, and so is spec.pipelineName,"
+    else:
+        text = "is empty," if name == "" else "is null," if name is None else "is missing,"
+    return error(
+        "pipeline-not-found",
+        () if text.startswith("spec") else ("spec", "pipelineName"),
+        f"{text} so that no Pipeline is found; it must be the metadata.name of a Pipeline in the"
+        " same namespace (for example 'train').",
+        value=name,
+        cluster_message="Failed to get the Pipeline ",
+    )
+
+
+def _lookup(obj: Mapping[str, Any], name: str, pipelines: KnownPipelines) -> Iterator[Finding]:
+    namespace = text_at(obj, "metadata", "namespace")
+    if pipelines.assume or name in pipelines.names or (namespace, name) in pipelines.in_set:
+        return
+    elsewhere = sorted(where for where, other in pipelines.in_set if other == name)
+    if elsewhere and (not namespace or "" in elsewhere):
+        # One of the two takes its namespace from the command that applies it.
+        there = elsewhere[0]
+        whose = "the Pipeline" if namespace else "this object"
+        yield warning(
+            "pipeline-namespace",
+            ("spec", "pipelineName"),
+            f"{shown(name)} is a Pipeline in namespace {namespace or there!r}, but {whose} names"
+            f" no namespace: it is found only if both are applied to {namespace or there!r}.",
+            value=name,
+            hint="Write metadata.namespace in both, or in neither.",
+            cluster_message=_NOT_FOUND,
+        )
+        return
+    place = f"namespace {namespace!r}" if namespace else "the same namespace"
+    found = f" (one exists in {', '.join(map(repr, elsewhere))})" if elsewhere else ""
+    yield error(
+        "pipeline-not-found",
+        ("spec", "pipelineName"),
+        f"{shown(name)} is no Pipeline in {place}{found}; the webhook looks it up when the object"
+        " is created.",
+        value=name,
+        hint="Add the Pipeline to what is checked, or name it with --known-pipeline"
+        f" {name}; --assume-pipelines takes every Pipeline to exist.",
+        cluster_message=_NOT_FOUND,
+    )
+
+
+def _label(name: str, target: Target) -> Iterator[Finding]:
+    if len(name) <= naming.MAX_LABEL:
+        # A name that is valid for an object and no longer than a label is a valid label.
+        return
+    broken: dict[str, list[Release]] = {}
+    for release in target.releases:
+        value = release.pipeline_label(name)
+        if value is not None and naming.label_value_problems(value):
+            broken.setdefault(value, []).append(release)
+    for value, releases in broken.items():
+        names = ", ".join(release.name for release in releases)
+        if len(value) > naming.MAX_LABEL:
+            why = f"is longer than the {naming.MAX_LABEL} bytes that a label may have"
+        else:
+            why = f"cut to {naming.MAX_LABEL} bytes ends in {value[-1]!r}, which a label may not"
+        yield error(
+            "pipeline-label",
+            ("spec", "pipelineName"),
+            f"{shown(name)} {why}; the webhook of KFP {names} sets it as label"
+            f" {PIPELINE_LABEL!r}, and the API server then rejects the object.",
+            value=name,
+            hint=f"Give the Pipeline a name of at most {naming.MAX_LABEL} characters.",
+            cluster_message=label_value_message(value),
+        )
+
+
+def _overwritten(obj: Mapping[str, Any], name: str, target: Target) -> Iterator[Finding]:
+    """Find labels and owner references of the author that the webhook replaces."""
+    labels = value_at(obj, "metadata", "labels")
+    for key in (PIPELINE_LABEL, PIPELINE_ID_LABEL) if isinstance(labels, dict) else ():
+        given = labels.get(key)
+        if given is None:
+            continue
+        if key == PIPELINE_LABEL and given in {r.pipeline_label(name) for r in target.releases}:
+            continue
+        if isinstance(given, str) and not (key == PIPELINE_LABEL and target.kep):
+            yield warning(
+                "webhook-overwrites",
+                ("metadata", "labels", key),
+                f"{shown(given)} is replaced by the webhook, so that the object in the cluster"
+                " always differs from the manifest.",
+                value=given,
+                hint="Remove the label.",
+            )
+    references = value_at(obj, "metadata", "ownerReferences")
+    for index, reference in enumerate(references if isinstance(references, list) else ()):
+        if not _is_pipeline(reference):
+            continue
+        given = reference.get("name")
+        if given not in (name, "", None) and json_type(given) == "string":
+            yield warning(
+                "webhook-overwrites",
+                ("metadata", "ownerReferences", index, "name"),
+                f"{shown(given)} is replaced by the webhook: the owner becomes the Pipeline"
+                f" {name!r} of spec.pipelineName.",
+                value=given,
+                hint="Remove the owner reference; the webhook adds it.",
+            )
+        return

@@ -1,0 +1,115 @@
+"""A Bundle: the two objects of one compiled pipeline, as text and with their verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from kfp_k8s_manifest import releases
+from kfp_k8s_manifest.errors import KfpK8sError, UsageError
+from kfp_k8s_manifest.findings import Finding, Severity
+from kfp_k8s_manifest.model.ir import JsonValue
+from kfp_k8s_manifest.model.resources import Pipeline, PipelineVersion
+from kfp_k8s_manifest.yaml import dump_all
+
+__all__ = ["Bundle", "RejectedError", "to_json", "to_yaml"]
+
+
+class RejectedError(KfpK8sError):
+    """The target would reject what was to be written; nothing was written.
+
+    Attributes:
+        findings: Why, errors and warnings alike.
+    """
+
+    def __init__(self, target: str, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+        lines = [f"the target {target!r} would reject this; nothing was written"]
+        for finding in errors:
+            lines.append(f"  {finding.field or finding.kind}: {finding.message} [{finding.rule}]")
+            if finding.hint:
+                lines.append(f"    {finding.hint}")
+        super().__init__("\n".join(lines))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """The Pipeline and the PipelineVersion of one compiled pipeline.
+
+    In a notebook a bundle shows its names, the graph of the pipeline and the YAML.
+
+    Attributes:
+        pipeline: The Pipeline object.
+        version: The PipelineVersion object.
+        target: What the bundle was built for.
+        only: The one kind that is written, or None for both.
+    """
+
+    pipeline: Pipeline
+    version: PipelineVersion
+    target: str
+    only: Literal["Pipeline", "PipelineVersion"] | None = None
+
+    def objects(self) -> list[dict[str, JsonValue]]:
+        """Return the objects that are written, in the order in which they have to be applied."""
+        both = (self.pipeline, self.version)
+        return [item.to_dict() for item in both if self.only in (None, item.kind)]
+
+    def to_yaml(self) -> str:
+        """Return the manifests as a YAML stream that every reader reads alike."""
+        return to_yaml(self.objects())
+
+    def to_json(self) -> str:
+        """Return the manifests as JSON: one object, or a `v1` List of both."""
+        return to_json(self.objects())
+
+    def check(self, target: str | None = None) -> list[Finding]:
+        """Return what a target says of the bundle: errors it rejects, warnings, notes.
+
+        Args:
+            target: A KFP release, `"kep"` or `"portable"`; by default the bundle's own.
+
+        Raises:
+            UsageError: There is no such target.
+        """
+        from kfp_k8s_manifest.checks.order import check_objects
+
+        objects = [self.pipeline.to_dict(), self.version.to_dict()]
+        return check_objects(objects, target=releases.target(target or self.target))
+
+    def require_valid(self) -> list[Finding]:
+        """Return the warnings and notes of the bundle's target, or refuse the bundle.
+
+        Raises:
+            RejectedError: The bundle's target would reject one of its objects.
+        """
+        findings = self.check()
+        if any(finding.severity is Severity.ERROR for finding in findings):
+            raise RejectedError(self.target, findings)
+        return findings
+
+    def _repr_html_(self) -> str:
+        from kfp_k8s_manifest.compiler.display import bundle_html
+
+        return bundle_html(self)
+
+
+def to_yaml(objects: Sequence[JsonValue]) -> str:
+    """Return objects as one YAML stream."""
+    return dump_all(objects)
+
+
+def to_json(objects: Sequence[JsonValue]) -> str:
+    """Return objects as JSON text: one as itself, several as a `v1` List, as kubectl takes them.
+
+    Raises:
+        UsageError: There is nothing to write.
+    """
+    if not objects:
+        raise UsageError("there is no object to write")
+    items: JsonValue = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+    top = objects[0] if len(objects) == 1 else items
+    return json.dumps(top, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,1 @@
+"""Numbers, times and sizes as Go counts and writes them."""

@@ -1,0 +1,1 @@
+"""What is written for clusters and editors: CRDs, webhooks, JSON Schemas."""

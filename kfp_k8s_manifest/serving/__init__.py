@@ -1,0 +1,1 @@
+"""The parts of a TLS server that know nothing of what is served."""

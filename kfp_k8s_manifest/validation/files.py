@@ -1,0 +1,339 @@
+"""Validate manifests in files, offline: what the cluster would say, for each target.
+
+```python
+from kfp_k8s_manifest import validate
+
+report = validate("manifests/", target="2.17")
+report.ok()
+for finding in report.findings: ...
+```
+
+Objects are checked one by one, in worker processes where there is enough to do; then the set is
+checked as a whole. Nothing here needs a cluster, the network or kfp.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from kfp_k8s_manifest.checks.order import ObjectContext
+from kfp_k8s_manifest.checks.sets import check_bundle
+from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines, check_mutating
+from kfp_k8s_manifest.errors import UsageError, YamlError
+from kfp_k8s_manifest.findings import FileResult, Finding, Report, Severity, sort_findings
+from kfp_k8s_manifest.model.items import items_of
+from kfp_k8s_manifest.releases import Target
+from kfp_k8s_manifest.releases import target as find_target
+from kfp_k8s_manifest.validation.inputs import Input, find_inputs, git_inputs
+from kfp_k8s_manifest.validation.text import (
+    Item,
+    Outcome,
+    Previous,
+    check_text,
+    locate,
+)
+from kfp_k8s_manifest.yaml.reader import Limits, load_all
+
+__all__ = ["validate", "validate_text"]
+
+_LIMITS: Final = Limits()
+_WORTH_WORKERS: Final = 400_000
+"""Bytes from which on starting worker processes pays."""
+
+
+def validate(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    target: str | Target = "portable",
+    known_pipelines: Iterable[str] = (),
+    assume_pipelines: bool = False,
+    previous: Iterable[str | os.PathLike[str]] = (),
+    previous_git: str = "",
+    previous_objects: Iterable[Mapping[str, Any]] = (),
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    jobs: int = 0,
+) -> Report:
+    """Validate manifests in files and folders.
+
+    Args:
+        paths: Files, folders, patterns such as `manifests/**/*.yaml`, or `-` for standard input.
+        target: The KFP release to be valid under, such as `2.17`, or `kep`, or `portable`.
+        known_pipelines: Pipelines that exist in the cluster: `name`, or `namespace/name`.
+        assume_pipelines: True where every Pipeline is taken to exist.
+        previous: Files and folders with the previous states of the objects; what has changed is
+            checked as an update.
+        previous_git: A commit whose files at the same paths are the previous states.
+        previous_objects: Previous states as JSON trees, such as a cluster's objects. Those named
+            in `previous` and `previous_git` win over them.
+        select: Ids or families of rules; only their findings are reported.
+        ignore: Ids or families of rules whose findings are left out.
+        jobs: How many processes work; 0 means as many as there are processors, where it pays.
+
+    Raises:
+        UsageError: A path does not exist, or a target, rule or family is not known.
+        SourceError: A previous state cannot be read.
+    """
+    given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    inputs = find_inputs(given, limit=_LIMITS.size)
+    earlier = find_inputs(previous, limit=_LIMITS.size)
+    if previous_git:
+        earlier += git_inputs(given, previous_git)
+    run = _Run(
+        target=target if isinstance(target, Target) else find_target(target),
+        known=tuple(known_pipelines),
+        assume=assume_pipelines,
+        previous={**_states(previous_objects), **_previous(earlier)},
+    )
+    return _selected(run.report(inputs, jobs), tuple(select), tuple(ignore))
+
+
+def validate_text(
+    text: str | bytes,
+    *,
+    source: str = "<text>",
+    target: str | Target = "portable",
+    known_pipelines: Iterable[str] = (),
+    assume_pipelines: bool = False,
+    previous: str | bytes = "",
+) -> Report:
+    """Validate manifests in a text.
+
+    Args:
+        text: YAML or JSON, any number of documents; bytes as they are in a file.
+        source: What findings call it.
+        target: As for `validate`.
+        known_pipelines: As for `validate`.
+        assume_pipelines: As for `validate`.
+        previous: The previous states of the objects, as text.
+
+    Raises:
+        UsageError: The target is not known.
+        SourceError: The previous states cannot be read.
+    """
+    run = _Run(
+        target=target if isinstance(target, Target) else find_target(target),
+        known=tuple(known_pipelines),
+        assume=assume_pipelines,
+        previous=_previous([_text_input("<previous>", previous)] if previous else []),
+    )
+    return run.report([_text_input(source, text)], 1)
+
+
+def _text_input(name: str, text: str | bytes) -> Input:
+    data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    return Input(name=name, data=data, size=len(data))
+
+
+def _previous(inputs: Sequence[Input]) -> Previous:
+    """Read the previous states; a text that cannot be read is an error here, not a finding."""
+    states: dict[tuple[str, str, str], Any] = {}
+    for each in inputs:
+        try:
+            documents = load_all(each.read(_LIMITS.size), source=each.name, limits=_LIMITS)
+        except OSError as error:
+            raise YamlError(f"cannot be read: {error.strerror}", source=each.name) from error
+        for document in documents:
+            states |= _states(obj for _, obj in items_of(document.value))
+    return states
+
+
+def _states(objects: Iterable[Any]) -> dict[tuple[str, str, str], Any]:
+    """Return objects by kind, namespace and name; what has no name is left out."""
+    states: dict[tuple[str, str, str], Any] = {}
+    for obj in objects:
+        metadata = obj.get("metadata") if isinstance(obj, dict) else None
+        if isinstance(metadata, dict) and isinstance(metadata.get("name"), str):
+            namespace = metadata.get("namespace")
+            space = namespace if isinstance(namespace, str) else ""
+            states[str(obj.get("kind")), space, metadata["name"]] = obj
+    return states
+
+
+class _Run:
+    """One validation: what it is asked, and its way from inputs to a report."""
+
+    def __init__(
+        self, *, target: Target, known: tuple[str, ...], assume: bool, previous: Previous
+    ) -> None:
+        self.target = target
+        self.known = known
+        self.assume = assume
+        self.previous = previous
+        # Which Pipelines exist is known only when all texts are read; the set's checks ask then.
+        self.context = ObjectContext(target=target, pipelines=KnownPipelines(assume=True))
+
+    def report(self, inputs: Sequence[Input], jobs: int) -> Report:
+        findings: list[Finding] = []
+        excerpts: dict[tuple[str, int], str] = {}
+        files: list[FileResult] = []
+        items: list[tuple[int, Item]] = []
+        for index, outcome in enumerate(self._outcomes(inputs, jobs)):
+            name = inputs[index].name
+            findings += outcome.findings
+            excerpts.update({(name, line): text for line, text in outcome.excerpts.items()})
+            files.append(FileResult(name=name, objects=len(outcome.items), skipped=outcome.skipped))
+            items += [(index, item) for item in outcome.items]
+        together = self._check_set(items, inputs)
+        for index, located, lines in together:
+            findings += located
+            excerpts.update({(inputs[index].name, line): text for line, text in lines.items()})
+        return Report(
+            target=self.target.name,
+            findings=tuple(sort_findings(findings)),
+            files=tuple(files),
+            excerpts=excerpts,
+        )
+
+    def _outcomes(self, inputs: Sequence[Input], jobs: int) -> Iterator[Outcome]:
+        workers = jobs or _processors()
+        size = sum(each.size for each in inputs)
+        # Previous states are trees that would have to be sent to each worker.
+        alone = len(inputs) < 2 or self.previous or (not jobs and size < _WORTH_WORKERS)
+        if workers < 2 or alone:
+            return (_check_input(each, self.context, self.previous) for each in inputs)
+        from kfp_k8s_manifest.validation.workers import check_inputs
+
+        return check_inputs(inputs, self.context, min(workers, len(inputs)))
+
+    def _check_set(
+        self, items: Sequence[tuple[int, Item]], inputs: Sequence[Input]
+    ) -> Iterator[tuple[int, list[Finding], Mapping[int, str]]]:
+        """Check what concerns several objects; read a text again only where something is wrong."""
+        objects = [item.object for _, item in items]
+        found = check_bundle(objects, self.target)
+        if any(each.rule == "duplicate-object" for own in found for each in own):
+            self._tell_apart(items, inputs, objects)
+            found = check_bundle(objects, self.target)
+        pipelines = KnownPipelines.of(
+            (*objects, *self.previous.values()), known=self.known, assume=self.assume
+        )
+        for position, (index, item) in enumerate(items):
+            own = list(found[position])
+            if not self.assume and item.object.get("kind") == "PipelineVersion":
+                own += _lookup(item.object, pipelines, self.target)
+            if own:
+                metadata = item.object["metadata"]
+                named = [
+                    replace(
+                        each,
+                        kind=item.object.get("kind", ""),
+                        namespace=metadata.get("namespace", ""),
+                        name=metadata.get("name", ""),
+                    )
+                    for each in own
+                ]
+                yield (index, *_located_again(named, item, inputs[index]))
+
+    def _tell_apart(
+        self,
+        items: Sequence[tuple[int, Item]],
+        inputs: Sequence[Input],
+        objects: Sequence[dict[str, Any]],
+    ) -> None:
+        """Give objects of one name a mark of their content, so that equal ones are known."""
+        import hashlib
+        import json
+
+        seen: dict[tuple[Any, ...], int] = {}
+        for position, obj in enumerate(objects):
+            metadata = obj["metadata"]
+            key = (obj.get("kind"), metadata.get("namespace"), metadata.get("name"))
+            first = seen.setdefault(key, position)
+            if first == position:
+                continue
+            for each in (first, position):
+                index, item = items[each]
+                tree = _read_again(item, inputs[index])
+                text = json.dumps(tree, sort_keys=True).encode()
+                objects[each]["content"] = hashlib.sha256(text).hexdigest()
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
+
+
+def _check_input(each: Input, context: ObjectContext, previous: Previous | None = None) -> Outcome:
+    try:
+        data = each.read(_LIMITS.size)
+    except OSError as error:
+        finding = Finding(
+            rule="file-unreadable",
+            severity=Severity.ERROR,
+            message=f"the file cannot be read: {error.strerror or error}",
+            file=each.name,
+        )
+        return Outcome(findings=(finding,), excerpts={})
+    return check_text(
+        each.name,
+        data,
+        context,
+        limits=_LIMITS,
+        previous=previous,
+        explicit=each.explicit,
+    )
+
+
+def _lookup(obj: Mapping[str, Any], pipelines: KnownPipelines, target: Target) -> list[Finding]:
+    """Return what the mutating webhook says because of the Pipelines that exist."""
+    assumed = check_mutating(obj, KnownPipelines(assume=True), target)
+    return [each for each in check_mutating(obj, pipelines, target) if each not in assumed]
+
+
+def _read_again(item: Item, source: Input) -> Any:
+    documents = load_all(source.read(_LIMITS.size), source=source.name, limits=_LIMITS)
+    tree = documents[item.document].value
+    for key in item.prefix:
+        tree = tree[key]
+    return tree
+
+
+def _located_again(
+    findings: Sequence[Finding], item: Item, source: Input
+) -> tuple[list[Finding], dict[int, str]]:
+    """Return findings in their places, and the lines that they point at."""
+    try:
+        data = source.read(_LIMITS.size)
+        document = load_all(data, source=source.name, limits=_LIMITS)[item.document]
+    except (OSError, YamlError, IndexError):
+        # The file has changed since it was checked; its name is all that can be told.
+        return [each.at(file=source.name) for each in findings], {}
+    located = locate(findings, document, item.prefix, source.name)
+    lines = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    wanted = {each.line for each in located if each.line and each.line <= len(lines)}
+    return located, {line: lines[line - 1] for line in wanted}
+
+
+def _selected(report: Report, select: Sequence[str], ignore: Sequence[str]) -> Report:
+    """Leave out the findings that were not asked for."""
+    if not select and not ignore:
+        return report
+    chosen, left = _rule_ids(select), _rule_ids(ignore)
+    findings = [
+        each
+        for each in report.findings
+        if (not select or each.rule in chosen) and each.rule not in left
+    ]
+    return replace(report, findings=tuple(findings))
+
+
+def _rule_ids(names: Iterable[str]) -> set[str]:
+    from kfp_k8s_manifest.checks.catalogue import rules
+
+    known = rules()
+    ids: set[str] = set()
+    for name in names:
+        matching = {each.id for each in known if name in (each.id, each.family)}
+        if not matching:
+            families = ", ".join(sorted({each.family for each in known}))
+            raise UsageError(
+                f"{name!r} is neither a rule (`kfp-k8s rules` lists them) nor a family: {families}"
+            )
+        ids |= matching
+    return ids

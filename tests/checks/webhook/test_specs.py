@@ -1,0 +1,456 @@
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kfp_k8s_manifest import releases
+from kfp_k8s_manifest.checks.lint.untyped import check_untyped
+from kfp_k8s_manifest.checks.webhook.specs import check_specs
+from kfp_k8s_manifest.findings import ABSENT, Severity
+
+ROOT = Path(__file__).resolve().parents[3]
+SHARED = ROOT.parent / "shared"
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+RULES = ROOT / "kfp_k8s_manifest" / "checks" / "rules"
+NO_SPEC = "no pipeline spec is provided"
+BAD_NAME = (
+    "pipeline's name must contain only lowercase alphanumeric characters or '-' and must start with "
+    "alphanumeric characters"
+)
+NO_CHARACTER = (
+    "invalid v2 pipeline spec: name should consist of lower case alphanumeric characters, '-' or "
+    "'.', and must start and end with an alphanumeric character"
+)
+OTHER_VERSION = "KFP only supports schema version 2.1.0, but the pipeline spec has version "
+NO_MERGE = (
+    "unable to decode yaml document: yaml: map merge requires map or sequence of maps as the value"
+)
+FORBIDDEN = "failed to marshal pipeline spec to YAML: yaml: control characters are not allowed"
+LONG = "pipeline's name must contain no more than 128 characters"
+KUBERNETES = {"platforms": {"kubernetes": {}}}
+
+
+def shared(name: str) -> Path:
+    path = SHARED / name
+    if not path.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"{path} is missing")
+        pytest.skip(f"{name} is not beside the project")
+    return path
+
+
+def spec(**members: Any) -> dict[str, Any]:
+    whole = {"pipelineInfo": {"name": "p"}, "root": {"dag": {}}, "schemaVersion": "2.1.0"}
+    return {key: value for key, value in {**whole, **members}.items() if value is not ABSENT}
+
+
+def named(name: Any) -> dict[str, Any]:
+    return spec(pipelineInfo={"name": name})
+
+
+def found(
+    pipeline: Any, platform: Any = ABSENT, target: str = "2.17"
+) -> list[tuple[str, str, str, str]]:
+    findings = check_specs(pipeline, platform, releases.target(target))
+    return [(f.severity.value, f.rule, f.field, f.cluster_message) for f in findings]
+
+
+WHOLE = "spec.pipelineSpec"
+NAME = "spec.pipelineSpec.pipelineInfo.name"
+VERSION = "spec.pipelineSpec.schemaVersion"
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "platform"),
+    [
+        (spec(), ABSENT),
+        (spec(), None),
+        (spec(), KUBERNETES),
+        (spec(root={}), ABSENT),
+        (spec(pipelineInfo=ABSENT, pipeline_info={"name": "p"}), ABSENT),
+        (spec(schemaVersion=ABSENT, schema_version="2.1.0"), ABSENT),
+        (named("a" * 128), ABSENT),
+        (named("0-a-"), ABSENT),
+        (spec(), {"platforms": {"kubernetes": {"pipelineConfig": None}, "other": {}}}),
+        (spec(deploymentSpec={"<<": {"a": 1}}), ABSENT),
+        (spec(root={"<<": {"dag": {}}}), ABSENT),
+        (spec(sdkVersion="1e3"), ABSENT),
+    ],
+)
+def test_accepted(pipeline: Any, platform: Any) -> None:
+    assert found(pipeline, platform) == []
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "platform", "expected"),
+    [
+        *(
+            (value, ABSENT, [("error", "spec-not-an-object", WHOLE, NO_SPEC)])
+            for value in [None, ABSENT, "text", 1, True, [], [spec()]]
+        ),
+        (named(""), ABSENT, [("error", "spec-pipeline-name-empty", NAME, NO_SPEC)]),
+        (named(None), ABSENT, [("error", "spec-pipeline-name-empty", NAME, NO_SPEC)]),
+        (
+            spec(pipelineInfo=ABSENT),
+            KUBERNETES,
+            [("error", "spec-pipeline-name-empty", NAME, NO_SPEC)],
+        ),
+        (spec(root=None), ABSENT, [("error", "spec-root-missing", f"{WHOLE}.root", NO_SPEC)]),
+        (spec(root=ABSENT), ABSENT, [("error", "spec-root-missing", f"{WHOLE}.root", NO_SPEC)]),
+        (
+            {},
+            ABSENT,
+            [
+                ("error", "spec-pipeline-name-empty", NAME, NO_SPEC),
+                ("error", "spec-root-missing", f"{WHOLE}.root", NO_SPEC),
+                (
+                    "error",
+                    "spec-schema-version",
+                    VERSION,
+                    OTHER_VERSION,
+                ),
+            ],
+        ),
+        (
+            spec(schemaVersion="2.1.0 "),
+            ABSENT,
+            [
+                (
+                    "error",
+                    "spec-schema-version",
+                    VERSION,
+                    OTHER_VERSION + "2.1.0 ",
+                )
+            ],
+        ),
+        # The type is told once, not again as a wrong version.
+        (spec(schemaVersion=2.1), ABSENT, [("error", "spec-wrong-type", VERSION, NO_SPEC)]),
+        (spec(root=5), ABSENT, [("error", "spec-wrong-type", f"{WHOLE}.root", NO_SPEC)]),
+        (named(8), ABSENT, [("error", "spec-wrong-type", NAME, NO_SPEC)]),
+        (named("a" * 129), ABSENT, [("error", "spec-pipeline-name", NAME, LONG)]),
+        # 128 bytes are counted, not characters.
+        (named("a" * 127 + "é"), ABSENT, [("error", "spec-pipeline-name", NAME, LONG)]),
+        (named("a" * 126 + "é"), ABSENT, [("error", "spec-pipeline-name", NAME, BAD_NAME)]),
+        (named("A_b"), ABSENT, [("error", "spec-pipeline-name", NAME, BAD_NAME)]),
+        (named("-a"), ABSENT, [("error", "spec-pipeline-name", NAME, BAD_NAME)]),
+        (named("a\n"), ABSENT, [("error", "spec-pipeline-name", NAME, BAD_NAME)]),
+        (named("A_B"), ABSENT, [("error", "spec-pipeline-name", NAME, NO_CHARACTER)]),
+        (
+            spec(),
+            spec(),
+            [
+                (
+                    "error",
+                    "spec-two-pipelines",
+                    "spec.platformSpec",
+                    "multiple pipeline specs provided",
+                )
+            ],
+        ),
+        (
+            KUBERNETES,
+            KUBERNETES,
+            [
+                (
+                    "error",
+                    "spec-two-platforms",
+                    "spec.platformSpec",
+                    "multiple platform specs provided",
+                )
+            ],
+        ),
+        # KFP goes by the content, not by the field.
+        (KUBERNETES, spec(), [("warning", "spec-swapped", WHOLE, "")]),
+        (
+            spec(deploymentSpec={"<<": 5}),
+            ABSENT,
+            [
+                (
+                    "error",
+                    "spec-merge-key",
+                    f"{WHOLE}.deploymentSpec[<<]",
+                    NO_MERGE,
+                )
+            ],
+        ),
+        (
+            spec(deploymentSpec={"a": {"0o-17": 1}}),
+            ABSENT,
+            [
+                (
+                    "error",
+                    "spec-string-read-as-number",
+                    f"{WHOLE}.deploymentSpec.a[0o-17]",
+                    NO_SPEC,
+                )
+            ],
+        ),
+        (
+            spec(sdkVersion="0o-17"),
+            ABSENT,
+            [("error", "spec-string-read-as-number", f"{WHOLE}.sdkVersion", NO_SPEC)],
+        ),
+        (
+            spec(deploymentSpec={"a": "0o+7"}),
+            ABSENT,
+            [("warning", "spec-string-read-as-number", f"{WHOLE}.deploymentSpec.a", "")],
+        ),
+        (
+            spec(sdkVersion="a\x7f"),
+            ABSENT,
+            [
+                (
+                    "error",
+                    "spec-control-character",
+                    f"{WHOLE}.sdkVersion",
+                    FORBIDDEN,
+                )
+            ],
+        ),
+        (
+            spec(deploymentSpec={"a": float("nan")}),
+            ABSENT,
+            [("error", "spec-not-json", f"{WHOLE}.deploymentSpec.a", "")],
+        ),
+        (
+            spec(deploymentSpec={"a": 10**400}),
+            ABSENT,
+            [("error", "spec-not-json", f"{WHOLE}.deploymentSpec.a", "")],
+        ),
+    ],
+)
+def test_verdicts(pipeline: Any, platform: Any, expected: list[tuple[str, str, str, str]]) -> None:
+    assert found(pipeline, platform) == expected
+
+
+def test_a_pipeline_spec_beside_text_is_found_and_told() -> None:
+    assert found("text", spec()) == [("warning", "spec-swapped", WHOLE, "")]
+
+
+LOST_SIZE = (
+    "'size' must be a string, not a number: 10; lost without it: the settings of executors 'exec-a' "
+    "and 'exec-b' and the pipeline's workspace"
+)
+LOST_TEXT = (
+    "KFP cannot read back the YAML that it writes for a text of several lines which starts with white "
+    "space or an empty line; lost without it: the settings of executor 'e'"
+)
+TOO_NEW = "root: the field 'taskConfigPassthroughs' is known since 2.15; 2.14 does not know it"
+IGNORED = "the platform spec is accepted and silently ignored: "
+
+
+@pytest.mark.parametrize(
+    ("platform", "field", "message"),
+    [
+        ({}, "spec.platformSpec.platforms", "it has no platform named 'kubernetes'"),
+        ({"platforms": {}}, "spec.platformSpec.platforms", "it has no platform named 'kubernetes'"),
+        ("text", "spec.platformSpec", "it is a string: 'text', not an object"),
+        ([], "spec.platformSpec", "it is a list, not an object"),
+        (
+            {"platforms": {"kubernetes": None}},
+            "spec.platformSpec.platforms[kubernetes]",
+            "'kubernetes' of 'platforms' is null, and a map must not hold null",
+        ),
+        (
+            {**KUBERNETES, "bogus": 1},
+            "spec.platformSpec.bogus",
+            "unknown field 'bogus'",
+        ),
+        (
+            {
+                "platforms": {
+                    "kubernetes": {
+                        "deploymentSpec": {"executors": {"exec-b": {}, "exec-a": {}}},
+                        "pipelineConfig": {"workspace": {"size": 10}},
+                    }
+                }
+            },
+            "spec.platformSpec.platforms[kubernetes].pipelineConfig.workspace.size",
+            LOST_SIZE,
+        ),
+        (
+            {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"e": {"a": ["\nb"]}}}}}},
+            "spec.platformSpec.platforms[kubernetes].deploymentSpec.executors[e].a[0]",
+            LOST_TEXT,
+        ),
+    ],
+)
+def test_an_ignored_platform_spec_is_told(platform: Any, field: str, message: str) -> None:
+    (finding,) = check_specs(spec(), platform, releases.target("2.17"))
+    assert finding.severity is Severity.WARNING
+    assert (finding.rule, finding.field) == ("platform-ignored", field)
+    assert finding.message == IGNORED + message
+
+
+@pytest.mark.parametrize("text", ["\nb", "a\n\nb", " a\nb", "a\n b"])
+def test_texts_of_several_lines_are_fine_outside_of_lists(text: str) -> None:
+    executors = {"e": {"a": {"b": text}}}
+    platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
+    assert found(spec(), platform) == []
+
+
+NEW = spec(root={"taskConfigPassthroughs": [{"field": "ENV"}]})
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (
+            "2.14",
+            TOO_NEW,
+        ),
+        (
+            "2.14.3",
+            TOO_NEW,
+        ),
+        ("2.15", None),
+        ("kep", None),
+        (
+            "portable",
+            f"{TOO_NEW} (KFP 2.14)",
+        ),
+    ],
+)
+def test_a_target_decides_which_fields_are_known(target: str, message: str | None) -> None:
+    findings = check_specs(NEW, None, releases.target(target))
+    assert [finding.message for finding in findings] == ([message] if message else [])
+    assert all(finding.hint == "remove it, or choose a target from 2.15 on" for finding in findings)
+
+
+def test_what_all_releases_reject_names_none() -> None:
+    pipeline = {**NEW, "pipelineInfo": {"name": "A"}}
+    findings = check_specs(pipeline, None, releases.target("portable"))
+    assert [(finding.rule, finding.message) for finding in findings] == [
+        ("spec-field-too-new", f"{TOO_NEW} (KFP 2.14)"),
+        (
+            "spec-pipeline-name",
+            (
+                "the pipeline's name 'A' must consist of lowercase letters, digits and '-', and start "
+                "with a letter or digit"
+            ),
+        ),
+    ]
+
+
+def test_a_removed_field_names_the_last_release() -> None:
+    config = {"pipelineConfig": {"resourceTtl": 60}}
+    pipeline = spec(root={"singlePlatformSpecs": [config]})
+    assert check_specs(pipeline, None, releases.target("2.16")) == []
+    (finding,) = check_specs(pipeline, None, releases.target("2.17"))
+    assert finding.rule == "spec-field-removed"
+    assert finding.message == (
+        "root: the field 'resourceTtl' is unknown from 2.17 on; 2.17 does not know it"
+    )
+
+
+def test_a_misspelt_field_gets_a_suggestion_and_its_place() -> None:
+    tasks = {"train": {"cachingOption": {}}}
+    pipeline = spec(components={"comp-a": {"dag": {"tasks": tasks}}})
+    (finding,) = check_specs(pipeline, None, releases.target("2.17"))
+    assert finding.message == "component 'comp-a', task 'train': unknown field 'cachingOption'"
+    assert finding.hint == "did you mean 'cachingOptions'?"
+    assert finding.on_key
+    assert finding.field == "spec.pipelineSpec.components[comp-a].dag.tasks[train].cachingOption"
+
+
+def test_100_000_levels_end_quickly_with_an_error() -> None:
+    deep: Any = {}
+    for _ in range(100_000):
+        deep = {"a": deep}
+    assert [each[1] for each in found(spec(deploymentSpec=deep))] == ["spec-not-json"]
+
+
+def test_a_document_that_is_broken_throughout_is_told_in_part_and_quickly() -> None:
+    fields = {f"field{number}": 1 for number in range(50_000)}
+    assert len(found(spec(**fields))) == 100
+    assert len(found(spec(deploymentSpec=dict.fromkeys(fields, "\x7f")))) == 100
+    assert len(untyped(spec(deploymentSpec=fields), None, "2.17")) == 100
+
+
+def untyped(pipeline: Any, platform: Any, target: str) -> list[tuple[str, str, str]]:
+    findings = check_untyped(pipeline, platform, releases.target(target))
+    assert all(finding.severity is Severity.WARNING for finding in findings)
+    return [(finding.rule, finding.field, finding.message) for finding in findings]
+
+
+def test_untyped_parts() -> None:
+    executor = {"container": {"image": "a", "args": [1], "comand": []}}
+    pipeline = spec(deploymentSpec={"executors": {"exec-a": executor}})
+    config = {"securityContext": {"runAsUser": 1}, "imagePullPolicy": None}
+    platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"exec-a": config}}}}}
+    container = "spec.pipelineSpec.deploymentSpec.executors[exec-a].container"
+    settings = "spec.platformSpec.platforms[kubernetes].deploymentSpec.executors[exec-a]"
+    too_new = (
+        "executor-config-field-too-new",
+        f"{settings}.securityContext",
+        "executor 'exec-a': the field 'securityContext' is known since 2.16; 2.15 does not know it",
+    )
+    expected = [
+        (
+            "deployment-invalid",
+            f"{container}.args[0]",
+            "executor 'exec-a': element 0 must be a string, not a number: 1",
+        ),
+        (
+            "deployment-unknown-field",
+            f"{container}.comand",
+            "executor 'exec-a': unknown field 'comand'",
+        ),
+    ]
+    assert untyped(pipeline, platform, "2.16") == expected
+    assert untyped(pipeline, platform, "2.15") == [*expected, too_new]
+
+
+@pytest.mark.parametrize("value", [None, "text", [], {}, {"deploymentSpec": 1}, {"platforms": []}])
+def test_untyped_parts_of_something_else_are_left_alone(value: Any) -> None:
+    assert untyped(value, value, "portable") == []
+
+
+# The packages that use what a release does not know, all of it in the untyped parts.
+NEWER = {
+    "missing_kubernetes_optional_inputs.yaml": 2,
+    "nested_parallel_for_secret.yaml": 1,
+    "parallel_for_secret.yaml": 1,
+    "pipeline_with_importer_workspace.yaml": 2,
+    "pipeline_with_secret_as_env.yaml": 3,
+}
+
+
+@pytest.mark.parametrize("target", ["2.14", "2.15", "2.16", "2.17", "kep", "portable"])
+def test_the_corpus_is_clean_under_the_targets_that_know_its_fields(target: str) -> None:
+    files = sorted(shared("corpus/ir").glob("*.yaml"))
+    assert len(files) == 50
+    counts = {}
+    for file in files:
+        documents = list(yaml.load_all(file.read_text(encoding="utf-8"), LOADER))
+        pipeline, platform = (*documents, None)[:2]
+        assert check_specs(pipeline, platform, releases.target(target)) == [], file.name
+        warnings = untyped(pipeline, platform, target)
+        if warnings:
+            assert {rule.partition("-field")[2] for rule, _, _ in warnings} == {"-too-new"}
+            assert all("is known since 2.15; 2.14 does not know" in text for *_, text in warnings)
+            counts[file.name] = len(warnings)
+    assert counts == (NEWER if target in ("2.14", "portable") else {})
+
+
+def test_the_recorded_verdicts_agree() -> None:
+    location = importlib.util.spec_from_file_location("agreement", ROOT / "tools" / "agreement.py")
+    assert location is not None
+    assert location.loader is not None
+    agreement = importlib.util.module_from_spec(location)
+    location.loader.exec_module(agreement)
+    rows = list(agreement.rows(shared("reference/spec-verdicts.jsonl.gz")))
+    assert len(rows) == 3000
+    assert [difference for row in rows if (difference := agreement.spec(row))] == []
+    # And the comparison can fail: a row with another verdict, message or place disagrees.
+    row = next(row for row in rows if row["cause"])
+    assert agreement.spec({**row, "allowed": True}).startswith("allowed is True")
+    assert agreement.spec({**row, "message": "else"}).startswith("message is 'else'")
+    moved = re.sub(r"line 1:[0-9]+", "line 1:1", row["cause"])
+    assert " is at spec.pipelineSpec, ours at " in agreement.spec({**row, "cause": moved})
