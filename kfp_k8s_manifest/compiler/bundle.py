@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from kfp_k8s_manifest import releases
 from kfp_k8s_manifest.errors import KfpK8sError, UsageError
 from kfp_k8s_manifest.findings import Finding, Severity
 from kfp_k8s_manifest.model.ir import JsonValue
+from kfp_k8s_manifest.model.kinds import Kind
 from kfp_k8s_manifest.model.resources import Pipeline, PipelineVersion
 from kfp_k8s_manifest.yaml import dump_all
 
@@ -51,7 +51,7 @@ class Bundle:
     pipeline: Pipeline
     version: PipelineVersion
     target: str
-    only: Literal["Pipeline", "PipelineVersion"] | None = None
+    only: Kind | None = None
 
     def objects(self) -> list[dict[str, JsonValue]]:
         """Return the objects that are written, in the order in which they have to be applied."""
