@@ -198,7 +198,7 @@ class _Run:
             return (_check_input(each, self.context, self.previous) for each in inputs)
         from kfp_k8s_manifest.validation.workers import check_inputs
 
-        return check_inputs(inputs, self.context, min(workers, len(inputs)))
+        return check_inputs(_check_input, inputs, self.context, min(workers, len(inputs)))
 
     def _check_set(
         self, items: Sequence[tuple[int, Item]], inputs: Sequence[Input]
