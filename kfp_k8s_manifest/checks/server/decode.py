@@ -16,7 +16,6 @@ from kfp_k8s_manifest.checks.words import (
     GROUP,
     KINDS,
     as_quoted,
-    closest,
     described,
     error,
     go_quote,
@@ -25,6 +24,7 @@ from kfp_k8s_manifest.checks.words import (
 )
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path
 from kfp_k8s_manifest.golang.times import time_problem
+from kfp_k8s_manifest.spelling import closest
 
 __all__ = ["METADATA_FIELDS", "DecodedMeta", "check_type_meta", "decode_metadata"]
 

@@ -14,13 +14,13 @@ from kfp_k8s_manifest.checks.server.crd import crd_facts
 from kfp_k8s_manifest.checks.server.decode import METADATA_FIELDS
 from kfp_k8s_manifest.checks.words import (
     PIPELINE_VERSION,
-    closest,
     described,
     error,
     warning,
 )
 from kfp_k8s_manifest.findings import Finding, Path
 from kfp_k8s_manifest.releases import CrdField, FieldType, Target
+from kfp_k8s_manifest.spelling import closest
 
 __all__ = ["check_unknown"]
 
