@@ -17,6 +17,7 @@ from typing import Any
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.findings import Severity
 from kfp_k8s_manifest.releases import DEFAULT_TARGET
+from kfp_k8s_manifest.spelling import closest_names
 
 __all__ = ["SECTIONS", "Example", "Rule", "find_rule", "rule", "rules"]
 
@@ -152,9 +153,7 @@ def rule(name: str) -> Rule:
     found = find_rule(name)
     if found is not None:
         return found
-    import difflib
-
-    close = difflib.get_close_matches(name, [each.id for each in rules()], n=3)
+    close = closest_names(name, [each.id for each in rules()])
     meant = f" Did you mean {', '.join(close)}?" if close else ""
     raise UsageError(f"there is no rule {name!r}.{meant} `kfp-k8s rules` lists all.")
 

@@ -6,12 +6,11 @@ is not trusted or has no network, and in the light and dark themes alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from kfp_k8s_manifest.compiler.bundle import Bundle
+from kfp_k8s_manifest.model.resources import Pipeline, PipelineVersion
 
 __all__ = ["bundle_html", "graph_svg"]
 
@@ -27,24 +26,36 @@ _STRING_COLOR = "#b3632a"
 _QUIET_COLOR = "#777777"
 
 
-def bundle_html(bundle: Bundle) -> str:
+def bundle_html(
+    resources: tuple[Pipeline, PipelineVersion],
+    *,
+    written: Collection[str],
+    target: str,
+    text: str,
+) -> str:
     """Return what a notebook shows of a bundle.
 
     Args:
-        bundle: The bundle.
+        resources: The bundle's Pipeline and PipelineVersion.
+        written: The kinds that the bundle writes.
+        target: What the bundle was built for.
+        text: What the bundle writes, as YAML.
     """
     rows = []
-    for item in (bundle.pipeline, bundle.version):
-        written = bundle.only in (None, item.kind)
-        cells = (item.kind, item.name, item.namespace or "", "yes" if written else "no")
+    for item in resources:
+        cells = (
+            item.kind,
+            item.name,
+            item.namespace or "",
+            "yes" if item.kind in written else "no",
+        )
         rows.append("".join(f'<td style="text-align:left">{escape(cell)}</td>' for cell in cells))
     names = ("kind", "name", "namespace", "written")
     head = "".join(f'<th style="text-align:left">{name}</th>' for name in names)
     table = f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
-    target = f"<p>target: <code>{escape(bundle.target)}</code></p>"
-    return (
-        f"<div>{table}{target}{graphs_html(bundle.version.ir.pipeline_spec)}{_yaml(bundle)}</div>"
-    )
+    built_for = f"<p>target: <code>{escape(target)}</code></p>"
+    graphs = graphs_html(resources[1].ir.pipeline_spec)
+    return f"<div>{table}{built_for}{graphs}{_yaml(text)}</div>"
 
 
 def graphs_html(pipeline_spec: Mapping[str, Any]) -> str:
@@ -183,8 +194,7 @@ def _edge(start: tuple[float, float], end: tuple[float, float]) -> str:
     )
 
 
-def _yaml(bundle: Bundle) -> str:
-    text = bundle.to_yaml()
+def _yaml(text: str) -> str:
     lines = text.splitlines(keepends=True)
     note = ""
     if len(lines) > _MAX_YAML_LINES:
