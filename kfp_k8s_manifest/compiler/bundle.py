@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from kfp_k8s_manifest import releases
 from kfp_k8s_manifest.errors import KfpK8sError, UsageError
 from kfp_k8s_manifest.findings import Finding, Severity
 from kfp_k8s_manifest.model.ir import JsonValue
-from kfp_k8s_manifest.model.resources import Pipeline, PipelineVersion
+from kfp_k8s_manifest.model.kinds import Kind
+from kfp_k8s_manifest.model.resources import Pipeline, PipelineVersion, Resource
 from kfp_k8s_manifest.yaml import dump_all
 
 __all__ = ["Bundle", "RejectedError", "to_json", "to_yaml"]
@@ -52,7 +52,7 @@ class Bundle:
     pipeline: Pipeline
     version: PipelineVersion
     target: str
-    only: Literal["Pipeline", "PipelineVersion"] | None = None
+    only: Kind | None = None
     written_to: str | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
@@ -61,8 +61,10 @@ class Bundle:
 
     def objects(self) -> list[dict[str, JsonValue]]:
         """Return the objects that are written, in the order in which they have to be applied."""
-        both = (self.pipeline, self.version)
-        return [item.to_dict() for item in both if self.only in (None, item.kind)]
+        return [item.to_dict() for item in (self.pipeline, self.version) if self._writes(item)]
+
+    def _writes(self, item: Resource) -> bool:
+        return self.only in (None, item.kind)
 
     def to_yaml(self) -> str:
         """Return the manifests as a YAML stream that every reader reads alike."""
@@ -100,7 +102,16 @@ class Bundle:
     def _repr_html_(self) -> str:
         from kfp_k8s_manifest.compiler.display import bundle_html
 
-        return bundle_html(self)
+        return bundle_html(
+            (self.pipeline, self.version),
+            written={
+                each.kind: self.written_to or ""
+                for each in (self.pipeline, self.version)
+                if self._writes(each)
+            },
+            target=self.target,
+            text=self.to_yaml(),
+        )
 
 
 def to_yaml(objects: Sequence[JsonValue]) -> str:

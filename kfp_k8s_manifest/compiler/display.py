@@ -7,14 +7,12 @@ sheet away, and with it colours and zooming; the graph stays.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING
 
 from kfp_k8s_manifest.graph import pipeline_graph
 from kfp_k8s_manifest.graph.html import graph_html
-
-if TYPE_CHECKING:
-    from kfp_k8s_manifest.compiler.bundle import Bundle
+from kfp_k8s_manifest.model.resources import Pipeline, PipelineVersion
 
 __all__ = ["bundle_html"]
 
@@ -26,32 +24,40 @@ _STRING_COLOR = "#b3632a"
 _QUIET_COLOR = "#777777"
 
 
-def bundle_html(bundle: Bundle) -> str:
+def bundle_html(
+    resources: tuple[Pipeline, PipelineVersion],
+    *,
+    written: Mapping[str, str],
+    target: str,
+    text: str,
+) -> str:
     """Return what a notebook shows of a bundle.
 
     Args:
-        bundle: The bundle.
+        resources: The bundle's Pipeline and PipelineVersion.
+        written: The file by each kind that the bundle writes, "" where it has none yet.
+        target: What the bundle was built for.
+        text: What the bundle writes, as YAML.
     """
     rows = []
-    for item in (bundle.pipeline, bundle.version):
-        cells = (item.kind, item.name, item.namespace or "", _written(bundle, item.kind))
+    for item in resources:
+        cells = (item.kind, item.name, item.namespace or "", _place(written.get(item.kind)))
         rows.append("".join(f'<td style="text-align:left">{escape(cell)}</td>' for cell in cells))
     names = ("kind", "name", "namespace", "written")
     head = "".join(f'<th style="text-align:left">{name}</th>' for name in names)
     table = f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
-    target = f"<p>target: <code>{escape(bundle.target)}</code></p>"
-    graph = graph_html(pipeline_graph(bundle.version.ir.pipeline_spec))
-    return f"<div>{table}{target}{graph}{_yaml(bundle)}</div>"
+    built_for = f"<p>target: <code>{escape(target)}</code></p>"
+    graph = graph_html(pipeline_graph(resources[1].ir.pipeline_spec))
+    return f"<div>{table}{built_for}{graph}{_yaml(text)}</div>"
 
 
-def _written(bundle: Bundle, kind: str) -> str:
-    if bundle.only not in (None, kind):
+def _place(written: str | None) -> str:
+    if written is None:
         return "no: only the other one"
-    return f"to {bundle.written_to}" if bundle.written_to else "not yet"
+    return f"to {written}" if written else "not yet"
 
 
-def _yaml(bundle: Bundle) -> str:
-    text = bundle.to_yaml()
+def _yaml(text: str) -> str:
     lines = text.splitlines(keepends=True)
     note = ""
     if len(lines) > _MAX_YAML_LINES:
