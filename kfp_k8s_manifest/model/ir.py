@@ -29,7 +29,7 @@ DIGEST_LENGTH: Final = 10
 _quote = json.encoder.encode_basestring
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PipelineIR:
     """A compiled pipeline: what KFP calls a package, as values.
 
@@ -41,6 +41,10 @@ class PipelineIR:
 
     pipeline_spec: Mapping[str, JsonValue]
     platform_spec: Mapping[str, JsonValue] | None = None
+
+    def __repr__(self) -> str:
+        platform = ", with a platform spec" if self.platform_spec is not None else ""
+        return f"<PipelineIR {self.name!r}{platform}>"
 
     @property
     def name(self) -> str:
