@@ -19,6 +19,7 @@ from kfp_k8s_manifest.checks.registry import RULES, Rule
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.findings import Severity
 from kfp_k8s_manifest.releases import DEFAULT_TARGET
+from kfp_k8s_manifest.spelling import closest_names
 
 __all__ = ["SECTIONS", "Example", "Page", "find_page", "page", "pages", "parsed"]
 
@@ -157,9 +158,7 @@ def page(name: str) -> Page:
     found = find_page(name)
     if found is not None:
         return found
-    import difflib
-
-    close = difflib.get_close_matches(name[:100], RULES, n=3)
+    close = closest_names(name, RULES)
     meant = f" Did you mean {', '.join(close)}?" if close else ""
     raise UsageError(f"there is no rule {name!r}.{meant} `kfp-k8s rules` lists all.")
 

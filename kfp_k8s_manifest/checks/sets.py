@@ -8,13 +8,9 @@ from typing import Any
 
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks import registry
-from kfp_k8s_manifest.checks.words import (
-    PIPELINE_VERSION,
-    finding,
-    shown,
-    text_at,
-)
+from kfp_k8s_manifest.checks.words import finding, shown, text_at
 from kfp_k8s_manifest.findings import Finding
+from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import Target
 
 __all__ = ["check_bundle", "check_kep"]

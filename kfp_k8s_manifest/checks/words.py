@@ -1,20 +1,13 @@
-"""What the checks of one object share: constants, the words for values, and making findings."""
+"""What the checks of one object share: the words for values, and making findings."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks.registry import Rule
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity, format_path
-
-GROUP: Final = "pipelines.kubeflow.org"
-API_VERSION: Final = f"{GROUP}/v2beta1"
-PIPELINE: Final = "Pipeline"
-PIPELINE_VERSION: Final = "PipelineVersion"
-KINDS: Final = (PIPELINE, PIPELINE_VERSION)
 
 _SHOWN: Final = 80
 
@@ -120,18 +113,6 @@ def finding(
         cluster_message=cluster_message,
         on_key=on_key,
     )
-
-
-def closest(name: str, known: Collection[str]) -> str:
-    """Return the known name that a misspelt one most likely means, or ""."""
-    folded = {each.lower(): each for each in known}
-    if name.lower().replace("_", "").replace("-", "") in folded:
-        return folded[name.lower().replace("_", "").replace("-", "")]
-    # difflib is costly to import and needed for misspelt fields alone.
-    import difflib
-
-    matches = difflib.get_close_matches(name[:100], list(known), n=1, cutoff=0.8)
-    return matches[0] if matches else ""
 
 
 def text_at(tree: Any, *keys: str) -> str:

@@ -16,7 +16,6 @@ from typing import Any, Final
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.words import (
-    PIPELINE_VERSION,
     described,
     finding,
     go_quote,
@@ -25,6 +24,7 @@ from kfp_k8s_manifest.checks.words import (
     shown,
 )
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path
+from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import CrdField, FieldType, Target
 from kfp_k8s_manifest.releases import target as named_target
 

@@ -12,20 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks import registry
-from kfp_k8s_manifest.checks.words import (
-    API_VERSION,
-    GROUP,
-    KINDS,
-    as_quoted,
-    closest,
-    described,
-    finding,
-    go_quote,
-    json_type,
-    shown,
-)
+from kfp_k8s_manifest.checks.words import as_quoted, described, finding, go_quote, json_type, shown
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path
 from kfp_k8s_manifest.golang.times import time_problem
+from kfp_k8s_manifest.model.kinds import API_VERSION, GROUP, KINDS, PIPELINE_VERSION
+from kfp_k8s_manifest.spelling import closest
 
 __all__ = ["METADATA_FIELDS", "DecodedMeta", "check_type_meta", "decode_metadata"]
 
@@ -94,7 +85,7 @@ def check_type_meta(obj: Mapping[str, Any]) -> list[Finding]:
 
 _TYPE_META: Final = (
     (registry.API_VERSION, "apiVersion", API_VERSION),
-    (registry.KIND, "kind", "PipelineVersion"),
+    (registry.KIND, "kind", PIPELINE_VERSION),
 )
 
 

@@ -13,13 +13,11 @@ from typing import Any, Final
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.server.crd import crd_facts
 from kfp_k8s_manifest.checks.server.decode import METADATA_FIELDS
-from kfp_k8s_manifest.checks.words import (
-    PIPELINE_VERSION,
-    closest,
-    finding,
-)
+from kfp_k8s_manifest.checks.words import finding
 from kfp_k8s_manifest.findings import Finding, Path
+from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import CrdField, FieldType, Target
+from kfp_k8s_manifest.spelling import closest
 
 __all__ = ["check_unknown"]
 
