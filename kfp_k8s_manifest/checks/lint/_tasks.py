@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from kfp_k8s_manifest.checks.lint._access import (
-    contains,
     get,
     show,
     text,
