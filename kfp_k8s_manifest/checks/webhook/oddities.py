@@ -16,9 +16,7 @@ __all__ = ["CHANGED", "FATAL", "HARMLESS", "oddity", "separator"]
 
 CHANGED: Final = "string-read-as-number"
 HARMLESS: Final = frozenset({CHANGED, "next-line", "number-key"})
-FATAL: Final = frozenset(
-    {"not-json", "too-deep", "control-character", "next-line-key", "long-key"}
-)
+FATAL: Final = frozenset({"not-json", "too-deep", "control-character", "next-line-key", "long-key"})
 
 
 def oddity(odd: Oddity, root: Path, severity: Severity, message: str = "") -> Finding:
@@ -102,9 +100,7 @@ def _control(odd: Oddity) -> tuple[str, str, str, str]:
 
 
 def _next_line(odd: Oddity) -> tuple[str, str, str, str]:
-    text = (
-        f"KFP reads U+0085 in {_what(odd)} as a space; server-side apply and kustomize store it as one"
-    )
+    text = f"KFP reads U+0085 in {_what(odd)} as a space; server-side apply and kustomize store it as one"
     return "next-line", text, "write another line break, or a space", ""
 
 

@@ -231,8 +231,7 @@ def _changed(documents: Sequence[Document], told: Sequence[Finding]) -> list[Fin
         for odd in [
             each
             for each in document.view.oddities
-            if each.kind in oddities.HARMLESS
-            and (*document.root, *each.path) not in paths
+            if each.kind in oddities.HARMLESS and (*document.root, *each.path) not in paths
         ][:MOST]
     ]
 

@@ -30,6 +30,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from kfp_k8s_manifest.findings import Path
+from kfp_k8s_manifest.golang.numbers import INT64_MAX, INT64_MIN
 
 __all__ = ["MAX_DEPTH", "MAX_KEY", "NEXT_LINE", "Oddity", "View", "view"]
 
@@ -41,7 +42,6 @@ MAX_KEY = 1024
 
 NEXT_LINE = "\x85"
 
-_INT64 = (-(2**63), 2**63 - 1)
 # A character takes at most six in JSON, so a shorter key is never too long.
 _SHORT_KEY = MAX_KEY // 6 - 1
 
@@ -186,7 +186,7 @@ def _read_as_number(text: str) -> int | None:
     if not _octal().fullmatch(plain):
         return None
     number = int(plain[2] + plain[3:], 8)
-    return number if _INT64[0] <= number <= _INT64[1] else None
+    return number if INT64_MIN <= number <= INT64_MAX else None
 
 
 def _read_back(text: str) -> str | int:
