@@ -24,6 +24,7 @@ from kfp_k8s_manifest.checks.lint._model import (
 )
 from kfp_k8s_manifest.checks.lint._report import Report
 from kfp_k8s_manifest.checks.lint._sources import check_source, resolves
+from kfp_k8s_manifest.checks.walks import contains
 
 __all__ = ["check_dag", "check_task"]
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.words import PIPELINE, value_at, warning
+from kfp_k8s_manifest.checks.words import value_at, warning
 from kfp_k8s_manifest.findings import Finding
+from kfp_k8s_manifest.model.kinds import PIPELINE
 
 __all__ = ["check_emptied"]
 

@@ -291,14 +291,14 @@ NEXT_LINE_KEY = "failed to marshal {} spec to YAML: yaml: line 1: did not find e
     ],
 )
 def test_a_key_that_kfp_cannot_write(key: str, message: str, target: str) -> None:
-    error = ("error", "spec-key")
     pipeline = spec(deploymentSpec={"a": [{key: 1}]})
-    assert found(pipeline, target=target) == [
-        (*error, f"{WHOLE}.deploymentSpec.a[0][{key}]", message.format("pipeline"))
-    ]
     config = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {key: {}}}}}}
-    path = f"{PLATFORM}.platforms[kubernetes].deploymentSpec.executors[{key}]"
-    assert found(spec(), config, target) == [(*error, path, message.format("platform"))]
+    for specs, kind in (((pipeline, ABSENT), "pipeline"), ((spec(), config), "platform")):
+        (finding,) = check_specs(*specs, releases.target(target))
+        assert (finding.severity, finding.rule) == (Severity.ERROR, "spec-key")
+        assert (finding.path[1], finding.path[-1]) == (f"{kind}Spec", key)
+        assert finding.on_key
+        assert finding.cluster_message == message.format(kind)
 
 
 @pytest.mark.parametrize(
@@ -329,8 +329,10 @@ def test_a_platform_spec_that_is_ignored_or_loses_its_separators_is_not_written_
 def test_a_key_that_only_later_releases_refuse_names_them() -> None:
     findings = check_specs(spec(deploymentSpec={"a\u2028b": 1}), None, releases.target("portable"))
     assert [finding.message for finding in findings] == [
-        "the key 'a\\u2028b' holds U+2028 or U+2029, a line break for YAML, on which KFP fails (KFP "
-        "2.14.3 and later)"
+        (
+            "the key 'a\\u2028b' holds U+2028 or U+2029, a line break for YAML, on which KFP fails"
+            " (KFP 2.14.3 and later)"
+        )
     ]
 
 
@@ -342,7 +344,7 @@ def test_a_next_line_in_a_value_is_read_as_a_space() -> None:
     )
     # And so it is judged.
     for text, read in (("a \x85 b", "a b"), ("\x85\x85", "\n"), ("a\x85\x85 \x85b", "a\n\nb")):
-        (error, _) = check_specs(spec(schemaVersion=text), None, releases.target("2.17"))
+        (error,) = check_specs(spec(schemaVersion=text), None, releases.target("2.17"))
         assert error.cluster_message == OTHER_VERSION + read
 
 
