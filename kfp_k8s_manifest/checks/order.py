@@ -20,24 +20,18 @@ from kfp_k8s_manifest.checks.server.metadata import check_metadata
 from kfp_k8s_manifest.checks.server.size import check_size
 from kfp_k8s_manifest.checks.server.unknown import check_unknown
 from kfp_k8s_manifest.checks.sets import check_bundle, check_kep
-from kfp_k8s_manifest.checks.webhook.mutating import (
-    PIPELINE_ID_LABEL,
-    PIPELINE_LABEL,
-    KnownPipelines,
-    check_mutating,
-)
+from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines, check_mutating
 from kfp_k8s_manifest.checks.webhook.specs import check_specs
 from kfp_k8s_manifest.checks.webhook.update import check_update
-from kfp_k8s_manifest.checks.words import (
+from kfp_k8s_manifest.checks.words import described, error, text_at, value_at
+from kfp_k8s_manifest.findings import ABSENT, Finding
+from kfp_k8s_manifest.model.kinds import (
     GROUP,
     KINDS,
+    PIPELINE_ID_LABEL,
+    PIPELINE_LABEL,
     PIPELINE_VERSION,
-    described,
-    error,
-    text_at,
-    value_at,
 )
-from kfp_k8s_manifest.findings import ABSENT, Finding
 from kfp_k8s_manifest.releases import Target
 
 __all__ = ["ObjectContext", "check_each", "check_object", "check_objects", "is_ours"]

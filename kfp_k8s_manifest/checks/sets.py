@@ -7,15 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kfp_k8s_manifest import naming
-from kfp_k8s_manifest.checks.words import (
-    PIPELINE_VERSION,
-    error,
-    note,
-    shown,
-    text_at,
-    warning,
-)
+from kfp_k8s_manifest.checks.words import error, note, shown, text_at, warning
 from kfp_k8s_manifest.findings import Finding
+from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import Target
 
 __all__ = ["check_bundle", "check_kep"]

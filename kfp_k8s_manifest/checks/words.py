@@ -1,4 +1,4 @@
-"""What the checks of one object share: constants, the words for values, and making findings."""
+"""What the checks of one object share: the words for values, and making findings."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ import re
 from typing import Any, Final
 
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity, format_path
-
-GROUP: Final = "pipelines.kubeflow.org"
-API_VERSION: Final = f"{GROUP}/v2beta1"
-PIPELINE: Final = "Pipeline"
-PIPELINE_VERSION: Final = "PipelineVersion"
-KINDS: Final = (PIPELINE, PIPELINE_VERSION)
 
 _SHOWN: Final = 80
 

@@ -223,14 +223,16 @@ def _options(given: dict[str, Any], path: str) -> ManifestOptions:
 
 
 def _only(given: dict[str, Any]) -> Any:
-    choice = {"pipeline": "Pipeline", "version": "PipelineVersion", None: None}[given["only"]]
+    from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
+
+    choice = {"pipeline": PIPELINE, "version": PIPELINE_VERSION, None: None}[given["only"]]
     includes = given["include_pipeline_manifest"]
     if includes is None:
         # A job that comes from kfp gets what kfp gave it: the version alone unless it asks.
         includes = given["py"] is None
     if choice is not None and given["include_pipeline_manifest"] is not None:
         raise UsageError("--only and --include-pipeline-manifest exclude each other")
-    return choice or (None if includes else "PipelineVersion")
+    return choice or (None if includes else PIPELINE_VERSION)
 
 
 def _git_sha(path: str, *, allow_dirty: bool) -> str:

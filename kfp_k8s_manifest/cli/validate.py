@@ -150,11 +150,11 @@ def _from_cluster(
     An object without a namespace would go to the context's, so what lies there counts under both.
     """
     from kfp_k8s_manifest.cli._cluster import connect
-    from kfp_k8s_manifest.model.resources import API_VERSION
+    from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_VERSION
 
     cluster = connect(kubeconfig, context)
-    pipelines = [{**each, "kind": "Pipeline"} for each in cluster.pipelines(namespace)]
-    versions = [{**each, "kind": "PipelineVersion"} for each in cluster.versions(namespace)]
+    pipelines = [{**each, "kind": PIPELINE} for each in cluster.pipelines(namespace)]
+    versions = [{**each, "kind": PIPELINE_VERSION} for each in cluster.versions(namespace)]
     here = namespace or cluster.namespace
     known, states = [], []
     for each in (*pipelines, *versions):
@@ -164,6 +164,6 @@ def _from_cluster(
             forms.append({key: value for key, value in metadata.items() if key != "namespace"})
         for form in forms:
             states.append({**each, "apiVersion": API_VERSION, "metadata": form})
-            if each["kind"] == "Pipeline":
+            if each["kind"] == PIPELINE:
                 known.append("/".join(filter(None, (form.get("namespace"), form["name"]))))
     return known, states

@@ -20,6 +20,7 @@ import yaml
 
 from kfp_k8s_manifest.errors import SourceError, UsageError
 from kfp_k8s_manifest.model.ir import PipelineIR
+from kfp_k8s_manifest.model.kinds import KINDS
 
 if TYPE_CHECKING:
     from kfp.dsl import base_component
@@ -80,7 +81,7 @@ def _require_ir(spec: Any, source: str) -> None:
         raise SourceError(f"{source}: not a pipeline: the document is {_short(spec)}")
     version = spec.get("schemaVersion", spec.get("schema_version"))
     kind = spec.get("kind")
-    if kind in ("Pipeline", "PipelineVersion"):
+    if kind in KINDS:
         raise SourceError(
             f"{source}: this is a {kind} manifest already; `kfp-k8s validate` checks it and"
             " `kfp-k8s extract` takes the IR out of it"

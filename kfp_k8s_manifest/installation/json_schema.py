@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.releases import (
     FieldType,
     IRField,
@@ -23,11 +24,8 @@ from kfp_k8s_manifest.releases import (
     type_names,
 )
 
-__all__ = ["KINDS", "object_schema"]
+__all__ = ["object_schema"]
 
-KINDS: Final = ("Pipeline", "PipelineVersion")
-
-_API_VERSION: Final = "pipelines.kubeflow.org/v2beta1"
 _PIPELINE_SPEC: Final = "ml_pipelines.PipelineSpec"
 _PLATFORM_SPEC: Final = "ml_pipelines.PlatformSpec"
 _SINGLE_PLATFORM: Final = "ml_pipelines.SinglePlatformSpec"
@@ -62,19 +60,19 @@ def object_schema(kind: str, target: Target) -> dict[str, Any]:
     definitions: dict[str, Any] = {}
     schema: dict[str, Any] = {
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": f"{kind} ({_API_VERSION}, {_releases(target)})",
+        "title": f"{kind} ({API_VERSION}, {_releases(target)})",
         "type": "object",
         "required": ["apiVersion", "kind", "metadata"],
         "additionalProperties": False,
         "properties": {
-            "apiVersion": {"const": _API_VERSION},
+            "apiVersion": {"const": API_VERSION},
             "kind": {"const": kind},
             "metadata": _metadata(),
             "spec": _spec(kind, target),
             "status": {"description": "Written by the cluster; dropped from a manifest."},
         },
     }
-    if kind == "PipelineVersion":
+    if kind == PIPELINE_VERSION:
         schema["required"].append("spec")
         builder = _Definitions(target)
         definitions = builder.closure([_PIPELINE_SPEC, _PLATFORM_SPEC + _KUBERNETES])
@@ -170,11 +168,11 @@ def _spec(kind: str, target: Target) -> dict[str, Any]:
             if field.pattern:
                 properties[name] |= {"pattern": field.pattern, "not": {"pattern": r"\n"}}
     spec: dict[str, Any] = {
-        "type": ["object", "null"] if kind == "Pipeline" else "object",
+        "type": ["object", "null"] if kind == PIPELINE else "object",
         "additionalProperties": False,
         "properties": properties,
     }
-    if kind == "PipelineVersion":
+    if kind == PIPELINE_VERSION:
         spec["required"] = ["pipelineName", "pipelineSpec"]
         properties["pipelineName"] = _text(
             _SUBDOMAIN, 253, "The metadata.name of a Pipeline in the same namespace."

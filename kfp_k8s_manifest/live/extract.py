@@ -8,7 +8,8 @@ from typing import Any
 
 from kfp_k8s_manifest.errors import SourceError, UsageError
 from kfp_k8s_manifest.model.ir import JsonValue, PipelineIR
-from kfp_k8s_manifest.model.resources import API_VERSION, PipelineVersion, resource_from_dict
+from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE_VERSION
+from kfp_k8s_manifest.model.resources import PipelineVersion, resource_from_dict
 from kfp_k8s_manifest.yaml import SORTED, dump_all, load_all
 
 __all__ = ["extract", "package_text", "read_version", "select_version", "versions_in"]
@@ -43,7 +44,7 @@ def versions_in(objects: Iterable[Any]) -> list[dict[str, JsonValue]]:
     for obj in objects:
         if not isinstance(obj, dict):
             continue
-        if obj.get("kind") == "PipelineVersion" and obj.get("apiVersion") == API_VERSION:
+        if obj.get("kind") == PIPELINE_VERSION and obj.get("apiVersion") == API_VERSION:
             found.append(obj)
         elif str(obj.get("kind", "")).endswith("List") and isinstance(obj.get("items"), list):
             found += versions_in(obj["items"])

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Final
 
 from kfp_k8s_manifest.errors import UsageError
+from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.releases import _schema
 
 __all__ = [
@@ -34,8 +35,8 @@ _LABEL_BYTES: Final = 63
 _FIRST_WITH_MUTABLE_FIELDS: Final = (2, 17, 0)
 # The Go types in the KEP's text, which are older than the released ones.
 _KEP_FIELDS: Final = {
-    "Pipeline": ("description",),
-    "PipelineVersion": ("codeSourceURL", "description", "pipelineName", "pipelineSpec"),
+    PIPELINE: ("description",),
+    PIPELINE_VERSION: ("codeSourceURL", "description", "pipelineName", "pipelineSpec"),
 }
 
 

@@ -25,6 +25,7 @@ from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines, check_mutat
 from kfp_k8s_manifest.errors import UsageError, YamlError
 from kfp_k8s_manifest.findings import FileResult, Finding, Report, Severity, sort_findings
 from kfp_k8s_manifest.model.items import items_of
+from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import Target
 from kfp_k8s_manifest.releases import target as find_target
 from kfp_k8s_manifest.validation.inputs import Input, find_inputs, git_inputs
@@ -198,7 +199,7 @@ class _Run:
             return (_check_input(each, self.context, self.previous) for each in inputs)
         from kfp_k8s_manifest.validation.workers import check_inputs
 
-        return check_inputs(inputs, self.context, min(workers, len(inputs)))
+        return check_inputs(_check_input, inputs, self.context, min(workers, len(inputs)))
 
     def _check_set(
         self, items: Sequence[tuple[int, Item]], inputs: Sequence[Input]
@@ -214,7 +215,7 @@ class _Run:
         )
         for position, (index, item) in enumerate(items):
             own = list(found[position])
-            if not self.assume and item.object.get("kind") == "PipelineVersion":
+            if not self.assume and item.object.get("kind") == PIPELINE_VERSION:
                 own += _lookup(item.object, pipelines, self.target)
             if own:
                 metadata = item.object["metadata"]

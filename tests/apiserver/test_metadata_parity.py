@@ -13,9 +13,10 @@ import pytest
 
 from kfp_k8s_manifest import releases
 from kfp_k8s_manifest.checks.order import ObjectContext, check_object
-from kfp_k8s_manifest.checks.server.size import MAX_ETCD, client_apply_size, stored_size
+from kfp_k8s_manifest.checks.server.size import client_apply_size, stored_size
 from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines
 from kfp_k8s_manifest.findings import Finding, Severity
+from kfp_k8s_manifest.model.kinds import MAX_ETCD
 
 from .conftest import ROOT, unavailable
 from .odd_objects import OddObjects

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks.words import (
-    PIPELINE_VERSION,
     described,
     error,
     go_quote,
@@ -26,6 +25,7 @@ from kfp_k8s_manifest.checks.words import (
     warning,
 )
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path
+from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import CrdField, FieldType, Target
 from kfp_k8s_manifest.releases import target as named_target
 

@@ -11,19 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.words import (
-    API_VERSION,
-    GROUP,
-    KINDS,
-    as_quoted,
-    described,
-    error,
-    go_quote,
-    json_type,
-    shown,
-)
+from kfp_k8s_manifest.checks.words import as_quoted, described, error, go_quote, json_type, shown
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path
 from kfp_k8s_manifest.golang.times import time_problem
+from kfp_k8s_manifest.model.kinds import API_VERSION, GROUP, KINDS, PIPELINE_VERSION
 from kfp_k8s_manifest.spelling import closest
 
 __all__ = ["METADATA_FIELDS", "DecodedMeta", "check_type_meta", "decode_metadata"]
@@ -93,7 +84,7 @@ def check_type_meta(obj: Mapping[str, Any]) -> list[Finding]:
 
 _TYPE_META: Final = (
     ("api-version", "apiVersion", API_VERSION),
-    ("kind", "kind", "PipelineVersion"),
+    ("kind", "kind", PIPELINE_VERSION),
 )
 
 

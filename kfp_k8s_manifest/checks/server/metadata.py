@@ -19,11 +19,9 @@ from kfp_k8s_manifest.checks.server.names import (
 from kfp_k8s_manifest.checks.words import error, note, shown, warning
 from kfp_k8s_manifest.errors import InvalidNameError
 from kfp_k8s_manifest.findings import ABSENT, Finding
+from kfp_k8s_manifest.model.kinds import API_VERSION, MAX_ANNOTATIONS
 
-__all__ = ["MAX_ANNOTATIONS", "annotations_size", "check_metadata"]
-
-MAX_ANNOTATIONS: Final = 262_144
-"""Bytes that all annotations of an object may have together, keys and values."""
+__all__ = ["annotations_size", "check_metadata"]
 
 # A generated name is the first 58 bytes of the prefix and five characters out of this alphabet.
 _GENERATED_PREFIX: Final = 58
@@ -234,8 +232,7 @@ def _owner_reference(reference: Mapping[str, Any], index: int) -> Iterator[Findi
         yield error(
             "metadata-owner-reference",
             (*path, "apiVersion"),
-            f"{shown(api_version)} names no version; it must be like"
-            " 'pipelines.kubeflow.org/v2beta1' or 'v1'.",
+            f"{shown(api_version)} names no version; it must be like {API_VERSION!r} or 'v1'.",
             value=reference.get("apiVersion", ABSENT),
             cluster_message="metadata.ownerReferences.apiVersion: Invalid value: "
             f"{quoted_value(api_version)}version must not be empty",

@@ -5,28 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.server.metadata import MAX_ANNOTATIONS, annotations_size
+from kfp_k8s_manifest.checks.server.metadata import annotations_size
 from kfp_k8s_manifest.checks.webhook.mutating import mutate
-from kfp_k8s_manifest.checks.words import (
-    GROUP,
-    PIPELINE_VERSION,
-    error,
-    text_at,
-    value_at,
-    warning,
-)
+from kfp_k8s_manifest.checks.words import error, text_at, value_at, warning
 from kfp_k8s_manifest.findings import Finding, Path, format_path
 from kfp_k8s_manifest.golang.sizes import json_size
+from kfp_k8s_manifest.model.kinds import (
+    GROUP,
+    MAX_ANNOTATIONS,
+    MAX_ETCD,
+    MAX_REQUEST,
+    PIPELINE_VERSION,
+    PLURALS,
+)
 from kfp_k8s_manifest.releases import DEFAULT_TARGET, target
 
-__all__ = ["MAX_ETCD", "MAX_REQUEST", "check_size", "client_apply_size", "stored_size"]
+__all__ = ["check_size", "client_apply_size", "stored_size"]
 
-MAX_REQUEST: Final = 3_145_728
-"""Bytes of a request's body that the API server reads."""
-
-MAX_ETCD: Final = 1_572_864
+# What etcd's client sends at all, whatever the server would take.
 _MAX_SENT: Final = 2 * 1024 * 1024
-"""Bytes of a request that etcd takes by default (`--max-request-bytes`)."""
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -96,7 +93,7 @@ def stored_size(obj: Mapping[str, Any]) -> int:
         if key not in _SET_BY_SERVER
     }
     metadata.setdefault("namespace", "default")
-    key = f"/registry/{GROUP}/{kind.lower()}s/{metadata['namespace']}/{metadata.get('name', '')}"
+    key = f"/registry/{GROUP}/{PLURALS.get(kind, kind)}/{metadata['namespace']}/{metadata.get('name', '')}"
     # The longer key's length takes more room as well.
     extra = _STORED_EXTRA + (len(key) > 118) + 2 * (len(key) > 127)
     return json_size({**obj, "metadata": metadata}) + extra + 2 * len(key.encode())

@@ -12,13 +12,9 @@ from typing import Any, Final
 
 from kfp_k8s_manifest.checks.server.crd import crd_facts
 from kfp_k8s_manifest.checks.server.decode import METADATA_FIELDS
-from kfp_k8s_manifest.checks.words import (
-    PIPELINE_VERSION,
-    described,
-    error,
-    warning,
-)
+from kfp_k8s_manifest.checks.words import described, error, warning
 from kfp_k8s_manifest.findings import Finding, Path
+from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import CrdField, FieldType, Target
 from kfp_k8s_manifest.spelling import closest
 

@@ -12,30 +12,18 @@ from typing import Any, Final
 
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks.server.names import label_value_message
-from kfp_k8s_manifest.checks.words import (
-    API_VERSION,
-    PIPELINE,
-    error,
-    json_type,
-    shown,
-    text_at,
-    value_at,
-    warning,
-)
+from kfp_k8s_manifest.checks.words import error, json_type, shown, text_at, value_at, warning
 from kfp_k8s_manifest.findings import ABSENT, Finding
+from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_ID_LABEL, PIPELINE_LABEL
 from kfp_k8s_manifest.releases import Release, Target
 
 __all__ = [
-    "PIPELINE_ID_LABEL",
-    "PIPELINE_LABEL",
     "KnownPipelines",
     "check_mutating",
     "label_value",
     "mutate",
 ]
 
-PIPELINE_LABEL: Final = "pipelines.kubeflow.org/pipeline"
-PIPELINE_ID_LABEL: Final = "pipelines.kubeflow.org/pipeline-id"
 _NOT_FOUND: Final = "The spec.pipelineName doesn't map to an existing Pipeline object"
 
 

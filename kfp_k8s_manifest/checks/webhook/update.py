@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from kfp_k8s_manifest.checks.server.crd import known_fields
-from kfp_k8s_manifest.checks.words import PIPELINE_VERSION, error, shown
+from kfp_k8s_manifest.checks.words import error, shown
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, format_path
+from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import FieldType, Release, Target
 
 __all__ = ["check_update", "spec_changes"]
