@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kfp_k8s_manifest.errors import SourceError
-from kfp_k8s_manifest.git.repository import repository
+from kfp_k8s_manifest.git.worktree import repository
 
 __all__ = ["GitInfo", "git_info", "git_sha", "web_url"]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kfp_k8s_manifest.errors import SourceError, UsageError
+from kfp_k8s_manifest.reading import read_found, read_named
 
 __all__ = ["STDIN", "SUFFIXES", "Input", "find_inputs", "git_inputs"]
 
@@ -46,8 +47,7 @@ class Input:
         """
         if self.data is not None:
             return self.data[: limit + 1]
-        with open(self.name, "rb") as file:  # noqa: PTH123 (pathlib costs at start)
-            return file.read(limit + 1)
+        return (read_named if self.explicit else read_found)(self.name, limit=limit)
 
 
 def find_inputs(paths: Iterable[str | os.PathLike[str]], *, limit: int) -> list[Input]:
@@ -115,9 +115,7 @@ def _walk(folder: str) -> Iterator[str]:
                 yield os.path.normpath(os.path.join(place, name))  # noqa: PTH118
 
 
-def git_inputs(
-    paths: Iterable[str | os.PathLike[str]], ref: str, *, limit: int
-) -> Iterator[Input]:
+def git_inputs(paths: Iterable[str | os.PathLike[str]], ref: str, *, limit: int) -> Iterator[Input]:
     """Yield files as they were at a commit of the repository that the user stands in.
 
     Args:
@@ -134,7 +132,8 @@ def git_inputs(
     tree = repository()
     commit = tree.resolve(ref)
     found: dict[str, tuple[str, Entry, bool]] = {}
-    for path in map(os.fspath, paths):
+    for given in paths:
+        path = os.fspath(given)
         if path == "-":
             continue
         folder, pattern = (path, "") if os.path.lexists(path) else _split_pattern(path)
@@ -164,7 +163,9 @@ def _split_pattern(path: str) -> tuple[str, str]:
     plain = 0
     while plain < len(parts) and not any(char in parts[plain] for char in "*?["):
         plain += 1
-    return "/".join(parts[:plain]) or ("/" if path.startswith("/") else "."), "/".join(parts[plain:])
+    return "/".join(parts[:plain]) or ("/" if path.startswith("/") else "."), "/".join(
+        parts[plain:]
+    )
 
 
 def _matches(path: str, pattern: str) -> bool:

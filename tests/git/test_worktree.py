@@ -67,7 +67,7 @@ def test_no_work_tree(tmp_path: Path, git: Git) -> None:
             " committed it may have put programs into its configuration; stand in the work tree"
             " that you ask about"
         )
-    with pytest.raises(SourceError, match="git cannot be run in .*: No such file"):
+    with pytest.raises(SourceError, match=r"git cannot be run in .*: No such file"):
         repository(tmp_path / "nowhere")
 
 
@@ -122,7 +122,7 @@ def test_contents_come_in_several_calls(
     git("add", "-A", cwd=work)
     git("commit", "-qm", "second", cwd=work)
     found = repository(work)
-    monkeypatch.setattr("kfp_k8s_manifest.git.repository._BATCH_BYTES", 40)
+    monkeypatch.setattr("kfp_k8s_manifest.git.worktree._BATCH_BYTES", 40)
     entries = [entry for entry in found.files(found.head()) if entry.path.isdigit()]
     assert list(found.contents(entries, limit=25)) == [
         b"x" * number if number <= 25 else None for number in range(30)
@@ -148,8 +148,10 @@ def test_changes(work: Path, git: Git) -> None:
 
 def test_line_ends_that_git_converts_are_no_change(work: Path, git: Git) -> None:
     git("config", "core.autocrlf", "true", cwd=work)
+    (work / "two.yaml").unlink()
+    git("checkout", "two.yaml", cwd=work)
+    assert (work / "two.yaml").read_bytes() == b"two: 2\r\n"
     os.utime(work / "two.yaml", (1, 1))
-    (work / "a" / "one.yaml").write_bytes(b"one: 1\r\n")
     assert repository(work).changes() == []
 
 
