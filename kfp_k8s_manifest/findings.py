@@ -103,7 +103,7 @@ def format_path(path: Sequence[str | int]) -> str:
     return "".join(parts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Finding:
     """One thing that a check has to say about one field of one object.
 
@@ -140,6 +140,10 @@ class Finding:
     file: str = ""
     line: int | None = None
     column: int | None = None
+
+    def __repr__(self) -> str:
+        place = f"{self.file}:{self.line or '?'}: " if self.file else ""
+        return f"<{self.severity.value} {self.rule}: {place}{self.message}>"
 
     @property
     def field(self) -> str:
@@ -188,7 +192,7 @@ class FileResult:
     skipped: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Report:
     """The outcome of a validation.
 
@@ -203,6 +207,11 @@ class Report:
     findings: tuple[Finding, ...]
     files: tuple[FileResult, ...]
     excerpts: Mapping[tuple[str, int], str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        counts = (f"{each.value}s: {self.count(each)}" for each in Severity if self.count(each))
+        found = ", ".join(counts) or "no findings"
+        return f"<Report for {self.target!r}: objects: {self.objects}; {found}>"
 
     def count(self, severity: Severity) -> int:
         """Return how many findings have a severity."""

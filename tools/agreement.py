@@ -28,7 +28,8 @@ from kfp_k8s_manifest.checks.webhook.specs import check_specs
 from kfp_k8s_manifest.errors import YamlError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Severity, format_path
 from kfp_k8s_manifest.golang import numbers
-from kfp_k8s_manifest.yaml import dump, json_number_text, load_all
+from kfp_k8s_manifest.golang.numbers import number_text
+from kfp_k8s_manifest.yaml import dump, load_all
 
 _CAUSE = re.compile(r"proto:\s(?:syntax error )?\(line 1:([0-9]+)\): (.*)", re.DOTALL)
 
@@ -230,7 +231,7 @@ def yaml(row: dict[str, Any]) -> str:
     else:
         ours, kind = value["v"], row["type"]
         number = isinstance(ours, (int, float)) and not isinstance(ours, bool)
-        shown = json_number_text(ours) if number else ours
+        shown = number_text(ours) if isinstance(ours, float) else str(ours) if number else ours
         if (kind == "number") != number or shown != row["value"]:
             return f"value is {kind} {row['value']!r}; ours {ours!r}"
     key = _read_scalar(f"{text}: v\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kfp_k8s_manifest import releases
 from kfp_k8s_manifest.errors import KfpK8sError, UsageError
@@ -35,7 +35,7 @@ class RejectedError(KfpK8sError):
         super().__init__("\n".join(lines))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Bundle:
     """The Pipeline and the PipelineVersion of one compiled pipeline.
 
@@ -46,12 +46,18 @@ class Bundle:
         version: The PipelineVersion object.
         target: What the bundle was built for.
         only: The one kind that is written, or None for both.
+        written_to: The file that it was written to, or None.
     """
 
     pipeline: Pipeline
     version: PipelineVersion
     target: str
     only: Kind | None = None
+    written_to: str | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        written = f" written to {self.written_to!r}" if self.written_to else ""
+        return f"<Bundle {self.pipeline.name!r}, {self.version.name!r}{written}>"
 
     def objects(self) -> list[dict[str, JsonValue]]:
         """Return the objects that are written, in the order in which they have to be applied."""
@@ -98,7 +104,11 @@ class Bundle:
 
         return bundle_html(
             (self.pipeline, self.version),
-            written=[each.kind for each in (self.pipeline, self.version) if self._writes(each)],
+            written={
+                each.kind: self.written_to or ""
+                for each in (self.pipeline, self.version)
+                if self._writes(each)
+            },
             target=self.target,
             text=self.to_yaml(),
         )

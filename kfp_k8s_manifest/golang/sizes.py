@@ -49,6 +49,6 @@ def _float_difference(tree: Any) -> int:
         elif isinstance(node, list):
             stack += node
         elif isinstance(node, float):
-            text = number_text(node) if node else repr(node)[:-2]
+            text = number_text(node)
             difference += len(text) - len(repr(node))
     return difference

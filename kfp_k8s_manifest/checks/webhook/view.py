@@ -23,13 +23,12 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from kfp_k8s_manifest.findings import Path
+from kfp_k8s_manifest.golang.numbers import INT64_MAX, INT64_MIN
 
 __all__ = ["MAX_DEPTH", "Oddity", "View", "view"]
 
 MAX_DEPTH = 10_000
 """The depth from which on Go's JSON and YAML readers refuse a document."""
-
-_INT64 = (-(2**63), 2**63 - 1)
 
 
 class Oddity(NamedTuple):
@@ -159,7 +158,7 @@ def _read_as_number(text: str) -> int | None:
     if not _octal().fullmatch(plain):
         return None
     number = int(plain[2] + plain[3:], 8)
-    return number if _INT64[0] <= number <= _INT64[1] else None
+    return number if INT64_MIN <= number <= INT64_MAX else None
 
 
 def _oddities(document: Any) -> Iterator[Oddity]:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from kfp_k8s_manifest.checks.server.decode import check_type_meta, decode_metadata
 from kfp_k8s_manifest.checks.server.metadata import check_metadata
 from kfp_k8s_manifest.findings import Finding
-from kfp_k8s_manifest.golang.times import time_problem
 
 Row = tuple[str, str, str]
 
@@ -253,43 +252,6 @@ def test_messages(metadata: Any, message: str, hint: str, cluster: str) -> None:
 def test_integers(value: Any, fits: bool) -> None:
     found = judged({"name": "x", "deletionGracePeriodSeconds": value})
     assert ("metadata-type" not in {each.rule for each in found}) is fits
-
-
-# Each of these was tried on an API server.
-@pytest.mark.parametrize(
-    ("text", "valid"),
-    [
-        ("2021-01-01T00:00:00Z", True),
-        ("2021-01-01T0:00:00Z", True),
-        ("2021-01-01T00:00:00,5Z", True),
-        ("2021-01-01T00:00:00.123456789012345Z", True),
-        ("2021-01-01T00:00:00+24:00", True),
-        ("2021-01-01T00:00:00+23:60", True),
-        ("2020-02-29T00:00:00-00:00", True),
-        ("0000-02-29T00:00:00Z", True),
-        ("1900-02-29T00:00:00Z", False),
-        ("2021-01-01t00:00:00Z", False),
-        ("2021-01-01T00:00:00z", False),
-        ("2021-01-01T00:00:00+25:00", False),
-        ("2021-01-01T00:00:00+23:61", False),
-        ("2021-02-29T00:00:00Z", False),
-        ("2021-04-31T00:00:00Z", False),
-        ("2021-13-01T00:00:00Z", False),
-        ("2021-00-01T00:00:00Z", False),
-        ("2021-01-01T24:00:00Z", False),
-        ("2021-01-01T23:59:60Z", False),
-        ("2021-01-01T00:00:00", False),
-        ("2021-01-01T00:00:00.Z", False),
-        ("2021-01-01T00:00:00+0000", False),
-        ("2021-01-01 00:00:00Z", False),
-        ("2021-1-01T00:00:00Z", False),
-        ("2021-01-01T00:00:00Z\n", False),
-        ("\uff12021-01-01T00:00:00Z", False),
-        ("", False),
-    ],
-)
-def test_times(text: str, valid: bool) -> None:
-    assert (time_problem(text) == "") is valid
 
 
 @pytest.mark.parametrize(
