@@ -20,6 +20,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks.order import ObjectContext
+from kfp_k8s_manifest.checks.registry import RULES
 from kfp_k8s_manifest.checks.sets import check_bundle
 from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines, check_mutating
 from kfp_k8s_manifest.errors import UsageError, YamlError
@@ -325,9 +326,7 @@ def _selected(report: Report, select: Sequence[str], ignore: Sequence[str]) -> R
 
 
 def _rule_ids(names: Iterable[str]) -> set[str]:
-    from kfp_k8s_manifest.checks.catalogue import rules
-
-    known = rules()
+    known = RULES.values()
     ids: set[str] = set()
     for name in names:
         matching = {each.id for each in known if name in (each.id, each.family)}
