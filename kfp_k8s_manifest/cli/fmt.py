@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import click
 
+from kfp_k8s_manifest.cli._options import PATH
+
 __all__ = ["fmt"]
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
 @click.option("--fix", is_flag=True, help="Write the files anew.")
 @click.option("--check", is_flag=True, help="Exit with 1 if a file needs it.")
 @click.pass_context

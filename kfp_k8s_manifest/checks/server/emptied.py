@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.words import value_at, warning
+from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.words import finding, value_at
 from kfp_k8s_manifest.findings import Finding
 from kfp_k8s_manifest.model.kinds import PIPELINE
 
@@ -34,10 +35,10 @@ def check_emptied(previous: Mapping[str, Any], current: Mapping[str, Any]) -> It
         if path == ("spec",) and current.get("kind") != PIPELINE:
             continue
         tags = path[-1] == "tags"
-        yield warning(
-            "empty-map",
+        yield finding(
+            registry.EMPTY_MAP,
             path,
-            "is {} and had entries before, which server-side apply refuses: it takes the emptied"
+            "It is {} and had entries before, which server-side apply refuses: it takes the emptied"
             " map for null.",
             value=after,
             hint="Remove spec.tags altogether." if tags else "Keep a field, such as displayName.",

@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.walks import strings
-from kfp_k8s_manifest.checks.words import shown, warning
+from kfp_k8s_manifest.checks.words import finding, shown
 from kfp_k8s_manifest.findings import Finding
 
 __all__ = ["check_next_line"]
@@ -36,11 +37,14 @@ def check_next_line(obj: Mapping[str, Any]) -> Iterator[Finding]:
         rest["spec"] = {key: value for key, value in spec.items() if key not in _SPECS}
     for path, text, on_key in strings(rest, _NEXT_LINE):
         if on_key:
-            what = "holds U+0085 in its key, with which server-side apply refuses the object."
+            what = "The key holds U+0085, with which server-side apply refuses the object."
         else:
-            what = f"holds U+0085, which server-side apply and kustomize turn into a space: {shown(text)}."
-        yield warning(
-            "next-line",
+            what = (
+                f"{shown(text)} holds U+0085, which server-side apply and kustomize turn into a"
+                " space."
+            )
+        yield finding(
+            registry.NEXT_LINE,
             path,
             what,
             value=text,

@@ -21,12 +21,13 @@ def test_every_text_with_a_next_line_is_named() -> None:
         ("next-line", "warning", ("metadata", "annotations", "note"), False),
         ("next-line", "warning", ("spec", "tags", "a\x85b"), True),
     ]
-    assert "holds U+0085, which server-side apply and kustomize turn into a space: 'a\\x85b'." in (
-        found[0].message
-    )
-    assert "holds U+0085 in its key, with which server-side apply refuses the object." in (
-        found[1].message
-    )
+    assert [each.message for each in found] == [
+        (
+            "metadata.annotations[note]: 'a\\x85b' holds U+0085, which server-side apply and"
+            " kustomize turn into a space."
+        ),
+        "spec.tags[a\x85b]: The key holds U+0085, with which server-side apply refuses the object.",
+    ]
 
 
 def test_a_deep_object_is_walked() -> None:
@@ -59,7 +60,10 @@ def test_a_map_that_an_update_empties(before: Any, after: Any, field: str | None
     )
     if found:
         assert found[0].cluster_message == f'{field}: Invalid value: "null"'
-        assert "is {} and had entries before, which server-side apply refuses" in found[0].message
+        assert found[0].message == (
+            f"{field}: It is {{}} and had entries before, which server-side apply refuses: it takes the"
+            " emptied map for null."
+        )
 
 
 def test_the_spec_of_a_version_is_not_emptied() -> None:
