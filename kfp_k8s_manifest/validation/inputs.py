@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from kfp_k8s_manifest.errors import SourceError, UsageError
+from kfp_k8s_manifest.files import STDIN, read_at_most
 
-__all__ = ["STDIN", "SUFFIXES", "Input", "find_inputs", "git_inputs"]
+__all__ = ["SUFFIXES", "Input", "find_inputs", "git_inputs"]
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 """The files that are read in a folder."""
-
-STDIN: Final = "<stdin>"
-"""What standard input is called in reports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -46,8 +43,7 @@ class Input:
         """
         if self.data is not None:
             return self.data[: limit + 1]
-        with open(self.name, "rb") as file:  # noqa: PTH123 (pathlib costs at start)
-            return file.read(limit + 1)
+        return read_at_most(self.name, limit)
 
 
 def find_inputs(paths: Iterable[str | os.PathLike[str]], *, limit: int) -> list[Input]:
@@ -69,7 +65,7 @@ def find_inputs(paths: Iterable[str | os.PathLike[str]], *, limit: int) -> list[
         path = os.fspath(given)
         if path == "-":
             if STDIN not in found:
-                data = sys.stdin.buffer.read(limit + 1)
+                data = read_at_most(path, limit)
                 found[STDIN] = Input(name=STDIN, data=data, size=len(data))
             continue
         explicit = not os.path.isdir(path)  # noqa: PTH112
