@@ -1,65 +1,17 @@
-"""Files and standard input, read up to a limit, and files replaced atomically.
-
-A killed process leaves the old file or the new one.
-"""
+"""Files are replaced atomically: a killed process leaves the old file or the new one."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import stat
+import tempfile
 from collections.abc import Mapping
-from typing import Final
+from pathlib import Path
 
-from kfp_k8s_manifest.errors import OutputError, SourceError
+from kfp_k8s_manifest.errors import OutputError
 
-__all__ = ["STDIN", "input_name", "read_at_most", "read_input", "write_text", "write_texts"]
-
-STDIN: Final = "<stdin>"
-"""What standard input is called in reports and messages."""
-
-
-def input_name(path: str) -> str:
-    """Return what messages call an input: its path, or `<stdin>` for `-`."""
-    return STDIN if path == "-" else path
-
-
-def read_input(path: str, *, limit: int) -> bytes:
-    """Return the bytes of a file, or of standard input for `-`.
-
-    Args:
-        path: The file, or `-`.
-        limit: How many bytes there may be.
-
-    Raises:
-        SourceError: The file cannot be read, or there is more.
-    """
-    try:
-        data = read_at_most(path, limit)
-    except OSError as error:
-        name = input_name(path)
-        raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from error
-    if len(data) > limit:
-        raise SourceError(f"{input_name(path)}: larger than {limit:,} bytes, so it was not read")
-    return data
-
-
-def read_at_most(path: str, limit: int) -> bytes:
-    """Return the bytes of a file, or of standard input for `-`, or one more than a limit.
-
-    Args:
-        path: The file, or `-`.
-        limit: The number of bytes beyond which but one byte is read.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
-    if path == "-":
-        import sys
-
-        return sys.stdin.buffer.read(limit + 1)
-    with open(path, "rb") as file:  # noqa: PTH123 (pathlib costs at start)
-        return file.read(limit + 1)
+__all__ = ["write_text", "write_texts"]
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -87,10 +39,9 @@ def write_texts(texts: Mapping[str | os.PathLike[str], str]) -> None:
     path: str = ""
     try:
         for given, text in texts.items():
-            path = os.path.realpath(os.path.expanduser(given))  # noqa: PTH111
+            path = os.path.realpath(Path(given).expanduser())
             if _is_special(path):
-                with open(path, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123
-                    file.write(text)
+                Path(path).write_text(text, encoding="utf-8", newline="\n")
             else:
                 staged.append((_stage(path, text), path))
         while staged:
@@ -118,9 +69,6 @@ def _is_special(path: str) -> bool:
 
 def _stage(path: str, text: str) -> str:
     """Write the text beside its goal, under another name, down to the disk."""
-    # Imported here because reading, which most runs do alone, needs none of it.
-    import tempfile
-
     folder, name = os.path.split(path)
     if os.path.isdir(path):  # noqa: PTH112
         raise IsADirectoryError(21, "it is a folder")

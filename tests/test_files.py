@@ -1,8 +1,7 @@
-"""Files are read up to a limit; they are replaced atomically, or not at all."""
+"""Files are replaced atomically, or not at all."""
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import subprocess
@@ -12,43 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from kfp_k8s_manifest.errors import OutputError, SourceError
-from kfp_k8s_manifest.files import read_at_most, read_input, write_text, write_texts
+from kfp_k8s_manifest.errors import OutputError
+from kfp_k8s_manifest.files import write_text, write_texts
 from tests.conftest import ROOT
-
-
-class Stream:
-    """A standard input with some bytes in it."""
-
-    def __init__(self, data: bytes) -> None:
-        self.buffer = io.BytesIO(data)
-
-
-@pytest.mark.parametrize("path", ["-", "file"])
-def test_an_input_is_read_up_to_its_limit(
-    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("file").write_bytes(b"12345")
-    monkeypatch.setattr(sys, "stdin", Stream(b"12345"))
-    assert read_input(path, limit=5) == b"12345"
-    monkeypatch.setattr(sys, "stdin", Stream(b"12345"))
-    assert read_at_most(path, 3) == b"1234"
-    monkeypatch.setattr(sys, "stdin", Stream(b"12345"))
-    with pytest.raises(SourceError) as caught:
-        read_input(path, limit=4)
-    name = "<stdin>" if path == "-" else path
-    assert str(caught.value) == f"{name}: larger than 4 bytes, so it was not read"
-
-
-def test_an_input_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    for path, why in (
-        (tmp_path / "nope", "No such file or directory"),
-        (tmp_path, "Is a directory"),
-    ):
-        with pytest.raises(SourceError) as caught:
-            read_input(str(path), limit=5)
-        assert str(caught.value) == f"{path}: cannot be read: {why}"
 
 
 def test_a_new_file_gets_the_permissions_of_the_umask(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_several_objects_are_a_stream_or_a_list() -> None:
 
 
 def test_what_json_cannot_hold_is_refused() -> None:
-    with pytest.raises(UsageError, match="^there is no object to write$"):
+    with pytest.raises(UsageError, match=r"^there is no object to write$"):
         to_json([])
-    with pytest.raises(SourceError, match="^an object cannot be written as JSON: .*"):
+    with pytest.raises(SourceError, match=r"^an object cannot be written as JSON: .*"):
         to_json([{**ONE, "data": math.nan}])

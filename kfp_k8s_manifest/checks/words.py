@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any, Final
 
+from kfp_k8s_manifest.checks.registry import Rule
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity, format_path
 
 _SHOWN: Final = 80
@@ -77,31 +78,40 @@ def go_quote(text: str) -> str:
     return re.sub(r"(?<!\\)((?:\\\\)*)\\u00([01][0-9a-f])", r"\1\\x\2", quoted)
 
 
-def error(rule: str, path: Path, message: str, **details: Any) -> Finding:
-    """Return a finding of severity error; its message begins with the field's path."""
-    return _finding(rule, Severity.ERROR, path, message, details)
-
-
-def warning(rule: str, path: Path, message: str, **details: Any) -> Finding:
-    """Return a finding of severity warning; its message begins with the field's path."""
-    return _finding(rule, Severity.WARNING, path, message, details)
-
-
-def note(rule: str, path: Path, message: str, **details: Any) -> Finding:
-    """Return a finding of severity note; its message begins with the field's path."""
-    return _finding(rule, Severity.NOTE, path, message, details)
-
-
-def _finding(
-    rule: str, severity: Severity, path: Path, message: str, details: dict[str, Any]
+def finding(
+    rule: Rule,
+    path: Path,
+    text: str,
+    *,
+    value: Any = ABSENT,
+    hint: str = "",
+    cluster_message: str = "",
+    on_key: bool = False,
+    severity: Severity | None = None,
 ) -> Finding:
-    subject = format_path(path)
+    """Return a finding of a rule; its message begins with the field.
+
+    Args:
+        rule: The rule.
+        path: Where it is, from the object's root; empty for the object as a whole.
+        text: What is wrong and why: sentences with a full stop, in Kubernetes' words.
+        value: The offending value.
+        hint: What would fix it: a sentence that begins with what to do, or "".
+        cluster_message: What the API server or its webhook itself says.
+        on_key: True where the mapping key itself is at fault.
+        severity: The severity, where it is not the rule's worst.
+    """
+    assert severity is None or severity in (rule.severity, *rule.milder)
+    field = format_path(path)
     return Finding(
-        rule=rule,
-        severity=severity,
-        message=f"{subject} {message}" if subject else message,
+        rule=rule.id,
+        severity=severity or rule.severity,
+        message=f"{field}: {text}" if field else text,
         path=path,
-        **details,
+        value=value,
+        hint=hint,
+        cluster_message=cluster_message,
+        on_key=on_key,
     )
 
 

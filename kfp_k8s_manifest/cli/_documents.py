@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from kfp_k8s_manifest.cli._options import PATH
+
 __all__ = ["output_option", "write_documents"]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -18,6 +20,7 @@ def output_option(function: F) -> F:
         "-o",
         "--output",
         default="-",
+        type=PATH,
         metavar="FILE|-",
         help="Where to write; '-' is the standard output; .json writes JSON.",
     )(function)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import click
 
+from kfp_k8s_manifest.cli._options import PATH
+
 __all__ = ["fmt"]
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
 @click.option("--fix", is_flag=True, help="Write the files anew.")
 @click.option("--check", is_flag=True, help="Exit with 1 if a file needs it.")
 @click.pass_context
@@ -24,7 +26,8 @@ def fmt(
     input is read, and with --fix the repaired text is written to standard output.
     """
     from kfp_k8s_manifest.errors import SourceError
-    from kfp_k8s_manifest.files import STDIN, write_texts
+    from kfp_k8s_manifest.files import write_texts
+    from kfp_k8s_manifest.reading import STDIN
     from kfp_k8s_manifest.validation.inputs import find_inputs
     from kfp_k8s_manifest.validation.repair import repair
     from kfp_k8s_manifest.yaml.reader import DEFAULT_LIMITS

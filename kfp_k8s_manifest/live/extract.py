@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kfp_k8s_manifest.errors import SourceError, UsageError
-from kfp_k8s_manifest.files import input_name, read_input
 from kfp_k8s_manifest.model.ir import JsonValue, PipelineIR
 from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE_VERSION
 from kfp_k8s_manifest.model.resources import PipelineVersion, resource_from_dict
+from kfp_k8s_manifest.reading import input_name, read_input
 from kfp_k8s_manifest.yaml import DEFAULT_LIMITS, SORTED, dump_all, load_all
 
 __all__ = ["extract", "package_text", "read_version", "select_version", "versions_in"]

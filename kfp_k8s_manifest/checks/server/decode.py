@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.words import as_quoted, described, error, go_quote, json_type, shown
+from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.words import as_quoted, described, finding, go_quote, json_type, shown
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path
 from kfp_k8s_manifest.golang.times import time_problem
 from kfp_k8s_manifest.model.kinds import API_VERSION, GROUP, KINDS, PIPELINE_VERSION
@@ -45,8 +46,8 @@ class DecodedMeta:
         if not (go_type == "int64" and json_type(value) == "number"):
             said += f" into {where} of type {go_type}"
         self.findings.append(
-            error(
-                "metadata-type",
+            finding(
+                registry.METADATA_TYPE,
                 path,
                 f"must be {wanted}, not {described(value)}.",
                 value=value,
@@ -78,13 +79,13 @@ def check_type_meta(obj: Mapping[str, Any]) -> list[Finding]:
         else:
             continue
         value = obj.get(key, ABSENT)
-        findings.append(error(rule, (key,), text, value=value, cluster_message=said))
+        findings.append(finding(rule, (key,), text, value=value, cluster_message=said))
     return findings or _unserved(obj["apiVersion"], obj["kind"])
 
 
 _TYPE_META: Final = (
-    ("api-version", "apiVersion", API_VERSION),
-    ("kind", "kind", PIPELINE_VERSION),
+    (registry.API_VERSION, "apiVersion", API_VERSION),
+    (registry.KIND, "kind", PIPELINE_VERSION),
 )
 
 
@@ -96,12 +97,18 @@ def _unserved(api_version: str, kind: str) -> list[Finding]:
         text = f"must be {API_VERSION!r}, not {shown(api_version)}: it is the only version of"
         text += f" {GROUP} that the released CRDs serve."
         return [
-            error("api-version", ("apiVersion",), text, value=api_version, cluster_message=message)
+            finding(
+                registry.API_VERSION,
+                ("apiVersion",),
+                text,
+                value=api_version,
+                cluster_message=message,
+            )
         ]
     meant = closest(kind, KINDS)
     text = f"must be 'Pipeline' or 'PipelineVersion', not {shown(kind)}; case counts."
     hint = f"Write {meant!r}." if meant else ""
-    return [error("kind", ("kind",), text, value=kind, hint=hint, cluster_message=message)]
+    return [finding(registry.KIND, ("kind",), text, value=kind, hint=hint, cluster_message=message)]
 
 
 def decode_metadata(obj: Mapping[str, Any]) -> DecodedMeta:
@@ -174,8 +181,8 @@ def _time(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
     problem = time_problem(value)
     if problem:
         out.findings.append(
-            error(
-                "metadata-type",
+            finding(
+                registry.METADATA_TYPE,
                 path,
                 f"{shown(value)} is not a time of RFC 3339 ({problem}); for example"
                 " '2026-01-31T09:00:00Z'.",

@@ -10,13 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from kfp_k8s_manifest import naming
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.server.names import (
     key_message,
     label_value_message,
     name_message,
     quoted_value,
 )
-from kfp_k8s_manifest.checks.words import error, note, shown, warning
+from kfp_k8s_manifest.checks.words import (
+    finding,
+    shown,
+)
 from kfp_k8s_manifest.errors import InvalidNameError
 from kfp_k8s_manifest.findings import ABSENT, Finding
 from kfp_k8s_manifest.model.kinds import API_VERSION, MAX_ANNOTATIONS
@@ -56,8 +60,8 @@ def _names(values: Mapping[str, Any]) -> Iterator[Finding]:
     name, prefix = values.get("name", ""), values.get("generateName", "")
     prefix_problems = naming.object_name_problems(_masked(prefix)) if prefix else []
     if prefix_problems:
-        yield error(
-            "metadata-generate-name",
+        yield finding(
+            registry.METADATA_GENERATE_NAME,
             ("metadata", "generateName"),
             f"{shown(prefix)}, with a suffix, {prefix_problems[0]}.",
             value=prefix,
@@ -66,8 +70,8 @@ def _names(values: Mapping[str, Any]) -> Iterator[Finding]:
     if name:
         problems = naming.object_name_problems(name)
         if problems:
-            yield error(
-                "metadata-name",
+            yield finding(
+                registry.METADATA_NAME,
                 ("metadata", "name"),
                 f"{shown(name)} {'; '.join(problems)}.",
                 value=name,
@@ -75,8 +79,8 @@ def _names(values: Mapping[str, Any]) -> Iterator[Finding]:
                 cluster_message=name_message("metadata.name", name),
             )
     elif not prefix:
-        yield error(
-            "metadata-name",
+        yield finding(
+            registry.METADATA_NAME,
             ("metadata", "name"),
             "is missing; every object needs a name (for example 'train-v1').",
             value=values.get("name", ABSENT),
@@ -92,8 +96,8 @@ def _generated(prefix: str) -> Iterator[Finding]:
     generated = start.decode("utf-8", "replace") + _GENERATED_SUFFIX
     problems = naming.object_name_problems(generated)
     if problems:
-        yield error(
-            "metadata-name",
+        yield finding(
+            registry.METADATA_NAME,
             ("metadata", "name"),
             f"would be generated as {shown(generated)} or alike, which {problems[0]}.",
             value=prefix,
@@ -101,8 +105,8 @@ def _generated(prefix: str) -> Iterator[Finding]:
             cluster_message="metadata.name: Invalid value: ",
         )
         return
-    yield warning(
-        "generate-name",
+    yield finding(
+        registry.GENERATE_NAME,
         ("metadata", "generateName"),
         f"{shown(prefix)} gives the object a new name at every creation: `kubectl apply`, Argo CD"
         " and Flux refuse it, only `kubectl create` takes it.",
@@ -127,8 +131,8 @@ def _namespace(values: Mapping[str, Any]) -> Iterator[Finding]:
     namespace = values.get("namespace", "")
     problems = naming.namespace_problems(namespace) if namespace else []
     if problems:
-        yield error(
-            "metadata-namespace",
+        yield finding(
+            registry.METADATA_NAMESPACE,
             ("metadata", "namespace"),
             f"{shown(namespace)} {'; '.join(problems)}.",
             value=namespace,
@@ -141,8 +145,8 @@ def _labels(labels: Mapping[str, str]) -> Iterator[Finding]:
         path = ("metadata", "labels", key)
         problems = naming.label_key_problems(key)
         if problems:
-            yield error(
-                "metadata-label-key",
+            yield finding(
+                registry.METADATA_LABEL_KEY,
                 ("metadata", "labels"),
                 f"has the key {shown(key)}; its {_key_words(problems)}.",
                 value=key,
@@ -151,8 +155,8 @@ def _labels(labels: Mapping[str, str]) -> Iterator[Finding]:
             )
         problems = naming.label_value_problems(value)
         if problems:
-            yield error(
-                "metadata-label-value",
+            yield finding(
+                registry.METADATA_LABEL_VALUE,
                 path,
                 f"{shown(value)} {'; '.join(problems)}.",
                 value=value,
@@ -177,8 +181,8 @@ def _annotations(annotations: Mapping[str, str]) -> Iterator[Finding]:
     for key in annotations:
         problems = naming.annotation_key_problems(key)
         if problems:
-            yield error(
-                "metadata-annotation-key",
+            yield finding(
+                registry.METADATA_ANNOTATION_KEY,
                 ("metadata", "annotations"),
                 f"has the key {shown(key)}; its {_key_words(problems)}.",
                 value=key,
@@ -188,8 +192,8 @@ def _annotations(annotations: Mapping[str, str]) -> Iterator[Finding]:
     size = annotations_size(annotations)
     if size > MAX_ANNOTATIONS:
         largest = max(annotations, key=lambda key: len(annotations[key]))
-        yield error(
-            "metadata-annotations-size",
+        yield finding(
+            registry.METADATA_ANNOTATIONS_SIZE,
             ("metadata", "annotations"),
             f"have {size:,} bytes together; all keys and values of an object may have"
             f" {MAX_ANNOTATIONS:,} bytes. The largest is {shown(largest)}.",
@@ -212,8 +216,8 @@ def _owner_references(references: Sequence[Mapping[str, Any]]) -> Iterator[Findi
             controllers.append((index, f"{reference.get('kind')}/{reference.get('name')}"))
     if len(controllers) > 1:
         index, second = controllers[1]
-        yield error(
-            "metadata-owner-reference",
+        yield finding(
+            registry.METADATA_OWNER_REFERENCE,
             ("metadata", "ownerReferences", index, "controller"),
             f"is true for {second!r} and for {controllers[0][1]!r}; only one owner may be the"
             " controller.",
@@ -229,8 +233,8 @@ def _owner_reference(reference: Mapping[str, Any], index: int) -> Iterator[Findi
     if "/" in api_version:
         version = api_version.partition("/")[2] if api_version.count("/") == 1 else ""
     if not version:
-        yield error(
-            "metadata-owner-reference",
+        yield finding(
+            registry.METADATA_OWNER_REFERENCE,
             (*path, "apiVersion"),
             f"{shown(api_version)} names no version; it must be like {API_VERSION!r} or 'v1'.",
             value=reference.get("apiVersion", ABSENT),
@@ -239,8 +243,8 @@ def _owner_reference(reference: Mapping[str, Any], index: int) -> Iterator[Findi
         )
     for key in ("kind", "name", "uid"):
         if not reference.get(key):
-            yield error(
-                "metadata-owner-reference",
+            yield finding(
+                registry.METADATA_OWNER_REFERENCE,
                 (*path, key),
                 "is missing or empty; an owner reference needs apiVersion, kind, name and uid.",
                 value=reference.get(key, ABSENT),
@@ -249,8 +253,8 @@ def _owner_reference(reference: Mapping[str, Any], index: int) -> Iterator[Findi
                 " empty",
             )
     if version == "v1" and api_version in ("v1", "/v1") and reference.get("kind") == "Event":
-        yield error(
-            "metadata-owner-reference",
+        yield finding(
+            registry.METADATA_OWNER_REFERENCE,
             path,
             "names an Event as the owner, which Kubernetes forbids.",
             value=dict(reference),
@@ -262,16 +266,16 @@ def _finalizers(finalizers: Sequence[str]) -> Iterator[Finding]:
     for index, name in enumerate(finalizers):
         problems = naming.qualified_name_problems(name)
         if problems:
-            yield error(
-                "metadata-finalizer",
+            yield finding(
+                registry.METADATA_FINALIZER,
                 ("metadata", "finalizers", index),
                 f"is {shown(name)}; its {_key_words(problems)}.",
                 value=name,
                 cluster_message=key_message("metadata.finalizers", name),
             )
     if "orphan" in finalizers and "foregroundDeletion" in finalizers:
-        yield error(
-            "metadata-finalizer",
+        yield finding(
+            registry.METADATA_FINALIZER,
             ("metadata", "finalizers"),
             "have both 'orphan' and 'foregroundDeletion', of which only one may be set.",
             value=list(finalizers),
@@ -297,8 +301,8 @@ _IGNORED: Final = (
 def _server_fields(values: Mapping[str, Any]) -> Iterator[Finding]:
     version = values.get("resourceVersion", "")
     if _sets_version(version):
-        yield error(
-            "metadata-resource-version",
+        yield finding(
+            registry.METADATA_RESOURCE_VERSION,
             ("metadata", "resourceVersion"),
             f"{shown(version)} may not be set on an object that is to be created; the API server"
             " sets it.",
@@ -310,8 +314,8 @@ def _server_fields(values: Mapping[str, Any]) -> Iterator[Finding]:
     for key, why in _REFUSED.items():
         value = version if key == "resourceVersion" else values.get(key)
         if value:
-            yield warning(
-                "metadata-server-field",
+            yield finding(
+                registry.METADATA_SERVER_FIELD,
                 ("metadata", key),
                 f"is set by the API server; {why}.",
                 value=value,
@@ -320,8 +324,8 @@ def _server_fields(values: Mapping[str, Any]) -> Iterator[Finding]:
             )
     for key in _IGNORED:
         if values.get(key):
-            yield note(
-                "metadata-ignored-field",
+            yield finding(
+                registry.METADATA_IGNORED_FIELD,
                 ("metadata", key),
                 "is set by the API server; what is written here is ignored.",
                 value=values[key],

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.server.crd import crd_facts
 from kfp_k8s_manifest.checks.server.decode import METADATA_FIELDS
-from kfp_k8s_manifest.checks.words import described, error, warning
+from kfp_k8s_manifest.checks.words import finding
 from kfp_k8s_manifest.findings import Finding, Path
 from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import CrdField, FieldType, Target
@@ -32,7 +33,6 @@ def check_unknown(
     target: Target,
     *,
     in_metadata: Sequence[tuple[Path, Any]] = (),
-    strict: bool = True,
 ) -> list[Finding]:
     """Check for fields that the API server does not know.
 
@@ -41,8 +41,6 @@ def check_unknown(
         kind: `Pipeline` or `PipelineVersion`.
         target: The releases whose CRDs count.
         in_metadata: The unknown fields that `decode_metadata` found.
-        strict: True where the API server refuses them, as kubectl asks it to from release 1.25 on;
-            False where it drops them in silence.
     """
     unknown: list[_Unknown] = [(path, value, "") for path, value in in_metadata]
     facts = crd_facts(kind, target)
@@ -54,10 +52,7 @@ def check_unknown(
             unknown += _unknown_in_status(value)
         elif key not in _TOP:
             unknown.append(((key,), value, ""))
-    return [
-        _unknown_field(path, value, why, kind, fields, strict=strict)
-        for path, value, why in unknown
-    ]
+    return [_unknown_field(path, value, why, kind, fields) for path, value, why in unknown]
 
 
 def _unknown_in_spec(
@@ -137,8 +132,6 @@ def _unknown_field(
     releases: str,
     kind: str,
     fields: Mapping[str, CrdField],
-    *,
-    strict: bool,
 ) -> Finding:
     dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)[1:]
     said = f'unknown field "{dotted}"'
@@ -149,11 +142,8 @@ def _unknown_field(
         text = f"is not a field that Kubernetes knows in a {kind}"
         meant = _meant(path, fields)
         hint = f"Did you mean {meant}?" if meant else "Remove it."
-    if strict:
-        text += "; with strict field validation, kubectl's default, the object is rejected."
-        return error("unknown-field", path, text, value=value, hint=hint, cluster_message=said)
-    text += f"; the API server drops it, so {described(value)}, is lost."
-    return warning("unknown-field", path, text, value=value, hint=hint, cluster_message=said)
+    text += "; with strict field validation, kubectl's default, the object is rejected."
+    return finding(registry.UNKNOWN_FIELD, path, text, value=value, hint=hint, cluster_message=said)
 
 
 def _meant(path: Path, fields: Mapping[str, CrdField]) -> str:

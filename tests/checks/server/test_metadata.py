@@ -133,7 +133,7 @@ MESSAGES = [
     (
         {"name": "Train_A"},
         (
-            "metadata.name 'Train_A' must be a DNS-1123 subdomain: lower-case letters, digits, '-' and"
+            "metadata.name: 'Train_A' must be a DNS-1123 subdomain: lower-case letters, digits, '-' and"
             " '.', with a letter or digit at both ends of each part between dots (for example"
             " 'train-v1')."
         ),
@@ -145,26 +145,26 @@ MESSAGES = [
     ),
     (
         {},
-        "metadata.name is missing; every object needs a name (for example 'train-v1').",
+        "metadata.name: is missing; every object needs a name (for example 'train-v1').",
         "",
         "metadata.name: Required value: name or generateName is required",
     ),
     (
         {"name": "x", "labels": {"release": 5}},
-        "metadata.labels[release] must be a string, not 5, a number.",
+        "metadata.labels[release]: must be a string, not 5, a number.",
         'Write it in quotes: "5".',
         "json: cannot unmarshal number into Go struct field ObjectMeta.labels of type string",
     ),
     (
         {"name": "x", "labels": {"on": True}},
-        "metadata.labels[on] must be a string, not true, a boolean.",
+        "metadata.labels[on]: must be a string, not true, a boolean.",
         'Write it in quotes: "true".',
         "json: cannot unmarshal bool into Go struct field ObjectMeta.labels of type string",
     ),
     (
         {"name": "x", "labels": {"team": "Team A"}},
         (
-            "metadata.labels[team] 'Team A' must be empty or letters, digits, '-', '_' and '.', with a"
+            "metadata.labels[team]: 'Team A' must be empty or letters, digits, '-', '_' and '.', with a"
             " letter or digit at both ends (for example 'team_a')."
         ),
         "'Team-A' would pass.",
@@ -176,7 +176,7 @@ MESSAGES = [
     (
         {"name": "x", "labels": {"a/b/c": ""}},
         (
-            "metadata.labels has the key 'a/b/c'; its text must be a name with at most one prefix and a"
+            "metadata.labels: has the key 'a/b/c'; its text must be a name with at most one prefix and a"
             " '/' (for example 'example.com/team')."
         ),
         "",
@@ -188,7 +188,7 @@ MESSAGES = [
     (
         {"name": "x", "annotations": {"a": "x" * 262_144}},
         (
-            "metadata.annotations have 262,145 bytes together; all keys and values of an object may"
+            "metadata.annotations: have 262,145 bytes together; all keys and values of an object may"
             " have 262,144 bytes. The largest is 'a'."
         ),
         "Keep large values in a ConfigMap.",
@@ -197,7 +197,7 @@ MESSAGES = [
     (
         {"name": "x", "creationTimestamp": "2026-02-29T00:00:00Z"},
         (
-            "metadata.creationTimestamp '2026-02-29T00:00:00Z' is not a time of RFC 3339 (the day is"
+            "metadata.creationTimestamp: '2026-02-29T00:00:00Z' is not a time of RFC 3339 (the day is"
             " out of range); for example '2026-01-31T09:00:00Z'."
         ),
         "Leave it out: the API server sets it.",
@@ -206,7 +206,7 @@ MESSAGES = [
     (
         {"name": "x", "resourceVersion": "5"},
         (
-            "metadata.resourceVersion '5' may not be set on an object that is to be created; the API"
+            "metadata.resourceVersion: '5' may not be set on an object that is to be created; the API"
             " server sets it."
         ),
         "Remove it, with all that an export from a cluster adds.",
@@ -215,7 +215,7 @@ MESSAGES = [
     (
         {"generateName": "train-"},
         (
-            "metadata.generateName 'train-' gives the object a new name at every creation: `kubectl"
+            "metadata.generateName: 'train-' gives the object a new name at every creation: `kubectl"
             " apply`, Argo CD and Flux refuse it, only `kubectl create` takes it."
         ),
         "Write metadata.name instead.",
@@ -261,7 +261,7 @@ def test_integers(value: Any, fits: bool) -> None:
             {"kind": "Pipeline"},
             "api-version",
             (
-                "apiVersion is missing; without it Kubernetes cannot tell what the object is (for"
+                "apiVersion: is missing; without it Kubernetes cannot tell what the object is (for"
                 " example 'pipelines.kubeflow.org/v2beta1')."
             ),
             "apiVersion not set",
@@ -269,14 +269,14 @@ def test_integers(value: Any, fits: bool) -> None:
         (
             {"apiVersion": 2, "kind": "Pipeline"},
             "api-version",
-            "apiVersion must be a string such as 'pipelines.kubeflow.org/v2beta1', not 2, a number.",
+            "apiVersion: must be a string such as 'pipelines.kubeflow.org/v2beta1', not 2, a number.",
             "apiVersion isn't string type",
         ),
         (
             {"apiVersion": "pipelines.kubeflow.org/v1", "kind": "Pipeline"},
             "api-version",
             (
-                "apiVersion must be 'pipelines.kubeflow.org/v2beta1', not 'pipelines.kubeflow.org/v1':"
+                "apiVersion: must be 'pipelines.kubeflow.org/v2beta1', not 'pipelines.kubeflow.org/v1':"
                 " it is the only version of pipelines.kubeflow.org that the released CRDs serve."
             ),
             'no matches for kind "Pipeline" in version "pipelines.kubeflow.org/v1"',
@@ -284,14 +284,14 @@ def test_integers(value: Any, fits: bool) -> None:
         (
             {"apiVersion": "pipelines.kubeflow.org/v2beta1", "kind": "pipelineversion"},
             "kind",
-            "kind must be 'Pipeline' or 'PipelineVersion', not 'pipelineversion'; case counts.",
+            "kind: must be 'Pipeline' or 'PipelineVersion', not 'pipelineversion'; case counts.",
             'no matches for kind "pipelineversion" in version "pipelines.kubeflow.org/v2beta1"',
         ),
         (
             {"apiVersion": "pipelines.kubeflow.org/v2beta1"},
             "kind",
             (
-                "kind is missing; without it Kubernetes cannot tell what the object is (for example"
+                "kind: is missing; without it Kubernetes cannot tell what the object is (for example"
                 " 'PipelineVersion')."
             ),
             "kind not set",
