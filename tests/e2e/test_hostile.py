@@ -12,9 +12,9 @@ import pytest
 from kfp_k8s_manifest.checks.server.emptied import check_emptied
 from kfp_k8s_manifest.checks.server.next_line import check_next_line
 from kfp_k8s_manifest.checks.webhook.specs import check_specs
-from kfp_k8s_manifest.compiler.bundle import to_yaml
 from kfp_k8s_manifest.errors import YamlError
 from kfp_k8s_manifest.findings import Finding, Severity
+from kfp_k8s_manifest.manifests import to_yaml
 from kfp_k8s_manifest.releases import target as find_target
 from kfp_k8s_manifest.yaml import dump, load_all
 from tests.apiserver.kubectl import Unreadable

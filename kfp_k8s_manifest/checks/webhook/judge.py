@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
+from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks import protojson
 from kfp_k8s_manifest.checks.webhook.blocktext import separators_are_lost, unreadable_text
 from kfp_k8s_manifest.checks.webhook.view import Oddity, View, view
 from kfp_k8s_manifest.findings import ABSENT, Path
+from kfp_k8s_manifest.golang.sizes import byte_size
 from kfp_k8s_manifest.releases import Release
 
 __all__ = [
@@ -44,8 +46,6 @@ UNDECODABLE: Final = "unable to decode yaml document: yaml: unmarshal errors"
 SCHEMA_VERSION: Final = "2.1.0"
 """The only schema version that KFP reads."""
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
-_NAME_BYTES = 128
 # The first of two patterns for the name is not anchored: one such character anywhere suffices.
 _ANY_NAME_CHARACTER = re.compile(r"[a-z0-9]")
 
@@ -235,12 +235,7 @@ def judge(documents: Sequence[Document], release: Release) -> Outcome:
     )
     if unwritable and release.writes_specs_twice:
         return Outcome(NO_SPEC, spec, platform, rewritten=True)
-    # A lone surrogate is stored as U+FFFD, three bytes as well.
-    if len(spec.pipeline_name.encode(errors="surrogatepass")) > _NAME_BYTES:
-        return Outcome(_LONG_NAME, spec, platform)
-    if not _NAME.fullmatch(spec.pipeline_name):
-        return Outcome(_BAD_NAME, spec, platform)
-    return Outcome("", spec, platform)
+    return Outcome(name_message(spec.pipeline_name), spec, platform)
 
 
 def version_message(document: Document) -> str:
@@ -255,6 +250,7 @@ def name_message(name: str) -> str:
     """Return what the webhook says of a pipeline's name, or ""."""
     if not _ANY_NAME_CHARACTER.search(name):
         return _NO_NAME_CHARACTER
-    if len(name.encode(errors="surrogatepass")) > _NAME_BYTES:
+    # A lone surrogate is stored as U+FFFD, three bytes as well.
+    if byte_size(name) > naming.MAX_PIPELINE_INFO_NAME:
         return _LONG_NAME
-    return "" if _NAME.fullmatch(name) else _BAD_NAME
+    return _BAD_NAME if naming.pipeline_info_name_problems(name) else ""
