@@ -22,6 +22,7 @@ TEST_TOOLS = [
     "cryptography",
     "hypothesis",
     "jsonschema",
+    "pexpect",
     "pip",  # The commands of components call it in local runs; uv's environments lack it.
     "pydantic-sarif",
     "pytest",
