@@ -217,13 +217,12 @@ def _cut(text: str) -> str:
 
 def value_at(tree: Any, *path: str | int) -> Any:
     """Return the value at a path of keys and list indexes, or `ABSENT` where there is none."""
-    for step in path:
-        if isinstance(tree, dict) and step in tree:
-            tree = tree[step]
-        elif isinstance(tree, list) and isinstance(step, int) and step < len(tree):
-            tree = tree[step]
-        else:
-            return ABSENT
+    try:
+        for step in path:
+            # A character of a string lies at no path.
+            tree = ABSENT if isinstance(tree, str) else tree[step]
+    except (LookupError, TypeError):
+        return ABSENT
     return tree
 
 

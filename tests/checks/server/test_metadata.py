@@ -260,10 +260,7 @@ def test_integers(value: Any, fits: bool) -> None:
         (
             {"kind": "Pipeline"},
             "api-version",
-            (
-                "apiVersion: is missing; without it Kubernetes cannot tell what the object is (for"
-                " example 'pipelines.kubeflow.org/v2beta1')."
-            ),
+            "apiVersion: is missing; without it Kubernetes cannot tell what the object is.",
             "apiVersion not set",
         ),
         (
