@@ -12,14 +12,17 @@ from typing import Any, TypeVar
 
 import click
 
-from kfp_k8s_manifest.cli._options import KEY_VALUE, target_option
+from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, target_option
 from kfp_k8s_manifest.compiler.build import ManifestOptions, build
-from kfp_k8s_manifest.compiler.bundle import Bundle, to_json, to_yaml
+from kfp_k8s_manifest.compiler.bundle import Bundle
 from kfp_k8s_manifest.compiler.sources import read_package, split_source
 from kfp_k8s_manifest.errors import SourceError, UsageError
 from kfp_k8s_manifest.files import write_texts
 from kfp_k8s_manifest.findings import Finding, Severity
+from kfp_k8s_manifest.manifests import to_json, to_yaml
 from kfp_k8s_manifest.model.ir import PipelineIR
+from kfp_k8s_manifest.reading import input_name, read_input
+from kfp_k8s_manifest.yaml import DEFAULT_LIMITS
 
 __all__ = ["compile_"]
 
@@ -34,11 +37,12 @@ def _pairs(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 (click's o
 
 
 @click.command(name="compile", context_settings={"auto_envvar_prefix": None})
-@click.argument("sources", nargs=-1, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, type=PATH, metavar="SOURCE...")
 @click.option(
     "-o",
     "--output",
     default="-",
+    type=PATH,
     metavar="FILE|DIR/|-",
     help="Where to write; a folder gets one file a pipeline; '-' is the standard output.",
 )
@@ -99,7 +103,7 @@ def _pairs(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 (click's o
     type=click.Choice(["pipeline", "version"]),
     help="Write only one of the two objects.",
 )
-@click.option("--py", type=click.Path(), help="A module, in kfp's spelling of SOURCE.")
+@click.option("--py", type=PATH, help="A module, in kfp's spelling of SOURCE.")
 @click.option("--function", help="Name of the pipeline or component in the module.")
 @click.option("--pipeline-parameters", metavar="JSON", help="Defaults of parameters, as an object.")
 @click.option("--disable-type-check", is_flag=True, help="Handed on to kfp.")
@@ -183,11 +187,8 @@ def _load(
 
 
 def _read(path: str) -> PipelineIR:
-    try:
-        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return read_package(data, source="<stdin>" if path == "-" else path)
+    data = read_input(path, limit=DEFAULT_LIMITS.size)
+    return read_package(data, source=input_name(path))
 
 
 def _options(given: dict[str, Any], path: str) -> ManifestOptions:

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from kfp_k8s_manifest.cli._options import target_option
+from kfp_k8s_manifest.cli._options import PATH, target_option
 from kfp_k8s_manifest.errors import UsageError
 
 __all__ = ["validate"]
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
 @target_option
 @click.option(
     "--known-pipeline",
@@ -43,7 +43,7 @@ __all__ = ["validate"]
     is_flag=True,
     help="Take Pipelines and previous states from the cluster.",
 )
-@click.option("--kubeconfig", help="Kubeconfig file; by default kubectl's choice.")
+@click.option("--kubeconfig", type=PATH, help="Kubeconfig file; by default kubectl's choice.")
 @click.option("--context", help="Context of the kubeconfig; by default the current one.")
 @click.option(
     "-n",

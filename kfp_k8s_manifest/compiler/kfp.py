@@ -274,7 +274,7 @@ def _compile(
     bundle.require_valid()
     path = str(given["package_path"])
     write_text(path, bundle.to_json() if path.endswith(".json") else bundle.to_yaml())
-    return bundle
+    return replace(bundle, written_to=path)
 
 
 def _merge_kfp_options(

@@ -53,7 +53,7 @@ class Pipeline:
         return _object(self, {"spec": spec} if spec else {})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PipelineVersion:
     """A `PipelineVersion` object: one immutable content of a pipeline.
 
@@ -85,6 +85,11 @@ class PipelineVersion:
     tags: Mapping[str, str] = field(default_factory=dict)
     code_source_url: str | None = None
     pipeline_spec_uri: str | None = None
+
+    def __repr__(self) -> str:
+        # The spec of a pipeline fills screens; what tells versions apart is enough.
+        place = f" in {self.namespace!r}" if self.namespace else ""
+        return f"<PipelineVersion {self.name!r} of {self.pipeline_name!r}{place}>"
 
     def to_dict(self) -> dict[str, JsonValue]:
         """Return the object as Kubernetes takes it; fields that are not set are absent."""
