@@ -15,6 +15,7 @@ __all__ = [
     "SourceError",
     "UsageError",
     "YamlError",
+    "YamlLimitError",
 ]
 
 
@@ -65,6 +66,10 @@ class YamlError(SourceError, ValueError):
         self.column = column
         where = ":".join(str(part) for part in (source, line, column) if part not in ("", None))
         super().__init__(f"{where}: {reason}" if where else reason)
+
+
+class YamlLimitError(YamlError):
+    """Text is beyond what this program reads; Kubernetes might read it."""
 
 
 class OutputError(KfpK8sError):

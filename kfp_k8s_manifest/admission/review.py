@@ -23,13 +23,16 @@ from kfp_k8s_manifest.admission.request import (
     BadReviewError,
     parse,
 )
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.lint import lint
 from kfp_k8s_manifest.checks.lint.untyped import check_untyped
 from kfp_k8s_manifest.checks.sets import check_kep
 from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines, check_mutating, mutate
 from kfp_k8s_manifest.checks.webhook.specs import check_specs
 from kfp_k8s_manifest.checks.webhook.update import check_update
-from kfp_k8s_manifest.checks.words import error
+from kfp_k8s_manifest.checks.words import (
+    finding,
+)
 from kfp_k8s_manifest.findings import ABSENT, Finding, Severity
 from kfp_k8s_manifest.model.ir import JsonValue
 from kfp_k8s_manifest.releases import Target
@@ -185,7 +188,7 @@ def _mutate(
 
 def _still_holds(finding: Finding, changed: set[str]) -> bool:
     """Leave out that a label is replaced where it already has its value, as on every update."""
-    if finding.rule != "webhook-overwrites":
+    if finding.rule != registry.WEBHOOK_OVERWRITES.id:
         return True
     pointer = "".join(
         f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in finding.path
@@ -207,8 +210,8 @@ def _check_generation(
         return []
     where = "the KEP" if refusing[0].kep else f"KFP {refusing[0].name}"
     return [
-        error(
-            "version-immutable",
+        finding(
+            registry.VERSION_IMMUTABLE,
             ("spec",),
             f"has changed (metadata.generation {before} → {after}), but a PipelineVersion is"
             f" immutable: in {where} only metadata may change.",
@@ -228,7 +231,9 @@ def _check_content(obj: Mapping[str, Any], known: KnownPipelines, target: Target
     findings += check_kep(obj, target)
     if target.kep:
         missing = check_mutating(obj, known, target)
-        findings += [finding for finding in missing if finding.rule == "pipeline-not-found"]
+        findings += [
+            finding for finding in missing if finding.rule == registry.PIPELINE_NOT_FOUND.id
+        ]
     if not any(finding.severity is Severity.ERROR for finding in findings):
         platform_spec = None if platform_spec is ABSENT else platform_spec
         findings += check_untyped(pipeline_spec, platform_spec, target)

@@ -12,32 +12,29 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kfp_k8s_manifest import releases
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.lint import lint
 from kfp_k8s_manifest.checks.lint.untyped import check_untyped
 from kfp_k8s_manifest.checks.server.crd import check_crd
 from kfp_k8s_manifest.checks.server.decode import check_type_meta, decode_metadata
+from kfp_k8s_manifest.checks.server.emptied import check_emptied
 from kfp_k8s_manifest.checks.server.metadata import check_metadata
+from kfp_k8s_manifest.checks.server.next_line import check_next_line
 from kfp_k8s_manifest.checks.server.size import check_size
 from kfp_k8s_manifest.checks.server.unknown import check_unknown
 from kfp_k8s_manifest.checks.sets import check_bundle, check_kep
-from kfp_k8s_manifest.checks.webhook.mutating import (
-    PIPELINE_ID_LABEL,
-    PIPELINE_LABEL,
-    KnownPipelines,
-    check_mutating,
-)
+from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines, check_mutating
 from kfp_k8s_manifest.checks.webhook.specs import check_specs
 from kfp_k8s_manifest.checks.webhook.update import check_update
-from kfp_k8s_manifest.checks.words import (
+from kfp_k8s_manifest.checks.words import described, finding, text_at, value_at
+from kfp_k8s_manifest.findings import ABSENT, Finding
+from kfp_k8s_manifest.model.kinds import (
     GROUP,
     KINDS,
+    PIPELINE_ID_LABEL,
+    PIPELINE_LABEL,
     PIPELINE_VERSION,
-    described,
-    error,
-    text_at,
-    value_at,
 )
-from kfp_k8s_manifest.findings import ABSENT, Finding
 from kfp_k8s_manifest.releases import Target
 
 __all__ = ["ObjectContext", "check_each", "check_object", "check_objects", "is_ours"]
@@ -50,19 +47,11 @@ class ObjectContext:
     Attributes:
         target: The releases that count.
         pipelines: The Pipelines that exist.
-        strict: True where unknown fields are refused, as kubectl asks for; False where they are
-            dropped in silence.
-        server_side: True where objects are known to be applied with `--server-side` only.
-        source_size: The characters of the text that the object was read from, where that has no
-            aliases; it spares the work of measuring small objects.
         lint: True where what the webhook does not look at is checked as well.
     """
 
     target: Target = field(default_factory=lambda: releases.target(releases.DEFAULT_TARGET))
     pipelines: KnownPipelines = field(default_factory=KnownPipelines)
-    strict: bool = True
-    server_side: bool = False
-    source_size: int | None = None
     lint: bool = True
 
 
@@ -85,7 +74,7 @@ def check_object(obj: Any, context: ObjectContext | None = None) -> list[Finding
 
     Args:
         obj: A JSON tree.
-        context: What it is checked against; None for the default target, strictly, with no
+        context: What it is checked against; None for the default target, with no
             Pipeline known.
 
     Returns:
@@ -94,10 +83,10 @@ def check_object(obj: Any, context: ObjectContext | None = None) -> list[Finding
     context = context or ObjectContext()
     if not isinstance(obj, dict):
         return [
-            error(
-                "object-type",
+            finding(
+                registry.OBJECT_TYPE,
                 (),
-                f"A manifest must be a mapping with apiVersion, kind, metadata and spec, not"
+                f"A manifest must be an object with apiVersion, kind, metadata and spec, not"
                 f" {described(obj)}.",
                 value=obj,
             )
@@ -112,9 +101,6 @@ def check_objects(
     known_pipelines: Iterable[str] = (),
     assume_pipelines: bool = False,
     previous: Sequence[Any] = (),
-    strict: bool = True,
-    server_side: bool = False,
-    source_sizes: Sequence[int | None] = (),
     lint: bool = True,
 ) -> list[Finding]:
     """Check objects that are applied together.
@@ -126,9 +112,6 @@ def check_objects(
         assume_pipelines: True where every Pipeline is taken to exist.
         previous: The previous states of objects: JSON trees of any kind. What has the kind,
             namespace and name of one of them is checked as its update.
-        strict: True where unknown fields are refused; False where they are dropped in silence.
-        server_side: True where objects are known to be applied with `--server-side` only.
-        source_sizes: For each object the `source_size` of an `ObjectContext`, or nothing at all.
         lint: True where what the webhook does not look at is checked as well.
 
     Returns:
@@ -140,12 +123,9 @@ def check_objects(
         known_pipelines=known_pipelines,
         assume_pipelines=assume_pipelines,
         previous=previous,
-        strict=strict,
-        server_side=server_side,
-        source_sizes=source_sizes,
         lint=lint,
     )
-    return [finding for findings in found for finding in findings]
+    return [each for findings in found for each in findings]
 
 
 def check_each(
@@ -155,9 +135,6 @@ def check_each(
     known_pipelines: Iterable[str] = (),
     assume_pipelines: bool = False,
     previous: Sequence[Any] = (),
-    strict: bool = True,
-    server_side: bool = False,
-    source_sizes: Sequence[int | None] = (),
     lint: bool = True,
 ) -> list[list[Finding]]:
     """Check objects that are applied together, as `check_objects` does, and tell them apart.
@@ -168,19 +145,17 @@ def check_each(
     pipelines = KnownPipelines.of(
         (*objects, *previous), known=known_pipelines, assume=assume_pipelines
     )
-    context = ObjectContext(
-        target=target, pipelines=pipelines, strict=strict, server_side=server_side, lint=lint
-    )
+    context = ObjectContext(target=target, pipelines=pipelines, lint=lint)
     earlier = {_identity(each): each for each in previous if text_at(each, "metadata", "name")}
     together = check_bundle(objects, target)
     findings = []
     for index, obj in enumerate(objects):
-        size = source_sizes[index] if index < len(source_sizes) else None
-        own = check_object(obj, context if size is None else replace(context, source_size=size))
+        own = check_object(obj, context)
         before = earlier.get(_identity(obj))
         others = list(together[index])
         if before is not None and isinstance(obj, dict):
             others += check_update(before, obj, target)
+            others += check_emptied(before, obj)
         findings.append([*own, *(_filled(obj, others) if others else ())])
     return findings
 
@@ -199,9 +174,9 @@ def _filled(obj: Mapping[str, Any], findings: Iterable[Finding]) -> list[Finding
 
 
 def _check(obj: dict[str, Any], context: ObjectContext) -> Iterator[Finding]:
-    sizes = check_size(obj, source_size=context.source_size, server_side=context.server_side)
+    sizes = check_size(obj)
     # A request that is too large is not even read; the other limits are met at the end.
-    yield from (each for each in sizes if each.rule == "size-request")
+    yield from (each for each in sizes if each.rule == registry.SIZE_REQUEST.id)
     wrong_type = check_type_meta(obj)
     yield from wrong_type
     kind = obj.get("kind")
@@ -210,18 +185,17 @@ def _check(obj: dict[str, Any], context: ObjectContext) -> Iterator[Finding]:
     kind = str(kind)
     decoded = decode_metadata(obj)
     yield from decoded.findings
-    yield from check_unknown(
-        obj, kind, context.target, in_metadata=decoded.unknown, strict=context.strict
-    )
+    yield from check_unknown(obj, kind, context.target, in_metadata=decoded.unknown)
     if kind == PIPELINE_VERSION:
         yield from check_mutating(obj, context.pipelines, context.target)
     if not decoded.findings:
         yield from _without_overwritten(check_metadata(decoded.values), kind, context.target)
         yield from check_crd(obj, kind, context.target)
+    yield from check_next_line(obj)
     if kind == PIPELINE_VERSION:
         yield from _check_content(obj, context)
         yield from check_kep(obj, context.target)
-    yield from (each for each in sizes if each.rule != "size-request")
+    yield from (each for each in sizes if each.rule != registry.SIZE_REQUEST.id)
 
 
 def _without_overwritten(
@@ -229,11 +203,11 @@ def _without_overwritten(
 ) -> Iterator[Finding]:
     """Leave out labels that the webhook replaces before the API server looks at them."""
     replaced = () if kind != PIPELINE_VERSION else (PIPELINE_LABEL, PIPELINE_ID_LABEL)
-    for finding in findings:
-        overwritten = finding.rule == "metadata-label-value" and finding.path[-1] in replaced
-        if overwritten and not (target.kep and finding.path[-1] == PIPELINE_LABEL):
+    for each in findings:
+        overwritten = each.rule == registry.METADATA_LABEL_VALUE.id and each.path[-1] in replaced
+        if overwritten and not (target.kep and each.path[-1] == PIPELINE_LABEL):
             continue
-        yield finding
+        yield each
 
 
 def _check_content(obj: Mapping[str, Any], context: ObjectContext) -> Iterator[Finding]:

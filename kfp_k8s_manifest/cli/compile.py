@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from kfp_k8s_manifest.cli._options import KEY_VALUE, target_option
+from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, target_option
 from kfp_k8s_manifest.compiler.isolation import Request, Result, compile_sources
 from kfp_k8s_manifest.compiler.sources import ACCEPTED, Source, find_sources, read_source
 from kfp_k8s_manifest.errors import KfpK8sError, SourceError, UsageError
@@ -34,11 +34,12 @@ def _pairs(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 (click's o
 
 
 @click.command(name="compile", context_settings={"auto_envvar_prefix": None})
-@click.argument("sources", nargs=-1, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, type=PATH, metavar="SOURCE...")
 @click.option(
     "-o",
     "--output",
     default="-",
+    type=PATH,
     metavar="FILE|DIR/|-",
     help="Where to write; a folder gets one file a pipeline; '-' is the standard output.",
 )
@@ -105,7 +106,7 @@ def _pairs(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 (click's o
     metavar="SECONDS",
     help="End the processes of a source after so long.  [default: no limit]",
 )
-@click.option("--py", type=click.Path(), help="A module, in kfp's spelling of SOURCE.")
+@click.option("--py", type=PATH, help="A module, in kfp's spelling of SOURCE.")
 @click.option("--function", help="Name of the pipeline or component in the module.")
 @click.option("--pipeline-parameters", metavar="JSON", help="Defaults of parameters, as an object.")
 @click.option("--disable-type-check", is_flag=True, help="Handed on to kfp.")
@@ -207,7 +208,8 @@ def _compiled(
         for pipeline in result.pipelines:
             # In a folder, what the pipeline of another module uses is a part of that one.
             if not (source.folder and pipeline.origin in elsewhere):
-                compiled.append((result.file, pipeline.ir))
+                file = result.file if source.kind == "module" else source.path
+                compiled.append((file, pipeline.ir))
                 empty.discard(source.folder)
     for folder in sorted(empty):
         raise SourceError(
@@ -266,14 +268,16 @@ def _options(given: dict[str, Any], path: str) -> ManifestOptions:
 
 
 def _only(given: dict[str, Any]) -> Any:
-    choice = {"pipeline": "Pipeline", "version": "PipelineVersion", None: None}[given["only"]]
+    from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
+
+    choice = {"pipeline": PIPELINE, "version": PIPELINE_VERSION, None: None}[given["only"]]
     includes = given["include_pipeline_manifest"]
     if includes is None:
         # A job that comes from kfp gets what kfp gave it: the version alone unless it asks.
         includes = given["py"] is None
     if choice is not None and given["include_pipeline_manifest"] is not None:
         raise UsageError("--only and --include-pipeline-manifest exclude each other")
-    return choice or (None if includes else "PipelineVersion")
+    return choice or (None if includes else PIPELINE_VERSION)
 
 
 def _git_sha(path: str, *, allow_dirty: bool) -> str:
@@ -292,8 +296,8 @@ def _report_warnings(findings: list[Finding]) -> None:
 
 
 def _write(bundles: list[Bundle], output: str, output_format: str | None) -> None:
-    from kfp_k8s_manifest.compiler.bundle import to_json, to_yaml
     from kfp_k8s_manifest.files import write_texts
+    from kfp_k8s_manifest.manifests import to_json, to_yaml
 
     render = to_json if _is_json(output, output_format) else to_yaml
     _require_distinct(bundles)

@@ -9,13 +9,14 @@ from typing import IO, Any
 import click
 
 from kfp_k8s_manifest.cli._documents import output_option, write_documents
-from kfp_k8s_manifest.cli._options import KEY_VALUE, target_option
+from kfp_k8s_manifest.cli._groups import SuggestingGroup
+from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, target_option
 from kfp_k8s_manifest.errors import KfpK8sError, UsageError
 
 __all__ = ["webhook"]
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def webhook() -> None:
     """Run and install the admission webhooks of PipelineVersions."""
 
@@ -55,7 +56,11 @@ def _seconds(name: str, default: float, help: str) -> Callable[[Any], Any]:  # n
     show_default=True,
     help="Port to listen on; 0 for a free one.",
 )
-@click.option("--kubeconfig", help="Kubeconfig of the cluster; by default kubectl's, or the pod's.")
+@click.option(
+    "--kubeconfig",
+    type=PATH,
+    help="Kubeconfig of the cluster; by default kubectl's, or the pod's.",
+)
 @click.option("--context", help="Context of the kubeconfig; by default the current one.")
 @click.option(
     "--body-limit",

@@ -9,7 +9,7 @@ from kfp_k8s_manifest.cluster._http import ApiClient, ApiError
 from kfp_k8s_manifest.cluster.config import load_config
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.model.ir import JsonValue
-from kfp_k8s_manifest.model.resources import API_VERSION
+from kfp_k8s_manifest.model.kinds import API_VERSION, GROUP, PIPELINE, PIPELINE_VERSION, PLURALS
 
 __all__ = ["Cluster", "KubernetesCluster", "connect", "object_path"]
 
@@ -120,30 +120,29 @@ class KubernetesCluster:
 
     def known_pipelines(self, namespace: str | None = None) -> list[str]:
         """Return the Pipelines as `namespace/name`, sorted; None for all namespaces."""
-        found = self._list(object_path("pipelines", namespace), accept=_METADATA_ONLY)
+        found = self._list(object_path(PLURALS[PIPELINE], namespace), accept=_METADATA_ONLY)
         return sorted(f"{o['metadata']['namespace']}/{o['metadata']['name']}" for o in found)
 
     def pipelines(self, namespace: str | None = None) -> list[Object]:
         """Return the Pipelines of a namespace, or of all."""
-        return self._list(object_path("pipelines", namespace))
+        return self._list(object_path(PLURALS[PIPELINE], namespace))
 
     def versions(self, namespace: str | None = None) -> list[Object]:
         """Return the PipelineVersions of a namespace, or of all."""
-        return self._list(object_path("pipelineversions", namespace))
+        return self._list(object_path(PLURALS[PIPELINE_VERSION], namespace))
 
     def pipeline(self, namespace: str, name: str) -> Object | None:
         """Return a Pipeline, or None where there is none of that name."""
-        return self._get(object_path("pipelines", namespace, name))
+        return self._get(object_path(PLURALS[PIPELINE], namespace, name))
 
     def version(self, namespace: str, name: str) -> Object | None:
         """Return a PipelineVersion, or None where there is none of that name."""
-        return self._get(object_path("pipelineversions", namespace, name))
+        return self._get(object_path(PLURALS[PIPELINE_VERSION], namespace, name))
 
     def crd(self, plural: str) -> Object | None:
         """Return the CustomResourceDefinition `{plural}.pipelines.kubeflow.org`, or None."""
-        group = API_VERSION.partition("/")[0]
         return self._get(
-            f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.{group}"
+            f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.{GROUP}"
         )
 
     def webhook_configurations(self) -> list[Object]:

@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from kfp_k8s_manifest.compiler._output import Output
+from kfp_k8s_manifest.compiler._request import Request
 from kfp_k8s_manifest.compiler._words import ended, server_ended, too_large, too_late, too_loud
 from kfp_k8s_manifest.compiler._worker import (
     CRASH,
@@ -32,7 +33,6 @@ from kfp_k8s_manifest.compiler._worker import (
     TIME_IS_UP,
     work,
 )
-from kfp_k8s_manifest.compiler.isolation import Request
 from kfp_k8s_manifest.errors import SourceError
 
 __all__ = ["fork_outcomes"]

@@ -14,9 +14,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import IO
 
 from kfp_k8s_manifest.compiler._output import Output
+from kfp_k8s_manifest.compiler._request import Request
 from kfp_k8s_manifest.compiler._words import ended, too_large, too_late, too_loud
 from kfp_k8s_manifest.compiler._worker import CRASH, HEADER, OUTPUT_LIMIT, RESULT_LIMIT
-from kfp_k8s_manifest.compiler.isolation import Request
 
 __all__ = ["spawn_outcomes"]
 

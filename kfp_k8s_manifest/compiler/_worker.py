@@ -24,7 +24,7 @@ from kfp_k8s_manifest.errors import KfpK8sError, SourceError, UsageError
 if TYPE_CHECKING:
     from types import FrameType
 
-    from kfp_k8s_manifest.compiler.isolation import Request
+    from kfp_k8s_manifest.compiler._request import Request
 
 __all__ = ["CRASH", "HEADER", "OUTPUT_LIMIT", "RESULT_LIMIT", "TIME_IS_UP", "main", "work"]
 
@@ -163,7 +163,7 @@ def main() -> None:
 
     The outcome takes the place of standard output; what user code prints joins standard error.
     """
-    from kfp_k8s_manifest.compiler.isolation import Request
+    from kfp_k8s_manifest.compiler._request import Request
 
     request = Request(**json.loads(sys.stdin.buffer.read()))
     result = os.dup(1)

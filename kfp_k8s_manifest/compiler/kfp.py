@@ -24,6 +24,7 @@ from kfp_k8s_manifest.compiler.bundle import Bundle
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.files import write_text
 from kfp_k8s_manifest.model.ir import PipelineIR
+from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 
 __all__ = [
     "Compiler",
@@ -303,7 +304,7 @@ def _compile(
     bundle.require_valid()
     path = str(given["package_path"])
     write_text(path, bundle.to_json() if path.endswith(".json") else bundle.to_yaml())
-    return bundle
+    return replace(bundle, written_to=path)
 
 
 def _merge_kfp_options(
@@ -335,7 +336,7 @@ def _merge_kfp_options(
         changes[name] = value.replace("{", "{{").replace("}", "}}") if is_template else value
     includes_pipeline = getattr(from_kfp, "include_pipeline_manifest", False)
     if only_version and not includes_pipeline and options.only is None:
-        changes["only"] = "PipelineVersion"
+        changes["only"] = PIPELINE_VERSION
     return replace(options, **changes)
 
 

@@ -25,7 +25,7 @@ from kfp_k8s_manifest.compiler.notebooks import code_cells
 from kfp_k8s_manifest.errors import KfpK8sError, SourceError, UsageError
 
 if TYPE_CHECKING:
-    from kfp_k8s_manifest.compiler.isolation import Origin, Request
+    from kfp_k8s_manifest.compiler._request import Origin, Request
 
 __all__ = ["Loaded", "load", "origin", "place"]
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import os
 import re
-import stat
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.model.ir import PipelineIR
+from kfp_k8s_manifest.model.kinds import KINDS
+from kfp_k8s_manifest.reading import input_name, read_found, read_input
+from kfp_k8s_manifest.yaml import DEFAULT_LIMITS
 
-__all__ = ["ACCEPTED", "SIZE_LIMIT", "Source", "find_sources", "read_package", "read_source"]
+__all__ = ["ACCEPTED", "Source", "find_sources", "read_package", "read_source"]
 
 ACCEPTED: Final = (
     "a SOURCE is a module (pipeline.py, pipeline.py:train or package.module:train), a notebook"
@@ -26,9 +27,6 @@ ACCEPTED: Final = (
     " standard input"
 )
 """What a SOURCE may be, as messages say it."""
-
-SIZE_LIMIT: Final = 64 * 2**20
-"""The bytes that a source may have."""
 
 Kind = Literal["file", "module", "notebook", "package"]
 
@@ -102,7 +100,11 @@ def _modules_in(folder: str) -> list[Source]:
     )
     if not paths:
         raise SourceError(f"{folder}: a folder without modules (*.py) of its own; {ACCEPTED}")
-    chosen = [path for path in paths if b"pipeline" in _read(str(path))]
+    try:
+        limit = DEFAULT_LIMITS.size
+        chosen = [path for path in paths if b"pipeline" in read_found(path, limit=limit)]
+    except OSError as error:
+        raise SourceError(f"{error.filename}: cannot be read: {error.strerror}") from error
     if not chosen:
         raise SourceError(f"{folder}: none of its {len(paths)} modules (*.py) has a pipeline")
     return [Source(name=str(path), kind="file", path=str(path), folder=folder) for path in chosen]
@@ -114,24 +116,8 @@ def read_source(source: Source) -> PipelineIR:
     Raises:
         SourceError: It cannot be read, or is no such package.
     """
-    if source.path == "-":
-        data = sys.stdin.buffer.read(SIZE_LIMIT + 1)
-        return read_package(data, source="<stdin>")
-    return read_package(_read(source.path), source=source.path)
-
-
-def _read(path: str) -> bytes:
-    try:
-        # A pipe has no size, and may be what a shell makes of `<(command)`.
-        mode = os.stat(path).st_mode  # noqa: PTH116
-        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
-            raise SourceError(f"{path}: not a regular file; {ACCEPTED}")
-        with open(path, "rb") as file:  # noqa: PTH123
-            return file.read(SIZE_LIMIT + 1)
-    except FileNotFoundError as error:
-        raise SourceError(f"{path}: no such file") from error
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+    data = read_input(source.path, limit=DEFAULT_LIMITS.size)
+    return read_package(data, source=input_name(source.path))
 
 
 def read_package(text: str | bytes, *, source: str) -> PipelineIR:
@@ -175,11 +161,7 @@ def read_package(text: str | bytes, *, source: str) -> PipelineIR:
 
 
 def _require_text(data: bytes, source: str) -> None:
-    """Refuse what is no package by its size or its first bytes, and what kfp's writer has broken."""
-    if len(data) > SIZE_LIMIT:
-        raise SourceError(
-            f"{source}: more than {SIZE_LIMIT // 2**20} MiB, too large for a pipeline"
-        )
+    """Refuse what is no package by its first bytes, and what kfp's writer has broken."""
     if data.startswith((b"PK\x03\x04", b"\x1f\x8b")):
         raise SourceError(f"{source}: a compressed package; unpack it, and compile what is in it")
     if re.match(rb"#!.*python|(?:.*\n)*?(?:import|from) kfp\b", data[:4096]):
@@ -202,7 +184,7 @@ def _require_ir(spec: Any, source: str) -> None:
         raise SourceError(f"{source}: not a pipeline: the document is {_short(spec)}; {ACCEPTED}")
     version = spec.get("schemaVersion", spec.get("schema_version"))
     kind = spec.get("kind")
-    if kind in ("Pipeline", "PipelineVersion"):
+    if kind in KINDS:
         raise SourceError(
             f"{source}: this is a {kind} manifest already; `kfp-k8s validate` checks it and"
             " `kfp-k8s extract` takes the IR out of it"

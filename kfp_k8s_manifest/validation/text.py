@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from kfp_k8s_manifest.checks.order import ObjectContext, check_object, is_ours
 from kfp_k8s_manifest.checks.source.odd_keys import mappings_with_odd_keys
-from kfp_k8s_manifest.errors import YamlError
+from kfp_k8s_manifest.errors import YamlError, YamlLimitError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
 from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.yaml.reader import Document, Limits, load_all
@@ -20,8 +20,6 @@ from kfp_k8s_manifest.yaml.reader import Document, Limits, load_all
 __all__ = ["Item", "Outcome", "Previous", "check_text", "locate", "skeleton"]
 
 _SHOWN_VALUES: Final = 20
-# How the reader's refusals begin that are about its own limits: Kubernetes might read such a text.
-_LIMITS: Final = ("larger than ", "nested ", "too many ")
 
 Identity = tuple[str, str, str]
 Previous = Mapping[Identity, Any]
@@ -140,9 +138,11 @@ def _check(
         extra = check_keys(odd, document, prefix)
     kind, namespace, name = identity = _identity(obj)
     if previous and name and identity in previous:
+        from kfp_k8s_manifest.checks.server.emptied import check_emptied
         from kfp_k8s_manifest.checks.webhook.update import check_update
 
         extra += check_update(previous[identity], obj, context.target)
+        extra += check_emptied(previous[identity], obj)
     if extra:
         found += [replace(each, kind=kind, namespace=namespace, name=name) for each in extra]
     return found
@@ -224,7 +224,8 @@ def _is_large(tree: Any) -> bool:
 
 
 def _unreadable(error: YamlError, name: str) -> Finding:
-    limit = error.reason.startswith(_LIMITS)
+    # Beyond the reader's own limits Kubernetes might still read the text.
+    limit = isinstance(error, YamlLimitError)
     return Finding(
         rule="yaml-limit" if limit else "yaml-invalid",
         severity=Severity.ERROR,

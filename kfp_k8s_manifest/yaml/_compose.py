@@ -23,7 +23,7 @@ from yaml.events import (
 
 from kfp_k8s_manifest.yaml import scalars
 
-__all__ = ["NODES_PER_PART", "Budget", "ComposeError", "compose", "is_merge_key"]
+__all__ = ["NODES_PER_PART", "Budget", "ComposeError", "LimitError", "compose", "is_merge_key"]
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 _CACHED_SCALARS = 65536
@@ -43,12 +43,16 @@ NODES_PER_PART = 50
 
 
 class ComposeError(Exception):
-    """A node that Kubernetes, or a limit, refuses; `mark` is PyYAML's mark of the node."""
+    """A node that Kubernetes refuses; `mark` is PyYAML's mark of the node."""
 
     def __init__(self, reason: str, mark: Any) -> None:
         super().__init__(reason)
         self.reason = reason
         self.mark = mark
+
+
+class LimitError(ComposeError):
+    """A node beyond a limit of this reader."""
 
 
 class Budget:
@@ -143,7 +147,7 @@ class _Composer:
             if self.from_aliases / nodes > allowed:
                 raise ComposeError("too much of the document comes from aliases", event.start_mark)
         if nodes > self.budget.nodes:
-            raise ComposeError("too many values", event.start_mark)
+            raise LimitError("too many values", event.start_mark)
         return _copy(anchor.value, self.budget.depth - depth, event.start_mark), nodes
 
     def alias_key(self, event: Any) -> str:
@@ -207,11 +211,11 @@ def _copy(value: Any, depth: int, mark: Any) -> Any:
     """Copy a tree: whoever changes one place of a document must not change another."""
     if isinstance(value, dict):
         if depth <= 0:
-            raise ComposeError("nested too deep, through an alias", mark)
+            raise LimitError("nested too deep, through an alias", mark)
         return {key: _copy(item, depth - 1, mark) for key, item in value.items()}
     if isinstance(value, list):
         if depth <= 0:
-            raise ComposeError("nested too deep, through an alias", mark)
+            raise LimitError("nested too deep, through an alias", mark)
         return [_copy(item, depth - 1, mark) for item in value]
     return value
 
@@ -227,7 +231,8 @@ def compose(get_event: Any, budget: Budget) -> Any:
         The JSON tree; None if the chunk holds nothing.
 
     Raises:
-        ComposeError: The document breaks a rule of Kubernetes or a limit.
+        ComposeError: The document breaks a rule of Kubernetes; a LimitError where it breaks one
+            of this reader's limits.
         yaml.YAMLError: The text is not YAML.
     """
     state = _Composer(budget)
@@ -248,7 +253,7 @@ def compose(get_event: Any, budget: Budget) -> Any:
         if kind is ScalarEvent:
             nodes += 1
             if nodes > max_nodes:
-                raise ComposeError("too many values", event.start_mark)
+                raise LimitError("too many values", event.start_mark)
             text = event.value
             if is_map and key is _NO_KEY:
                 if event.implicit[0]:
@@ -277,9 +282,9 @@ def compose(get_event: Any, budget: Budget) -> Any:
             if is_map and key is _NO_KEY:
                 raise ComposeError("a mapping or sequence cannot be a key", event.start_mark)
             if len(stack) >= max_depth:
-                raise ComposeError(f"nested deeper than {max_depth} levels", event.start_mark)
+                raise LimitError(f"nested deeper than {max_depth} levels", event.start_mark)
             if nodes > max_nodes:
-                raise ComposeError("too many values", event.start_mark)
+                raise LimitError("too many values", event.start_mark)
             push((container, is_map, key, anchor, started))
             anchor = None
             started = nodes
@@ -310,7 +315,7 @@ def compose(get_event: Any, budget: Budget) -> Any:
                 raise ComposeError("<< merges a mapping or a list of mappings", event.start_mark)
         elif kind is StreamEndEvent:
             if nodes > max_nodes:
-                raise ComposeError("too many documents", event.start_mark)
+                raise LimitError("too many documents", event.start_mark)
             budget.nodes -= nodes
             return root
         else:

@@ -15,9 +15,12 @@ except ImportError:  # pragma: no cover - depends on how PyYAML was built
 else:
     _CParser = _yaml.CParser
 
-__all__ = ["HAS_LIBYAML", "PythonParser", "new_parser"]
+__all__ = ["HAS_LIBYAML", "TOO_DEEP", "PythonParser", "new_parser"]
 
 HAS_LIBYAML = _CParser is not None
+
+TOO_DEEP = "exceeded maximum nesting depth"
+"""The problem that libyaml has, from 0.2.6 on, with what is nested deeper than 1,000 levels."""
 
 
 class PythonParser(Reader, Scanner, Parser):

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from kfp_k8s_manifest.golang.numbers import number_text
 from kfp_k8s_manifest.yaml._compose import NODES_PER_PART, Budget
-from kfp_k8s_manifest.yaml._go import format_json_float
 from kfp_k8s_manifest.yaml._split import Chunk
 from kfp_k8s_manifest.yaml.scalars import ScalarError, from_json_number
 
@@ -26,12 +26,14 @@ class JsonRefusedError(ValueError):
     Attributes:
         reason: Why, without the position.
         chunk: The stream from there on.
+        limit: Whether it is a limit of this reader that was met.
     """
 
-    def __init__(self, reason: str, chunk: Chunk) -> None:
+    def __init__(self, reason: str, chunk: Chunk, *, limit: bool) -> None:
         super().__init__(reason)
         self.reason = reason
         self.chunk = chunk
+        self.limit = limit
 
 
 class _LossError(ValueError):
@@ -86,7 +88,7 @@ def read_json(text: str, budget: Budget) -> JsonStream:
         count += 1
         budget.nodes -= NODES_PER_PART
         if budget.nodes < 0:
-            raise _refused("too many documents", stream, text, start)
+            raise _refused("too many documents", stream, text, start, limit=True)
         escaped = text.find("\\u", start, end) >= 0
         if escaped and _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
             reason = "a lone surrogate, which no text encoding can hold"
@@ -105,9 +107,11 @@ def read_json(text: str, budget: Budget) -> JsonStream:
     return JsonStream(stream.documents, text[rest_at:], line, column)
 
 
-def _refused(reason: str, stream: JsonStream, text: str, at: int) -> JsonRefusedError:
+def _refused(
+    reason: str, stream: JsonStream, text: str, at: int, *, limit: bool = False
+) -> JsonRefusedError:
     chunk = Chunk(text=text[at:], line=stream.line, column=stream.column, json=True)
-    return JsonRefusedError(reason, chunk)
+    return JsonRefusedError(reason, chunk, limit=limit)
 
 
 def _fits(text: str, budget: Budget) -> bool:
@@ -170,7 +174,7 @@ def _number(text: str) -> int | float:
         number = from_json_number(text)
         if isinstance(number, float):
             # Go writes a whole float without a fraction, and then reads it again.
-            number = from_json_number(format_json_float(number))
+            number = from_json_number(number_text(number))
     except ScalarError as error:
         raise _LossError(str(error)) from None
     return number

@@ -14,10 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from kfp_k8s_manifest.errors import YamlError
-from kfp_k8s_manifest.yaml._compose import NODES_PER_PART, Budget, ComposeError, compose
-from kfp_k8s_manifest.yaml._events import new_parser
-from kfp_k8s_manifest.yaml._paths import Path
+from kfp_k8s_manifest.errors import YamlError, YamlLimitError
+from kfp_k8s_manifest.findings import Path
+from kfp_k8s_manifest.yaml._compose import (
+    NODES_PER_PART,
+    Budget,
+    ComposeError,
+    LimitError,
+    compose,
+)
+from kfp_k8s_manifest.yaml._events import TOO_DEEP, new_parser
 from kfp_k8s_manifest.yaml._split import Chunk, decode, split
 from kfp_k8s_manifest.yaml._strict import (
     first_forbidden,
@@ -144,10 +150,11 @@ def load_all(
 
     Raises:
         YamlError: The stream is not what Kubernetes would read without loss: wrong syntax,
-            duplicate keys, values without a form in JSON, other encodings, or too much of it.
+            duplicate keys, values without a form in JSON, other encodings. A YamlLimitError where
+            it is beyond the limits.
     """
     if _size(data) > limits.size:
-        raise YamlError(f"larger than {limits.size} bytes", source=source)
+        raise YamlLimitError(f"larger than {limits.size} bytes", source=source)
     text = decode(data, source=source)
     budget = Budget(nodes=limits.nodes, depth=limits.depth)
     return list(_documents(text, source, budget))
@@ -187,7 +194,7 @@ def _json_error(error: JsonRefusedError, source: str, budget: Budget) -> YamlErr
     except YamlError as precise:
         if precise.reason == error.reason:
             return precise
-    return _error(error.reason, 0, error.chunk, source)
+    return _error(error.reason, 0, error.chunk, source, limit=error.limit)
 
 
 def _read_yaml(chunk: Chunk, source: str, budget: Budget) -> Any:
@@ -200,8 +207,11 @@ def _read_yaml(chunk: Chunk, source: str, budget: Budget) -> Any:
         refuse_flow_differences(text, budget.flows)
         return value
     except ComposeError as error:
-        raise _error(error.reason, _index(error.mark), chunk, source) from None
+        limit = isinstance(error, LimitError)
+        raise _error(error.reason, _index(error.mark), chunk, source, limit=limit) from None
     except yaml.MarkedYAMLError as error:
+        if error.problem == TOO_DEEP:
+            raise _too_deep(text, _index(error.problem_mark), chunk, source, budget) from None
         reason = ", ".join(part for part in (error.context, error.problem) if part)
         mark = error.problem_mark or error.context_mark
         raise _error(reason, _index(mark), chunk, source) from None
@@ -219,8 +229,28 @@ def _index(mark: Any) -> int:
     return 0 if mark is None else int(mark.index)
 
 
-def _error(reason: str, index: int, chunk: Chunk, source: str) -> YamlError:
+def _too_deep(text: str, index: int, chunk: Chunk, source: str, budget: Budget) -> YamlError:
+    """Find what is wrong in a text that the parser gave up at an index, before that place.
+
+    The scanner runs ahead of the events, so its limit is met before ours, which is the lower one.
+    """
+    parser = new_parser(text[:index])
+    try:
+        compose(parser.get_event, budget)
+    except ComposeError as error:
+        limit = isinstance(error, LimitError)
+        return _error(error.reason, _index(error.mark), chunk, source, limit=limit)
+    except yaml.YAMLError:
+        # Cut off, the text is no document; that says nothing about the whole.
+        pass
+    finally:
+        parser.dispose()
+    return _error("nested deeper than the parser reads", index, chunk, source, limit=True)
+
+
+def _error(reason: str, index: int, chunk: Chunk, source: str, *, limit: bool = False) -> YamlError:
     from kfp_k8s_manifest.yaml._marks import Lines
 
     line, column = Lines(chunk).at(index)
-    return YamlError(reason, source=source, line=line, column=column)
+    kind = YamlLimitError if limit else YamlError
+    return kind(reason, source=source, line=line, column=column)

@@ -27,9 +27,7 @@ def thread() -> Iterator[None]:
 
 
 def compile_files(*files: Path, timeout: float | None = 60, **options: Any) -> list[Result]:
-    requests = [
-        Request(source=file.name, kind="file", path=str(file), **options) for file in files
-    ]
+    requests = [Request(source=file.name, kind="file", path=str(file), **options) for file in files]
     found = sorted(compile_sources(requests, timeout=timeout), key=lambda result: result.index)
     assert [result.request for result in found] == requests
     return found
@@ -46,11 +44,11 @@ def test_sources_are_compiled_apart(tmp_path: Path, capfd: pytest.CaptureFixture
         write(tmp_path / name, "common.py", f"NAME = '{name}'\n")
         code = f"print('from {name}')\nimport os\nos.chdir('/')\nfrom common import NAME\n"
         files.append(write(tmp_path / name, f"{name}.py", code + PIPELINE))
-    before = os.getcwd(), dict(os.environ), list(sys.path)
+    before = Path.cwd(), dict(os.environ), list(sys.path)
     results = compile_files(*files)
     assert [pipe.ir.name for result in results for pipe in result.pipelines] == ["a", "b"]
     assert [result.file for result in results] == [str(file) for file in files]
-    assert (os.getcwd(), dict(os.environ), list(sys.path)) == before
+    assert (Path.cwd(), dict(os.environ), list(sys.path)) == before
     captured = capfd.readouterr()
     assert captured.out == ""
     assert sorted(captured.err.splitlines()) == ["[a.py] from a", "[b.py] from b"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import Any
@@ -11,7 +12,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kfp_k8s_manifest.errors import KfpK8sError, YamlError
+from kfp_k8s_manifest.errors import KfpK8sError, YamlError, YamlLimitError
 from kfp_k8s_manifest.yaml import Document, Limits, _events, _strict, dump, dump_all, load_all
 from tests.yaml import strategies
 from tests.yaml.readers import as_numbers, pyyaml_libyaml, same, shared
@@ -182,9 +183,33 @@ def test_bombs_end_quickly(name: str) -> None:
     ],
 )
 def test_limits(data: str, limits: Limits, message: str) -> None:
-    with pytest.raises(YamlError) as caught:
+    with pytest.raises(YamlLimitError) as caught:
         load_all(data, source="f", limits=limits)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [
+        ("a: " + "[" * 100_000 + "]" * 100_000, "1:203"),
+        ("- " * 100_000, "1:401"),
+        ("a: {b: " + "[" * 100_000, "1:206"),
+        ('{"a":' * 100_000 + "1" + "}" * 100_000, "1:1001"),
+        ("---\na:\n" + "".join(" " * i + "a:\n" for i in range(1, 1200)), "202:201"),
+    ],
+)
+def test_our_limit_of_depth_comes_before_the_parser_s(data: str, place: str) -> None:
+    with pytest.raises(YamlLimitError) as caught:
+        load_all(data, source="f")
+    assert str(caught.value) == f"f:{place}: nested deeper than 200 levels"
+
+
+def test_a_limit_beyond_the_parser_s_own() -> None:
+    limits = Limits(depth=5000)
+    assert len(load_all("[" * 1000 + "]" * 1000, limits=limits)) == 1
+    # libyaml has a limit of its own from 0.2.6 on, and none before.
+    with contextlib.suppress(YamlLimitError):
+        load_all("[" * 1001 + "]" * 1001, limits=limits)
 
 
 def test_within_the_limits() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
+from kfp_k8s_manifest.spelling import closest
 
 __all__ = ["SEVERITIES", "Report"]
 
@@ -62,8 +63,6 @@ webhook accepts all of it."""
 
 # Comparing names is the one thing here that is not linear, so it is rationed.
 _SUGGESTIONS = 20
-_CANDIDATES = 500
-_LONGEST = 100
 
 
 class Report:
@@ -104,17 +103,8 @@ class Report:
         Only the first few calls compare at all: a file with thousands of unknown names is broken
         in another way than by a slip of the pen.
         """
-        if self._suggestions <= 0 or not 0 < len(name) <= _LONGEST:
+        if self._suggestions <= 0 or not name:
             return ""
         self._suggestions -= 1
-        # Imported here because a clean file never needs it and start-up time counts.
-        import difflib
-        import itertools
-
-        near = [
-            candidate
-            for candidate in itertools.islice(candidates, _CANDIDATES)
-            if 2 * abs(len(candidate) - len(name)) <= len(name)
-        ]
-        found = difflib.get_close_matches(name, near, n=1, cutoff=0.7)
-        return f"Did you mean {found[0]!r}? " if found else ""
+        found = closest(name, candidates)
+        return f"Did you mean {found!r}? " if found else ""

@@ -18,9 +18,9 @@ from kfp_k8s_manifest.checks.webhook.words import (
     place,
     short,
     shown,
-    similar,
 )
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
+from kfp_k8s_manifest.spelling import closest
 
 __all__ = [
     "EMPTY_NAME",
@@ -135,7 +135,7 @@ def _unknown(found: Problem, path: Path, value: Any) -> tuple[str, str, str]:
     key = str(path[-1])
     if found.since:
         return _not_in_release(found, f"the field {key!r}")
-    close = similar(key, found.known)
+    close = closest(key, found.known)
     hint = f"did you mean {close!r}?" if close else "remove it, or correct its spelling"
     return "unknown-field", f"unknown field {key!r}", hint
 
@@ -192,7 +192,7 @@ def _bad_value(found: Problem, path: Path, value: Any) -> tuple[str, str, str]:
 def _unknown_enum(found: Problem, path: Path, value: Any) -> tuple[str, str, str]:
     if found.since:
         return _not_in_release(found, f"the value {value!r} of {path[-1]!r}")
-    close = similar(str(value), found.known)
+    close = closest(str(value), found.known)
     names = listed(found.known)
     hint = f"did you mean {close!r}?" if close else f"valid: {names}"
     return "unknown-enum-value", f"{path[-1]!r} must be {found.expected}, not {value!r}", hint
@@ -223,9 +223,10 @@ _PROBLEMS: Final = {
 
 
 def not_an_object(path: Path, value: Any, scope: Scope, message: str) -> Finding:
-    """Return the error of a pipeline spec that is no object."""
-    text = f"the pipeline spec must be an object, not {described(value)}"
-    hint = "write the pipeline's IR as an object, not as text" if isinstance(value, str) else ""
+    """Return the error of a spec that is no object."""
+    what = "platform spec" if path[-1] == "platformSpec" else "pipeline spec"
+    text = f"the {what} must be an object, not {described(value)}"
+    hint = f"write the {what} as an object, not as text" if isinstance(value, str) else ""
     return error("spec-not-an-object", path, value, text, scope, hint=hint, message=message)
 
 

@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.server.crd import known_fields
-from kfp_k8s_manifest.checks.words import PIPELINE_VERSION, error, shown
+from kfp_k8s_manifest.checks.words import finding, shown
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, format_path
+from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import FieldType, Release, Target
 
 __all__ = ["check_update", "spec_changes"]
@@ -65,8 +67,8 @@ def _immutable(changes: list[tuple[Path, Any, Any]], refusing: list[Release]) ->
     where = f"KFP {refusing[0].name}" if not release.kep else "the KEP"
     if len(refusing) > 1:
         where += f" to {release.name}"
-    return error(
-        "version-immutable",
+    return finding(
+        registry.VERSION_IMMUTABLE,
         changes[0][0][:2],
         f"has changed, but a PipelineVersion is immutable: in {where} {rule} may change."
         f" Changed: {', '.join(details)}{more}.",

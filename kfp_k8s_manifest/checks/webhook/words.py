@@ -17,7 +17,6 @@ __all__ = [
     "place",
     "short",
     "shown",
-    "similar",
 ]
 
 MOST: Final = 100
@@ -121,13 +120,3 @@ def described(value: Any) -> str:
     if value is None or isinstance(value, (dict, list)):
         return kind_of(value)
     return f"{kind_of(value)}: {shown(value)}"
-
-
-def similar(word: str, known: Sequence[str]) -> str:
-    """Return the known name that is most like a word, or ""."""
-    # Imported here since only a misspelt field needs it, and it takes its time.
-    from difflib import get_close_matches
-
-    lowered = {name.lower(): name for name in known}
-    close = get_close_matches(word.lower().replace("_", ""), lowered, n=1)
-    return lowered[close[0]] if close else ""
