@@ -25,8 +25,8 @@ def fmt(
     Only quotes are added: comments, order and everything else stay as they are. With - standard
     input is read, and with --fix the repaired text is written to standard output.
     """
+    from kfp_k8s_manifest.cli._documents import emit, write_outputs
     from kfp_k8s_manifest.errors import SourceError
-    from kfp_k8s_manifest.files import write_texts
     from kfp_k8s_manifest.reading import STDIN
     from kfp_k8s_manifest.validation.inputs import find_inputs
     from kfp_k8s_manifest.validation.repair import repair
@@ -45,7 +45,7 @@ def fmt(
         result = repair(text, source=each.name)
         changed += len(result.changes)
         if each.name == STDIN and fix:
-            click.echo(result.text, nl=False)
+            emit(result.text)
         elif result.changes:
             texts[each.name] = result.text
         for change in result.changes:
@@ -57,7 +57,7 @@ def fmt(
                 err=each.name == STDIN and fix,
             )
     if fix:
-        write_texts({name: text for name, text in texts.items() if name != STDIN})
+        write_outputs({name: text for name, text in texts.items() if name != STDIN}, force=True)
     done = "quoted" if fix else "to quote"
     click.echo(
         f"{changed} {done} in {len(texts)} {'file' if len(texts) == 1 else 'files'}.", err=True

@@ -204,6 +204,7 @@ def serve(
 def manifests(
     target: str,
     output: str,
+    force: bool,  # noqa: FBT001
     name: str,
     namespace: str,
     image: str | None,
@@ -253,7 +254,7 @@ def manifests(
         cert_manager=cert_manager,
         url=url,
     )
-    write_documents(install_manifests(options), output)
+    write_documents(install_manifests(options), output, force=force)
 
 
 def _read_bundle(file: IO[str]) -> str:
