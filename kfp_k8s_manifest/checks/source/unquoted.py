@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
+from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks.schema import Expected, expected_at
 from kfp_k8s_manifest.checks.words import json_type, shown
 from kfp_k8s_manifest.findings import Finding, Path, Severity, format_path
@@ -24,6 +25,7 @@ __all__ = [
     "check_keys",
     "explain_unquoted",
     "lost_strings",
+    "may_be_key",
 ]
 
 UNQUOTED_VALUE: Final = "yaml-unquoted-value"
@@ -105,11 +107,27 @@ def check_keys(paths: Iterable[Path], source: Source, prefix: Path = ()) -> list
                     f" {text}; Kubernetes reads {becomes!r}.",
                     path=(*path, becomes),
                     value=becomes,
-                    hint=f"Quote it: {_quoted(text)}; `kfp-k8s fmt --fix` does.",
+                    hint=f"Quote it: {_quoted(text)}; `kfp-k8s fmt --fix` does."
+                    if may_be_key(path, text)
+                    else "Write the key that is meant; with quotes alone it would be no valid one.",
                     on_key=True,
                 )
             )
     return findings
+
+
+def may_be_key(path: Path, text: str) -> bool:
+    """Tell whether Kubernetes takes a text as a key of a mapping, so that quotes put it right.
+
+    Args:
+        path: The mapping's path in an object.
+        text: The key as it is written.
+    """
+    if path == ("metadata", "labels"):
+        return not naming.label_key_problems(text)
+    if path == ("metadata", "annotations"):
+        return not naming.annotation_key_problems(text)
+    return True
 
 
 def _wants_string(finding: Finding, obj: Mapping[str, Any]) -> bool:
