@@ -15,13 +15,14 @@ nox.options.error_on_missing_interpreters = False
 ROOT = Path(__file__).parent
 PINS = str(ROOT / "requirements" / "constraints.txt")
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
-# The newest patch of each kfp release that is supported, and the newest kfp that resolves.
-KFP_RELEASES = ["2.14.6", "2.15.2", "2.16.1", "newest"]
+# The newest patch of each kfp release that is supported, but for the newest, which is pinned.
+KFP_RELEASES = ["2.14.6", "2.15.2", "2.16.1"]
 
 TEST_TOOLS = [
     "cryptography",
     "hypothesis",
     "jsonschema",
+    "pexpect",
     "pip",  # The commands of components call it in local runs; uv's environments lack it.
     "pydantic-sarif",
     "pytest",
@@ -29,6 +30,7 @@ TEST_TOOLS = [
     "rfc8785",
     "ruamel.yaml",
 ]
+NOTEBOOK_TOOLS = ["ipykernel", "nbclient"]
 
 
 def install(session: nox.Session, *packages: str, extras: str = "kubernetes,webhook") -> None:
@@ -57,14 +59,14 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests that need no cluster."""
-    install(session, *TEST_TOOLS, "nbclient", "ipykernel")
+    install(session, *TEST_TOOLS, *NOTEBOOK_TOOLS)
     session.run("pytest", "-n", "auto", "-m", "not cluster", *session.posargs)
 
 
 @nox.session(name="tests-python", python=PYTHONS)
 def tests_python(session: nox.Session) -> None:
     """Run the tests under every supported Python that is found."""
-    install(session, *TEST_TOOLS, "nbclient", "ipykernel")
+    install(session, *TEST_TOOLS, *NOTEBOOK_TOOLS)
     session.run("pytest", "-n", "auto", "-m", "not cluster", *session.posargs)
 
 
@@ -72,18 +74,43 @@ def tests_python(session: nox.Session) -> None:
 @nox.parametrize("kfp", KFP_RELEASES)
 def kfp(session: nox.Session, kfp: str) -> None:
     """Run the tests against other releases of kfp."""
-    if kfp == "newest":
-        session.install(".[kubernetes,webhook]", "-U", "kfp", *TEST_TOOLS, "nbclient", "ipykernel")
-    else:
-        session.install(
-            ".[webhook]",
-            f"kfp=={kfp}",
-            f"kfp-kubernetes=={kfp}",
-            *TEST_TOOLS,
-            "docker",  # kfp 2.15 imports it for every local run, without asking for it.
-            "nbclient",
-            "ipykernel",
+    session.install(
+        ".[webhook]",
+        f"kfp=={kfp}",
+        f"kfp-kubernetes=={kfp}",
+        *TEST_TOOLS,
+        "docker",  # kfp 2.15 imports it for every local run, without asking for it.
+        *NOTEBOOK_TOOLS,
+    )
+    session.run("pytest", "-n", "auto", "-m", "not cluster", *session.posargs)
+
+
+@nox.session(name="tests-newest")
+def tests_newest(session: nox.Session) -> None:
+    """Run the tests with the newest version of every dependency, as a new user gets them."""
+    session.install("-U", ".[kubernetes,webhook]", *TEST_TOOLS, *NOTEBOOK_TOOLS)
+    newest = session.run(
+        *("python", "-c", "from importlib.metadata import version; print(version('kfp'))"),
+        silent=True,
+    )
+    if f"kfp=={str(newest).strip()}\n" not in Path(PINS).read_text(encoding="utf-8"):
+        session.error(
+            f"a new user gets kfp {str(newest).strip()}, and so other names than the pages print:"
+            " pin it (session pins), then write the names anew (session golden)"
         )
+    session.run("pytest", "-n", "auto", "-m", "not cluster", *session.posargs)
+
+
+@nox.session(name="tests-lowest")
+def tests_lowest(session: nox.Session) -> None:
+    """Run the tests with the lowest allowed version of every dependency."""
+    lowest = str(Path(session.create_tmp()) / "lowest.txt")
+    session.install("uv")
+    session.run(
+        *("uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", "-o", lowest),
+        *("--extra", "kubernetes", "--extra", "webhook", "pyproject.toml"),
+    )
+    session.install("-c", lowest, ".[kubernetes,webhook]", *TEST_TOOLS, *NOTEBOOK_TOOLS)
     session.run("pytest", "-n", "auto", "-m", "not cluster", *session.posargs)
 
 
@@ -145,8 +172,20 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def golden(session: nox.Session) -> None:
-    """Write the golden manifests of the examples anew; never in CI."""
+    """Write the golden manifests and the names that the pages print anew; never in CI."""
     if os.environ.get("CI"):
         session.error("golden files are not regenerated in CI")
-    install(session)
+    install(session, *TEST_TOOLS)
     session.run("python", "tools/regenerate_golden.py", *session.posargs)
+    session.run("python", "tools/regenerate_pages.py")
+
+
+@nox.session
+def pins(session: nox.Session) -> None:
+    """Add what requirements/constraints.txt lacks; `-- --upgrade` pins the newest of all."""
+    session.install("uv")
+    session.run(
+        *("uv", "pip", "compile", "--quiet", "--universal", "--python-version", PYTHONS[0]),
+        *("--no-header", "--no-annotate", "--all-extras", "pyproject.toml"),
+        *("requirements/dev.in", "-o", PINS, *session.posargs),
+    )

@@ -76,22 +76,33 @@ _MAPS: Final = frozenset(
 )
 
 
+_DEEPEST: Final = 32
+_LONGEST_KEY: Final = 320
+"""Longer than the key of any label or annotation that Kubernetes accepts."""
+
+
 def format_path(path: Sequence[str | int]) -> str:
     """Return a path as text, such as `spec.pipelineSpec.root.dag.tasks[train]`.
 
     Fields are joined by dots; list indexes and the keys of maps whose keys the user chooses stand
-    in brackets. A segment that is not a plain word stands in brackets as well.
+    in brackets. A segment that is not a plain word stands in brackets as well. What is longer than
+    anybody can read is cut: a key of more than 320 characters, and the middle of a path of more
+    than 32 segments.
 
     Args:
         path: Keys and list indexes from the root of the object.
     """
     parts: list[str] = []
     below_map = False
+    if len(path) > _DEEPEST:
+        path = (*path[: _DEEPEST // 2], "…", *path[-_DEEPEST // 2 :])
     for depth, segment in enumerate(path):
         if isinstance(segment, int):
             parts.append(f"[{segment}]")
             below_map = False
             continue
+        if len(segment) > _LONGEST_KEY:
+            segment = f"{segment[:_LONGEST_KEY]}…"
         word = segment.replace("-", "_").isidentifier() and segment.isascii()
         if below_map or not word:
             parts.append(f"[{segment}]")
@@ -103,7 +114,7 @@ def format_path(path: Sequence[str | int]) -> str:
     return "".join(parts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Finding:
     """One thing that a check has to say about one field of one object.
 
@@ -140,6 +151,10 @@ class Finding:
     file: str = ""
     line: int | None = None
     column: int | None = None
+
+    def __repr__(self) -> str:
+        place = f"{self.file}:{self.line or '?'}: " if self.file else ""
+        return f"<{self.severity.value} {self.rule}: {place}{self.message}>"
 
     @property
     def field(self) -> str:
@@ -188,7 +203,7 @@ class FileResult:
     skipped: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Report:
     """The outcome of a validation.
 
@@ -203,6 +218,11 @@ class Report:
     findings: tuple[Finding, ...]
     files: tuple[FileResult, ...]
     excerpts: Mapping[tuple[str, int], str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        counts = (f"{each.value}s: {self.count(each)}" for each in Severity if self.count(each))
+        found = ", ".join(counts) or "no findings"
+        return f"<Report for {self.target!r}: objects: {self.objects}; {found}>"
 
     def count(self, severity: Severity) -> int:
         """Return how many findings have a severity."""

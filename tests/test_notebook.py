@@ -67,9 +67,10 @@ def test_the_bundle_shows_itself(executed: tuple[Path, dict[str, Any]]) -> None:
     html = output["data"]["text/html"]
     assert "<svg" in html
     for name in ("extract", "train", "report"):
-        assert f"<title>{name}</title>" in html
+        assert f'data-node="{name}"' in html
     assert "pipelines.kubeflow.org/v2beta1" in html
     assert "monthly-report-" in html
+    assert "to monthly-report.yaml" in html
     assert "<script" not in html
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from kfp_k8s_manifest.checks.catalogue import Rule, rules
+from kfp_k8s_manifest.checks.catalogue import Page, pages
 
 _INTRO = """# Rules
 
@@ -23,14 +23,14 @@ something is lost or will fail later; a **note** is worth knowing.
 """
 
 
-def page(all_rules: Sequence[Rule]) -> str:
+def page(documented: Sequence[Page]) -> str:
     """Return the page's Markdown.
 
     Args:
-        all_rules: The rules, in the order of families.
+        documented: The rules, in the order of families.
     """
     parts = [_INTRO]
-    for family, members in groupby(all_rules, key=lambda rule: rule.family):
+    for family, members in groupby(documented, key=lambda rule: rule.family):
         listed = list(members)
         parts.append(f"## {family.capitalize()} {{ #family-{family} }}\n")
         rows = [
@@ -41,11 +41,10 @@ def page(all_rules: Sequence[Rule]) -> str:
     return "\n".join(parts)
 
 
-def _section(rule: Rule) -> str:
-    since = f", since KFP {rule.since}" if rule.since else ""
+def _section(rule: Page) -> str:
     head = [
         f"### {rule.id} {{ #{rule.id} }}",
-        f"**{rule.title}** ({rule.severity.value}{since})",
+        f"**{rule.title}** ({rule.severity.value}, since KFP {rule.since})",
         rule.what,
         rule.why,
         f"Source: {rule.source}.",
@@ -65,5 +64,5 @@ def on_files(files: Any, config: Any) -> Any:
     """Add the page to the site; mkdocs calls this."""
     from mkdocs.structure.files import File
 
-    files.append(File.generated(config, "reference/rules.md", content=page(rules())))
+    files.append(File.generated(config, "reference/rules.md", content=page(pages())))
     return files

@@ -12,13 +12,12 @@ from typing import Any, Final
 
 from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.model.ir import JsonValue
-from kfp_k8s_manifest.model.resources import API_VERSION
+from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE_VERSION
 
 __all__ = ["REVIEW_VERSION", "AdmissionRequest", "BadReviewError", "parse"]
 
 REVIEW_VERSION: Final = "admission.k8s.io/v1"
 _OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
-_KIND: Final = "PipelineVersion"
 
 
 class BadReviewError(KfpK8sError, ValueError):
@@ -105,10 +104,10 @@ def parse(document: JsonValue) -> AdmissionRequest:
 
 def _check_kind(kind: Mapping[str, Any]) -> None:
     group, version, name = (kind.get(key) for key in ("group", "version", "kind"))
-    if f"{group}/{version}" != API_VERSION or name != _KIND:
+    if f"{group}/{version}" != API_VERSION or name != PIPELINE_VERSION:
         raise BadReviewError(
             f"the request is about {_shown(name)} of {_shown(f'{group}/{version}')}; this webhook"
-            f" judges {_KIND} of {API_VERSION} only, so its configuration has a wrong rule"
+            f" judges {PIPELINE_VERSION} of {API_VERSION} only, so its configuration has a wrong rule"
         )
 
 

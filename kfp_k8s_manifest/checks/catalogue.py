@@ -1,7 +1,8 @@
 """The documentation of the rules: one Markdown file each, read when somebody asks for it.
 
-A file has a front matter of `key: value` lines between `---` lines, and the sections What, Why,
-Fails and Passes. The two last hold an example as fenced YAML, which the tests run; comment lines in
+What holds for a rule's findings stands in the `registry`. A file has the rest, and the rule's id as
+its name: a front matter of `key: value` lines between `---` lines with the title and the source, and
+the sections What, Why, Fails and Passes. The two last hold an example as fenced YAML, which the tests run; comment lines in
 front of it say how: `# target: 2.17`, `# assume-pipelines`, and `# expand`, with which `{x*1000}`
 stands for a thousand `x`. A second block, after a line `Previous:`, holds the previous state.
 """
@@ -14,15 +15,16 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
+from kfp_k8s_manifest.checks.registry import RULES, Rule
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.findings import Severity
 from kfp_k8s_manifest.releases import DEFAULT_TARGET
 from kfp_k8s_manifest.spelling import closest_names
 
-__all__ = ["SECTIONS", "Example", "Rule", "find_rule", "rule", "rules"]
+__all__ = ["SECTIONS", "Example", "Page", "find_page", "page", "pages", "parsed"]
 
 SECTIONS = ("What", "Why", "Fails", "Passes")
-_KEYS = frozenset({"family", "id", "severity", "since", "source", "title"})
+_KEYS = frozenset({"source", "title"})
 _HEADING = re.compile(r"^## +(.+?) *$", re.MULTILINE)
 _REPEATED = re.compile(r"\{(.)\*([0-9]+)\}")
 _FENCE = re.compile(r"^```ya?ml *\n(.*?)^``` *$", re.MULTILINE | re.DOTALL)
@@ -46,26 +48,40 @@ class Example:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
-    """A rule and its documentation.
+class Page:
+    """A rule's documentation.
 
     Attributes:
-        id: The stable id, in kebab-case.
-        severity: The worst severity that a finding of it has.
+        rule: The rule.
         title: One line.
-        family: Such as `metadata` or `lint`; `--select` and `--ignore` take it.
-        since: The KFP releases in which the rule holds, as words; or "".
         source: Where the rule comes from.
         text: The Markdown below the front matter.
     """
 
-    id: str
-    severity: Severity
+    rule: Rule
     title: str
-    family: str
-    since: str
     source: str
     text: str
+
+    @property
+    def id(self) -> str:
+        """The rule's id."""
+        return self.rule.id
+
+    @property
+    def family(self) -> str:
+        """The rule's family."""
+        return self.rule.family
+
+    @property
+    def severity(self) -> Severity:
+        """The worst severity that a finding of the rule has."""
+        return self.rule.severity
+
+    @property
+    def since(self) -> str:
+        """The first KFP release in which the rule holds."""
+        return self.rule.since
 
     @cached_property
     def sections(self) -> Mapping[str, str]:
@@ -121,68 +137,59 @@ def _folder() -> Any:
 
 
 @cache
-def rules() -> tuple[Rule, ...]:
-    """Return all rules, by family and id."""
-    names = (each.name for each in _folder().iterdir())
-    found = [find_rule(name.removesuffix(".md")) for name in names if name.endswith(".md")]
-    return tuple(sorted((each for each in found if each), key=lambda each: (each.family, each.id)))
+def pages() -> tuple[Page, ...]:
+    """Return the pages of all rules, by family and id."""
+    ordered = sorted(RULES.values(), key=lambda each: (each.family, each.id))
+    return tuple(_read(each) for each in ordered)
 
 
-@cache
-def find_rule(name: str) -> Rule | None:
-    """Return the rule of an id, or None where there is none.
-
-    Raises:
-        ValueError: The rule's file is malformed.
-    """
-    if not re.fullmatch(r"[a-z0-9-]+", name):
-        return None
-    try:
-        text = (_folder() / f"{name}.md").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    return _parsed(name, text)
+def find_page(name: str) -> Page | None:
+    """Return the page of a rule, or None where there is no rule of that id."""
+    found = RULES.get(name)
+    return None if found is None else _read(found)
 
 
-def rule(name: str) -> Rule:
-    """Return the rule of an id.
+def page(name: str) -> Page:
+    """Return the page of a rule.
 
     Raises:
-        UsageError: There is none; the text names the closest ones.
+        UsageError: There is no rule of that id; the text names the closest ones.
     """
-    found = find_rule(name)
+    found = find_page(name)
     if found is not None:
         return found
-    close = closest_names(name, [each.id for each in rules()])
+    close = closest_names(name, RULES)
     meant = f" Did you mean {', '.join(close)}?" if close else ""
     raise UsageError(f"there is no rule {name!r}.{meant} `kfp-k8s rules` lists all.")
 
 
-def _parsed(name: str, text: str) -> Rule:
+@cache
+def _read(rule: Rule) -> Page:
+    return parsed(rule, (_folder() / f"{rule.id}.md").read_text(encoding="utf-8"))
+
+
+def parsed(rule: Rule, text: str) -> Page:
+    """Return the page that a text holds.
+
+    Args:
+        rule: The rule that it documents.
+        text: The Markdown with its front matter.
+
+    Raises:
+        ValueError: The front matter is malformed, or has what the registry says.
+    """
     head, separator, body = text.removeprefix("---\n").partition("\n---\n")
     if not text.startswith("---\n") or not separator:
-        raise ValueError(f"rule {name}: there is no front matter")
+        raise ValueError(f"rule {rule.id}: there is no front matter")
     values: dict[str, str] = {}
     for line in head.splitlines():
         key, colon, value = line.partition(":")
         if not colon or key not in _KEYS or key in values:
-            raise ValueError(f"rule {name}: the front matter has the odd line {line!r}")
+            raise ValueError(f"rule {rule.id}: the front matter has the odd line {line!r}")
         value = value.strip()
         quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
         values[key] = value[1:-1] if quoted else value
-    missing = _KEYS - set(values) - {"since"}
-    if missing or values["id"] != name:
-        raise ValueError(f"rule {name}: the front matter lacks {sorted(missing) or 'its own id'}")
-    severity = min(
-        (Severity(word.strip()) for word in values["severity"].split(",")),
-        key=lambda each: each.rank,
-    )
-    return Rule(
-        id=name,
-        severity=severity,
-        title=values["title"],
-        family=values["family"],
-        since=values.get("since", ""),
-        source=values["source"],
-        text=body.strip() + "\n",
-    )
+    missing = _KEYS - set(values)
+    if missing:
+        raise ValueError(f"rule {rule.id}: the front matter lacks {sorted(missing)}")
+    return Page(rule=rule, title=values["title"], source=values["source"], text=body.strip() + "\n")

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kfp_k8s_manifest import naming
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.words import (
-    PIPELINE_VERSION,
-    error,
-    note,
+    finding,
     shown,
     text_at,
-    warning,
 )
 from kfp_k8s_manifest.findings import Finding
+from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import Target
 
-__all__ = ["check_bundle", "check_kep"]
+__all__ = ["check_bundle"]
 
 _Found = tuple[int, Finding]
 
@@ -34,35 +33,12 @@ def check_bundle(objects: Sequence[Any], target: Target) -> list[list[Finding]]:
         The findings of each object, in the order of the objects.
     """
     findings: list[list[Finding]] = [[] for _ in objects]
-    for index, finding in _duplicates(objects):
-        findings[index].append(finding)
+    for index, found in _duplicates(objects):
+        findings[index].append(found)
     if any("versionName" in release.fields(PIPELINE_VERSION) for release in target.releases):
-        for index, finding in _rest(objects):
-            findings[index].append(finding)
+        for index, found in _rest(objects):
+            findings[index].append(found)
     return findings
-
-
-def check_kep(obj: Mapping[str, Any], target: Target) -> list[Finding]:
-    """Check the KEP's literal rule, `pipelineInfo.name` = `metadata.name`; no release enforces it.
-
-    Args:
-        obj: A PipelineVersion.
-        target: Only the target `kep` has the rule.
-    """
-    name = text_at(obj, "metadata", "name")
-    inner = text_at(obj, "spec", "pipelineSpec", "pipelineInfo", "name")
-    if not target.kep or not name or not inner or name == inner:
-        return []
-    return [
-        error(
-            "kep-pipeline-info-name",
-            ("spec", "pipelineSpec", "pipelineInfo", "name"),
-            f"{shown(inner)} must equal metadata.name, {shown(name)}: so the KEP asks (no released"
-            " webhook does).",
-            value=inner,
-            hint=f"Write {name!r}, or check against a release instead (--target 2.17).",
-        )
-    ]
 
 
 def _duplicates(objects: Sequence[Any]) -> Iterator[_Found]:
@@ -75,12 +51,12 @@ def _duplicates(objects: Sequence[Any]) -> Iterator[_Found]:
         earlier = first.setdefault((kind, namespace, name), index)
         if earlier == index:
             continue
-        place = f" in namespace {namespace!r}" if namespace else ""
+        place = f" in namespace {shown(namespace)}" if namespace else ""
         same = "the same content" if _equal(objects[earlier], obj) else "another content"
         yield (
             index,
-            error(
-                "duplicate-object",
+            finding(
+                registry.DUPLICATE_OBJECT,
                 ("metadata", "name"),
                 f"{shown(name)} is the name of an earlier {kind}{place} as well, with {same}; an"
                 " object may stand in a set only once.",
@@ -135,12 +111,12 @@ def _rest(objects: Sequence[Any]) -> Iterator[_Found]:
 
 
 def _shadowed(pipeline: str, version: str, composite: str, name: str, *, named: bool) -> Finding:
-    return warning(
-        "rest-name-collision",
+    return finding(
+        registry.REST_NAME_COLLISION,
         ("spec", "versionName") if named else ("metadata", "name"),
-        f"{shown(version)} of pipeline {pipeline!r} is looked up by KFP's REST server (2.17) as"
-        f" {composite!r} first, and that is another PipelineVersion: asked for {version!r}, the"
-        f" server returns {composite!r} instead of {name!r}.",
+        f"{shown(version)} of pipeline {shown(pipeline)} is looked up by KFP's REST server (2.17) as"
+        f" {shown(composite)} first, and that is another PipelineVersion: asked for {shown(version)}, the"
+        f" server returns {shown(composite)} instead of {shown(name)}.",
         value=version,
         hint="Give one of the two versions another name.",
     )
@@ -148,11 +124,11 @@ def _shadowed(pipeline: str, version: str, composite: str, name: str, *, named: 
 
 def _coincides(composite: str, twin: str, version: str, *, named: bool, same: bool) -> Finding:
     whose = "the same pipeline" if same else "another pipeline"
-    return warning(
-        "rest-name-collision",
+    return finding(
+        registry.REST_NAME_COLLISION,
         ("spec", "versionName") if named else ("metadata", "name"),
-        f"{shown(version)} gives the name {composite!r} on KFP's REST server (2.17), as does"
-        f" PipelineVersion {twin!r} of {whose}: only one of them can be found, or created, under"
+        f"{shown(version)} gives the name {shown(composite)} on KFP's REST server (2.17), as does"
+        f" PipelineVersion {shown(twin)} of {whose}: only one of them can be found, or created, under"
         " it.",
         value=version,
         hint="Give one of the two versions another name.",
@@ -160,12 +136,12 @@ def _coincides(composite: str, twin: str, version: str, *, named: bool, same: bo
 
 
 def _not_found(version: str, composite: str, name: str) -> Finding:
-    return note(
-        "rest-name-mismatch",
+    return finding(
+        registry.REST_NAME_MISMATCH,
         ("spec", "versionName"),
-        f"{shown(version)} does not fit metadata.name {name!r}: KFP's REST server (2.17) looks for"
-        f" {composite!r}, then for {version!r}, so that it does not find this version by name"
-        f" (by id it does).",
+        f"{shown(version)} does not fit metadata.name {shown(name)}: KFP's REST server (2.17) looks for"
+        f" {shown(composite)}, then for {shown(version)}, so that it does not find this version by name;"
+        " by id it does.",
         value=version,
-        hint=f"Name the object {composite!r}, or leave spec.versionName out.",
+        hint=f"Name the object {shown(composite)}, or leave spec.versionName out.",
     )

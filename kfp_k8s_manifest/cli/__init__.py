@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from kfp_k8s_manifest._version import __version__
+from kfp_k8s_manifest.cli._groups import SuggestingGroup
 from kfp_k8s_manifest.errors import KfpK8sError
 
 __all__ = ["LazyGroup", "cli"]
@@ -43,7 +44,7 @@ class _ShownError(click.ClickException):
         self.exit_code = error.exit_code  # type: ignore[misc]
 
 
-class LazyGroup(click.Group):
+class LazyGroup(SuggestingGroup):
     """A group whose commands are imported when they are called."""
 
     def __init__(self, *args: Any, lazy: dict[str, tuple[str, str, str]], **kwargs: Any) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kfp_k8s_manifest.cli._options import PATH
+
 if TYPE_CHECKING:
     from kfp_k8s_manifest.cluster import KubernetesCluster
 
@@ -20,7 +22,9 @@ def cluster_options(function: F) -> F:
     for option in (
         click.option("-n", "--namespace", help="Namespace; by default the context's."),
         click.option("--context", help="Context of the kubeconfig; by default the current one."),
-        click.option("--kubeconfig", help="Kubeconfig file; by default kubectl's choice."),
+        click.option(
+            "--kubeconfig", type=PATH, help="Kubeconfig file; by default kubectl's choice."
+        ),
     ):
         function = option(function)
     return function

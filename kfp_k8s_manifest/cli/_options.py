@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["KEY_VALUE", "KeyValue", "target_option"]
+__all__ = ["FOLDER", "KEY_VALUE", "PATH", "KeyValue", "target_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,6 +30,30 @@ class KeyValue(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 
 KEY_VALUE = KeyValue()
+
+
+class _PathType(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A text that may be a path, for which the shell completes file names.
+
+    click's own type for paths looks at the file, and takes over the messages of those that read
+    and write it.
+    """
+
+    def __init__(self, name: str, kind: str) -> None:
+        self.name = name
+        self._kind = kind
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[Any]:
+        """Leave it to the shell, which knows paths best."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type=self._kind)]
+
+
+PATH = _PathType("path", "file")
+FOLDER = _PathType("folder", "dir")
 
 
 class _TargetType(click.ParamType):  # type: ignore[type-arg,unused-ignore]

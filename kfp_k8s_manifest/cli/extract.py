@@ -6,13 +6,14 @@ import click
 
 from kfp_k8s_manifest.cli._cluster import cluster_options, connect
 from kfp_k8s_manifest.cli._documents import write_output
+from kfp_k8s_manifest.cli._options import PATH
 from kfp_k8s_manifest.errors import SourceError
 
 __all__ = ["extract"]
 
 
 @click.command()
-@click.argument("source", metavar="FILE|-|VERSION")
+@click.argument("source", type=PATH, metavar="FILE|-|VERSION")
 @click.option("--cluster", "from_cluster", is_flag=True, help="SOURCE is a version in the cluster.")
 @click.option("--name", help="metadata.name of the version, where a file has several.")
 @click.option(
@@ -20,7 +21,7 @@ __all__ = ["extract"]
     is_flag=True,
     help="Leave pipelineInfo.name as it is, also where it repeats the version's name.",
 )
-@click.option("-o", "--output", default="-", metavar="FILE|-", help="Where to write.")
+@click.option("-o", "--output", default="-", type=PATH, metavar="FILE|-", help="Where to write.")
 @cluster_options
 def extract(
     source: str,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kfp_k8s_manifest.cli._cluster import cluster_options, connect
-from kfp_k8s_manifest.cli._options import target_option
+from kfp_k8s_manifest.cli._options import PATH, target_option
 from kfp_k8s_manifest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ __all__ = ["get"]
     "--match",
     "files",
     multiple=True,
+    type=PATH,
     metavar="FILE",
     help="Manifest to compare the versions with, by the digest of their content; repeatable.",
 )

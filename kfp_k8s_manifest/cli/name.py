@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from kfp_k8s_manifest import naming
+from kfp_k8s_manifest.cli._groups import SuggestingGroup
 
 __all__ = ["name"]
 
@@ -27,7 +28,7 @@ _for_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def name() -> None:
     """Check names against the rules of Kubernetes and KFP, or make names that pass."""
 

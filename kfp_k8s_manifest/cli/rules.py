@@ -18,9 +18,9 @@ __all__ = ["explain", "rules"]
 )
 def rules(format_name: str) -> None:
     """List the rules: id, severity, family and title."""
-    from kfp_k8s_manifest.checks.catalogue import rules as all_rules
+    from kfp_k8s_manifest.checks.catalogue import pages
 
-    listed = all_rules()
+    listed = pages()
     if format_name == "json":
         import json
 
@@ -39,20 +39,18 @@ def rules(format_name: str) -> None:
 
 def _rule_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     del ctx, param
-    from kfp_k8s_manifest.checks.catalogue import rules as all_rules
+    from kfp_k8s_manifest.checks.registry import RULES
 
-    return [each.id for each in all_rules() if each.id.startswith(incomplete)]
+    return sorted(each for each in RULES if each.startswith(incomplete))
 
 
 @click.command()
 @click.argument("rule_id", metavar="RULE", shell_complete=_rule_names)
 def explain(rule_id: str) -> None:
     """Say what RULE asks, why, and show an example that fails and one that passes."""
-    from kfp_k8s_manifest.checks.catalogue import rule
+    from kfp_k8s_manifest.checks.catalogue import page
 
-    found = rule(rule_id)
+    found = page(rule_id)
     click.echo(f"{found.id}: {found.title}\n")
     click.echo(f"severity: {found.severity.value}\nfamily: {found.family}")
-    if found.since:
-        click.echo(f"since: {found.since}")
-    click.echo(f"source: {found.source}\n\n{found.text}", nl=False)
+    click.echo(f"since: {found.since}\nsource: {found.source}\n\n{found.text}", nl=False)

@@ -10,14 +10,14 @@ from typing import Any
 import click
 
 from kfp_k8s_manifest.cli._cluster import cluster_options, connect
-from kfp_k8s_manifest.cli._options import KEY_VALUE
+from kfp_k8s_manifest.cli._options import FOLDER, KEY_VALUE, PATH
 from kfp_k8s_manifest.errors import SourceError, UsageError
 
 __all__ = ["run"]
 
 
 @click.command()
-@click.argument("source", metavar="FILE|-|VERSION")
+@click.argument("source", type=PATH, metavar="FILE|-|VERSION")
 @click.option("--local", "locally", is_flag=True, help="Run it here, with kfp's local runner.")
 @click.option("--host", help="URL of the KFP server to start it on.")
 @click.option("--name", help="metadata.name of the version, where a file has several.")
@@ -32,6 +32,7 @@ __all__ = ["run"]
 @click.option(
     "--output-folder",
     default="local_outputs",
+    type=FOLDER,
     show_default=True,
     help="Where a local run writes its artifacts.",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from kfp_k8s_manifest.cli._options import target_option
+from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
 
 __all__ = ["schema"]
 
@@ -13,8 +14,8 @@ __all__ = ["schema"]
 @target_option
 @click.option(
     "--kind",
-    type=click.Choice(["PipelineVersion", "Pipeline"]),
-    default="PipelineVersion",
+    type=click.Choice([PIPELINE_VERSION, PIPELINE]),
+    default=PIPELINE_VERSION,
     show_default=True,
     help="Which of the two objects.",
 )

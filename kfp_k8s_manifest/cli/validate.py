@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from kfp_k8s_manifest.cli._options import target_option
+from kfp_k8s_manifest.cli._options import PATH, target_option
 from kfp_k8s_manifest.errors import UsageError
 
 __all__ = ["validate"]
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
 @target_option
 @click.option(
     "--known-pipeline",
@@ -43,7 +43,7 @@ __all__ = ["validate"]
     is_flag=True,
     help="Take Pipelines and previous states from the cluster.",
 )
-@click.option("--kubeconfig", help="Kubeconfig file; by default kubectl's choice.")
+@click.option("--kubeconfig", type=PATH, help="Kubeconfig file; by default kubectl's choice.")
 @click.option("--context", help="Context of the kubeconfig; by default the current one.")
 @click.option(
     "-n",
@@ -150,11 +150,11 @@ def _from_cluster(
     An object without a namespace would go to the context's, so what lies there counts under both.
     """
     from kfp_k8s_manifest.cli._cluster import connect
-    from kfp_k8s_manifest.model.resources import API_VERSION
+    from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_VERSION
 
     cluster = connect(kubeconfig, context)
-    pipelines = [{**each, "kind": "Pipeline"} for each in cluster.pipelines(namespace)]
-    versions = [{**each, "kind": "PipelineVersion"} for each in cluster.versions(namespace)]
+    pipelines = [{**each, "kind": PIPELINE} for each in cluster.pipelines(namespace)]
+    versions = [{**each, "kind": PIPELINE_VERSION} for each in cluster.versions(namespace)]
     here = namespace or cluster.namespace
     known, states = [], []
     for each in (*pipelines, *versions):
@@ -164,6 +164,6 @@ def _from_cluster(
             forms.append({key: value for key, value in metadata.items() if key != "namespace"})
         for form in forms:
             states.append({**each, "apiVersion": API_VERSION, "metadata": form})
-            if each["kind"] == "Pipeline":
+            if each["kind"] == PIPELINE:
                 known.append("/".join(filter(None, (form.get("namespace"), form["name"]))))
     return known, states

@@ -9,13 +9,14 @@ from typing import IO, Any
 import click
 
 from kfp_k8s_manifest.cli._documents import output_option, write_documents
-from kfp_k8s_manifest.cli._options import KEY_VALUE, target_option
+from kfp_k8s_manifest.cli._groups import SuggestingGroup
+from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, target_option
 from kfp_k8s_manifest.errors import KfpK8sError, UsageError
 
 __all__ = ["webhook"]
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def webhook() -> None:
     """Run and install the admission webhooks of PipelineVersions."""
 
@@ -55,7 +56,11 @@ def _seconds(name: str, default: float, help: str) -> Callable[[Any], Any]:  # n
     show_default=True,
     help="Port to listen on; 0 for a free one.",
 )
-@click.option("--kubeconfig", help="Kubeconfig of the cluster; by default kubectl's, or the pod's.")
+@click.option(
+    "--kubeconfig",
+    type=PATH,
+    help="Kubeconfig of the cluster; by default kubectl's, or the pod's.",
+)
 @click.option("--context", help="Context of the kubeconfig; by default the current one.")
 @click.option(
     "--body-limit",
@@ -104,11 +109,14 @@ def serve(
     /metrics. Needs the extra 'webhook'. Logs are JSON on the standard error.
     """
     try:
+        from kfp_k8s_manifest.admission.app import make_app
         from kfp_k8s_manifest.admission.lookup import PipelineLookup
-        from kfp_k8s_manifest.admission.server import ServerOptions
-        from kfp_k8s_manifest.admission.server import serve as serve_
+        from kfp_k8s_manifest.admission.metrics import PREFIX, Metrics
         from kfp_k8s_manifest.serving import logs
         from kfp_k8s_manifest.serving.connections import ConnectionLimits
+        from kfp_k8s_manifest.serving.metrics import ServerMetrics
+        from kfp_k8s_manifest.serving.server import Server, ServerOptions, TlsFiles
+        from kfp_k8s_manifest.serving.server import serve as serve_
     except ModuleNotFoundError as error:
         raise KfpK8sError(
             f"{error.name} is not installed: pip install 'kfp-k8s-manifest[webhook]'"
@@ -123,24 +131,28 @@ def serve(
     gc.enable()
     logs.set_up(log_level)
     options = ServerOptions(
-        target=find_target(target),
-        certificate=certificate,
-        key=key,
+        tls=TlsFiles(certificate=certificate, key=key, reload=reload),
         host=host,
         port=port,
-        body_limit=body_limit,
-        body_timeout=read_timeout,
         drain=drain,
         grace=grace,
-        reload=reload,
         limits=ConnectionLimits(most=max_connections, handshake=read_timeout, head=read_timeout),
     )
     config = load_config(kubeconfig, context)
+    found = find_target(target)
 
     async def run() -> None:
         lookup = PipelineLookup(config)
+        metrics = ServerMetrics(PREFIX)
+        app = make_app(
+            found,
+            lookup,
+            Metrics(metrics.registry, found.name),
+            body_limit=body_limit,
+            body_timeout=read_timeout,
+        )
         try:
-            await serve_(options, lookup, prepare=lookup.start)
+            await serve_(Server(app, options, metrics), prepare=lookup.start)
         finally:
             await lookup.close()
 

@@ -14,6 +14,7 @@ from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.compiler.bundle import Bundle
 from kfp_k8s_manifest.errors import InvalidNameError, SourceError, UsageError
 from kfp_k8s_manifest.model.ir import PipelineIR
+from kfp_k8s_manifest.model.kinds import KINDS, PIPELINE_VERSION, Kind
 from kfp_k8s_manifest.model.resources import Pipeline, PipelineVersion, version_digest
 from kfp_k8s_manifest.releases import DEFAULT_TARGET, Target, target
 
@@ -76,7 +77,7 @@ class ManifestOptions:
     pipeline_annotations: Mapping[str, str] = field(default_factory=dict)
     version_labels: Mapping[str, str] = field(default_factory=dict)
     version_annotations: Mapping[str, str] = field(default_factory=dict)
-    only: Literal["Pipeline", "PipelineVersion"] | None = None
+    only: Kind | None = None
     git_sha: str | Callable[[], str] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -86,7 +87,7 @@ class ManifestOptions:
                 " other: the first gives the version's own name, the second the whole object's"
             )
         _require_choice("pipeline_info_name", self.pipeline_info_name, ("version", "pipeline"))
-        _require_choice("only", self.only, (None, "Pipeline", "PipelineVersion"))
+        _require_choice("only", self.only, (None, *KINDS))
         for item in fields(self):
             if item.name.endswith(("labels", "annotations", "tags")):
                 _require_texts(item.name, getattr(self, item.name))
@@ -163,7 +164,7 @@ def _build_version(
     naming.require_name("version", name, what="the version's name")
     info_name = pipeline if keeps_name else name
     _require_info_name(info_name, options)
-    knows = "versionName" in goal.fields("PipelineVersion")
+    knows = "versionName" in goal.fields(PIPELINE_VERSION)
     return PipelineVersion(
         name=name,
         ir=ir.renamed(info_name),

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
 
 from kfp_k8s_manifest import releases
-from kfp_k8s_manifest.errors import KfpK8sError, UsageError
+from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.findings import Finding, Severity
+from kfp_k8s_manifest.manifests import to_json, to_yaml
 from kfp_k8s_manifest.model.ir import JsonValue
-from kfp_k8s_manifest.model.resources import Pipeline, PipelineVersion
-from kfp_k8s_manifest.yaml import dump_all
+from kfp_k8s_manifest.model.kinds import Kind
+from kfp_k8s_manifest.model.resources import Pipeline, PipelineVersion, Resource
 
-__all__ = ["Bundle", "RejectedError", "to_json", "to_yaml"]
+__all__ = ["Bundle", "RejectedError"]
 
 
 class RejectedError(KfpK8sError):
@@ -35,7 +34,7 @@ class RejectedError(KfpK8sError):
         super().__init__("\n".join(lines))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Bundle:
     """The Pipeline and the PipelineVersion of one compiled pipeline.
 
@@ -46,17 +45,25 @@ class Bundle:
         version: The PipelineVersion object.
         target: What the bundle was built for.
         only: The one kind that is written, or None for both.
+        written_to: The file that it was written to, or None.
     """
 
     pipeline: Pipeline
     version: PipelineVersion
     target: str
-    only: Literal["Pipeline", "PipelineVersion"] | None = None
+    only: Kind | None = None
+    written_to: str | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        written = f" written to {self.written_to!r}" if self.written_to else ""
+        return f"<Bundle {self.pipeline.name!r}, {self.version.name!r}{written}>"
 
     def objects(self) -> list[dict[str, JsonValue]]:
         """Return the objects that are written, in the order in which they have to be applied."""
-        both = (self.pipeline, self.version)
-        return [item.to_dict() for item in both if self.only in (None, item.kind)]
+        return [item.to_dict() for item in (self.pipeline, self.version) if self._writes(item)]
+
+    def _writes(self, item: Resource) -> bool:
+        return self.only in (None, item.kind)
 
     def to_yaml(self) -> str:
         """Return the manifests as a YAML stream that every reader reads alike."""
@@ -94,22 +101,13 @@ class Bundle:
     def _repr_html_(self) -> str:
         from kfp_k8s_manifest.compiler.display import bundle_html
 
-        return bundle_html(self)
-
-
-def to_yaml(objects: Sequence[JsonValue]) -> str:
-    """Return objects as one YAML stream."""
-    return dump_all(objects)
-
-
-def to_json(objects: Sequence[JsonValue]) -> str:
-    """Return objects as JSON text: one as itself, several as a `v1` List, as kubectl takes them.
-
-    Raises:
-        UsageError: There is nothing to write.
-    """
-    if not objects:
-        raise UsageError("there is no object to write")
-    items: JsonValue = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-    top = objects[0] if len(objects) == 1 else items
-    return json.dumps(top, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return bundle_html(
+            (self.pipeline, self.version),
+            written={
+                each.kind: self.written_to or ""
+                for each in (self.pipeline, self.version)
+                if self._writes(each)
+            },
+            target=self.target,
+            text=self.to_yaml(),
+        )

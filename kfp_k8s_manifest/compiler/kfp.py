@@ -1,6 +1,6 @@
 """A drop-in for `kfp.compiler.Compiler` that writes Kubernetes manifests.
 
-This module and `sources` are the only ones that import `kfp`.
+This module and `modules`, which runs user code, are the only ones here that import `kfp`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Literal, cast
@@ -23,6 +24,7 @@ from kfp_k8s_manifest.compiler.bundle import Bundle
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.files import write_text
 from kfp_k8s_manifest.model.ir import PipelineIR
+from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 
 __all__ = [
     "Compiler",
@@ -30,6 +32,7 @@ __all__ = [
     "execution_caching",
     "install",
     "load_ipython_extension",
+    "package_text",
     "pipeline_ir",
     "uninstall",
     "unload_ipython_extension",
@@ -177,6 +180,34 @@ def pipeline_ir(
     return PipelineIR(pipeline_spec=spec, platform_spec=platform or None)
 
 
+def package_text(pipeline_func: base_component.BaseComponent, path: str, **options: Any) -> str:
+    """Return the text that kfp's own compiler would write to a file.
+
+    Args:
+        pipeline_func: A pipeline, a component, or one loaded from IR YAML.
+        path: The file that kfp is told to write; its ending decides the format.
+        **options: As in `kfp.compiler.Compiler.compile`.
+
+    Raises:
+        ValueError: As in kfp, for an ending that it does not write as well.
+    """
+    written = _Kept()
+    # kfp opens the file itself. A name in its module comes before the builtin.
+    pipeline_spec_builder.open = lambda *_, **__: written
+    try:
+        _kfp_compile(kfp_compiler.Compiler(), pipeline_func, path, **options)
+    finally:
+        del pipeline_spec_builder.open
+    return written.getvalue()
+
+
+class _Kept(io.StringIO):
+    """A file whose text is still there after it is closed."""
+
+    def close(self) -> None:
+        """Stay open."""
+
+
 @contextlib.contextmanager
 def execution_caching(*, enabled: bool) -> Iterator[None]:
     """Set whether tasks use the execution cache by default, as kfp's own command line does.
@@ -273,7 +304,7 @@ def _compile(
     bundle.require_valid()
     path = str(given["package_path"])
     write_text(path, bundle.to_json() if path.endswith(".json") else bundle.to_yaml())
-    return bundle
+    return replace(bundle, written_to=path)
 
 
 def _merge_kfp_options(
@@ -305,7 +336,7 @@ def _merge_kfp_options(
         changes[name] = value.replace("{", "{{").replace("}", "}}") if is_template else value
     includes_pipeline = getattr(from_kfp, "include_pipeline_manifest", False)
     if only_version and not includes_pipeline and options.only is None:
-        changes["only"] = "PipelineVersion"
+        changes["only"] = PIPELINE_VERSION
     return replace(options, **changes)
 
 

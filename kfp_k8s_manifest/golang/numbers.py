@@ -7,14 +7,27 @@ written `1.0` or `1e2`, a number may stand in a string, and a message quotes the
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["INTEGER_RANGES", "integer", "integer_in_text", "number_in_text", "number_text", "token"]
+__all__ = [
+    "INT64_MAX",
+    "INT64_MIN",
+    "INTEGER_RANGES",
+    "integer",
+    "integer_in_text",
+    "number_in_text",
+    "number_text",
+    "token",
+]
 
-INTEGER_RANGES = {
+INT64_MIN: Final = -(2**63)
+INT64_MAX: Final = 2**63 - 1
+
+INTEGER_RANGES: Final[Mapping[str, tuple[int, int]]] = {
     "int32": (-(2**31), 2**31 - 1),
-    "int64": (-(2**63), 2**63 - 1),
+    "int64": (INT64_MIN, INT64_MAX),
     "uint32": (0, 2**32 - 1),
     "uint64": (0, 2**64 - 1),
 }
@@ -41,21 +54,25 @@ def _number() -> re.Pattern[str]:
 def number_text(value: float) -> str:
     """Return the text that Go's `encoding/json` writes for a number, which it keeps as a double.
 
+    These are the shortest digits, without an exponent from 1e-6 up to 1e21, as ECMAScript and so
+    RFC 8785 have it too; but Go writes the negative zero as `-0`, and they write `0`.
+
     Args:
         value: An int or a float, finite as a double.
     """
-    double = float(value)
-    if double == 0:
-        return "0"
-    text = repr(double)
-    if 1e-6 <= abs(double) < 1e21:
-        if "e" in text:
-            from decimal import Decimal
-
-            text = format(Decimal(text), "f")
-        return text.removesuffix(".0")
-    mantissa, _, exponent = text.partition("e")
-    return f"{mantissa.removesuffix('.0')}e{exponent[0]}{exponent[1:].lstrip('0')}"
+    mantissa, _, exponent = repr(float(value)).partition("e")
+    if not exponent:
+        return mantissa.removesuffix(".0")
+    power = int(exponent)
+    whole, _, fraction = mantissa.partition(".")
+    if 0 < power < 21:
+        # Python switches to an exponent at 1e16, Go only at 1e21.
+        return whole + fraction.ljust(power, "0")
+    if -7 < power < 0:
+        # Python switches to an exponent below 1e-4, Go only below 1e-6.
+        sign = "-" if whole.startswith("-") else ""
+        return f"{sign}0.{'0' * (-power - 1)}{whole.lstrip('-')}{fraction}"
+    return f"{mantissa}e{'+' if power > 0 else '-'}{abs(power)}"
 
 
 def token(value: Any) -> str:

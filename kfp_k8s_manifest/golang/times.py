@@ -1,14 +1,22 @@
-"""Times of RFC 3339, read exactly as Go's `time.Parse` reads them."""
+"""Times, read exactly as Go's `time.Parse` reads them: of RFC 3339, and of go-yaml's layouts."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
+__all__ = ["is_yaml_timestamp", "time_problem"]
+
 # Go takes an hour of one digit and a comma before the fraction, and no lower-case letter.
 _RFC3339 = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,][0-9]+)?"
     r"(?:Z|[+-]([0-9]{2}):([0-9]{2}))"
+)
+
+# go-yaml has four layouts: a date, and three with a time of day.
+_YAML = re.compile(
+    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
+    r"(?:(?:[Tt ])([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})([.,][0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})?)?"
 )
 
 _DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -24,8 +32,7 @@ def time_problem(text: str) -> str:
     )
     if not 1 <= month <= 12:
         return "the month is out of range"
-    leap = month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    if not 1 <= day <= _DAYS[month - 1] + leap:
+    if not 1 <= day <= _days(year, month):
         return "the day is out of range"
     if hour > 23 or minute > 59 or second > 59:
         return "the time of day is out of range"
@@ -33,3 +40,35 @@ def time_problem(text: str) -> str:
     if offset_hour > 24 or offset_minute > 60:
         return "the offset is out of range"
     return ""
+
+
+def is_yaml_timestamp(text: str) -> bool:
+    """Tell whether go-yaml takes the text for a timestamp.
+
+    Args:
+        text: The whole scalar.
+
+    Returns:
+        Whether one of its four layouts fits and the date exists.
+    """
+    match = _YAML.fullmatch(text)
+    if match is None:
+        return False
+    year, month, day = (int(match[group]) for group in (1, 2, 3))
+    if not 1 <= month <= 12 or not 1 <= day <= _days(year, month):
+        return False
+    if match[4] is None:
+        return True
+    # With a zone the date and the time are joined by a T, without one by a space.
+    if (match[8] is None) != (text[match.start(4) - 1] == " "):
+        return False
+    if int(match[4]) > 23 or int(match[5]) > 59 or int(match[6]) > 59:
+        return False
+    zone = match[8]
+    return zone in (None, "Z") or (int(zone[1:3]) <= 24 and int(zone[4:6]) < 60)
+
+
+def _days(year: int, month: int) -> int:
+    """Return how many days a month has."""
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return 29 if month == 2 and leap else _DAYS[month - 1]

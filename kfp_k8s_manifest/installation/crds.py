@@ -12,26 +12,27 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.model.ir import JsonValue
+from kfp_k8s_manifest.model.kinds import (
+    API_VERSION,
+    GROUP,
+    KINDS,
+    PIPELINE,
+    PIPELINE_VERSION,
+    PLURALS,
+    SHORT_NAMES,
+    VERSION,
+)
 from kfp_k8s_manifest.releases import CrdField, FieldType, Release, Target
 
-__all__ = ["GROUP", "PLURALS", "crd", "crds", "served_schema"]
+__all__ = ["crd", "crds", "served_schema"]
 
-GROUP: Final = "pipelines.kubeflow.org"
-VERSION: Final = "v2beta1"
-
-PLURALS: Final = {"Pipeline": "pipelines", "PipelineVersion": "pipelineversions"}
-"""The two kinds and their names in URLs, in the order in which they are installed."""
-
-_SHORT_NAMES: Final = {"Pipeline": "kfp", "PipelineVersion": "kfpv"}
 _CATEGORIES: Final = ("kubeflow", "kubeflow-pipelines")
 
 # The type of a condition is a qualified name: a prefix of at most 252 characters, a slash, a name
 # of at most 63. The pattern and the limits are those of the KEP's Go type.
-_CONDITION_TYPE: Final = (
-    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
-    r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
-)
+_CONDITION_TYPE: Final = f"^({naming.SUBDOMAIN_PATTERN}/)?({naming.QUALIFIED_PATTERN})$"
 _CONDITION_TYPE_LENGTH: Final = 316
 _CONDITION_MESSAGE_LENGTH: Final = 32768
 
@@ -44,12 +45,12 @@ _READY: Final = {
 }
 
 _DESCRIPTIONS: Final = {
-    "Pipeline": "A pipeline: the name under which its versions stand.",
-    "PipelineVersion": "One version of a pipeline: a compiled pipeline that can be run.",
+    PIPELINE: "A pipeline: the name under which its versions stand.",
+    PIPELINE_VERSION: "One version of a pipeline: a compiled pipeline that can be run.",
 }
 _SPEC_DESCRIPTIONS: Final = {
-    "Pipeline": "What is shown of the pipeline.",
-    "PipelineVersion": "The version's content, which cannot be changed once it is created.",
+    PIPELINE: "What is shown of the pipeline.",
+    PIPELINE_VERSION: "The version's content, which cannot be changed once it is created.",
 }
 _FIELD_DESCRIPTIONS: Final = {
     "codeSourceURL": "The address of the source code that the version was compiled from.",
@@ -70,7 +71,7 @@ def crds(target: Target) -> list[dict[str, JsonValue]]:
     Args:
         target: The release whose CRDs are wanted; of several, as in `portable`, the newest counts.
     """
-    return [crd(kind, target) for kind in PLURALS]
+    return [crd(kind, target) for kind in KINDS]
 
 
 def crd(kind: str, target: Target) -> dict[str, JsonValue]:
@@ -90,7 +91,7 @@ def crd(kind: str, target: Target) -> dict[str, JsonValue]:
         "schema": {"openAPIV3Schema": served_schema(kind, release)},
     }
     # The KEP's Go types give both kinds the subresource; the releases give it to versions only.
-    if kind == "PipelineVersion" or release.kep:
+    if kind == PIPELINE_VERSION or release.kep:
         version["subresources"] = {"status": {}}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -103,7 +104,7 @@ def crd(kind: str, target: Target) -> dict[str, JsonValue]:
                 "listKind": f"{kind}List",
                 "plural": plural,
                 "singular": kind.lower(),
-                "shortNames": [_SHORT_NAMES[kind]],
+                "shortNames": [SHORT_NAMES[kind]],
                 "categories": list(_CATEGORIES),
             },
             "scope": "Namespaced",
@@ -129,12 +130,12 @@ def served_schema(kind: str, release: Release) -> dict[str, JsonValue]:
     if required:
         spec["required"] = required
     properties: dict[str, JsonValue] = {
-        "apiVersion": {"type": "string", "description": f"Always {GROUP}/{VERSION}."},
+        "apiVersion": {"type": "string", "description": f"Always {API_VERSION}."},
         "kind": {"type": "string", "description": f"Always {kind}."},
         "metadata": {"type": "object"},
         "spec": spec,
     }
-    if kind == "PipelineVersion":
+    if kind == PIPELINE_VERSION:
         properties["status"] = _status_schema(release)
     return {"type": "object", "description": _DESCRIPTIONS[kind], "properties": properties}
 
@@ -185,14 +186,14 @@ def _columns(kind: str, release: Release) -> list[JsonValue]:
     """Return what `kubectl get` prints beside the name; `-o wide` adds those of priority 1."""
     fields = release.fields(kind)
     columns: list[tuple[str, str, int]] = []
-    if kind == "PipelineVersion":
+    if kind == PIPELINE_VERSION:
         columns.append(("Pipeline", ".spec.pipelineName", 0))
         # Before 2.17 a version has no name but its object's, which the first column shows.
         if "versionName" in fields:
             columns.append(("Version", ".spec.versionName", 0))
         columns.append(("SDK", ".spec.pipelineSpec.sdkVersion", 1))
     if "displayName" in fields:
-        columns.append(("Display Name", ".spec.displayName", 0 if kind == "Pipeline" else 1))
+        columns.append(("Display Name", ".spec.displayName", 0 if kind == PIPELINE else 1))
     columns.append(("Description", ".spec.description", 1))
     rows: list[JsonValue] = [
         {"name": name, "type": "string", "jsonPath": path, **({"priority": 1} if wide else {})}

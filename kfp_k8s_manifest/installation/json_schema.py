@@ -13,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from kfp_k8s_manifest import naming
+from kfp_k8s_manifest.checks.schema import OBJECT_META, Expected
+from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.releases import (
     FieldType,
     IRField,
@@ -23,11 +26,8 @@ from kfp_k8s_manifest.releases import (
     type_names,
 )
 
-__all__ = ["KINDS", "object_schema"]
+__all__ = ["object_schema"]
 
-KINDS: Final = ("Pipeline", "PipelineVersion")
-
-_API_VERSION: Final = "pipelines.kubeflow.org/v2beta1"
 _PIPELINE_SPEC: Final = "ml_pipelines.PipelineSpec"
 _PLATFORM_SPEC: Final = "ml_pipelines.PlatformSpec"
 _SINGLE_PLATFORM: Final = "ml_pipelines.SinglePlatformSpec"
@@ -42,10 +42,9 @@ _STRING: Final = {"type": ["string", "null"]}
 _NUMBER_TEXT: Final = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 _ENUM_NUMBER: Final = {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1}
 
-_SUBDOMAIN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-_LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-_LABEL_VALUE: Final = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
-_INFO_NAME: Final = r"^[a-z0-9][a-z0-9-]{0,127}$"
+_SUBDOMAIN: Final = f"^{naming.SUBDOMAIN_PATTERN}$"
+_LABEL_VALUE: Final = f"^({naming.QUALIFIED_PATTERN})?$"
+_INFO_NAME: Final = f"^{naming.PIPELINE_INFO_PATTERN}$"
 
 
 def object_schema(kind: str, target: Target) -> dict[str, Any]:
@@ -62,19 +61,19 @@ def object_schema(kind: str, target: Target) -> dict[str, Any]:
     definitions: dict[str, Any] = {}
     schema: dict[str, Any] = {
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": f"{kind} ({_API_VERSION}, {_releases(target)})",
+        "title": f"{kind} ({API_VERSION}, {_releases(target)})",
         "type": "object",
         "required": ["apiVersion", "kind", "metadata"],
         "additionalProperties": False,
         "properties": {
-            "apiVersion": {"const": _API_VERSION},
+            "apiVersion": {"const": API_VERSION},
             "kind": {"const": kind},
             "metadata": _metadata(),
             "spec": _spec(kind, target),
             "status": {"description": "Written by the cluster; dropped from a manifest."},
         },
     }
-    if kind == "PipelineVersion":
+    if kind == PIPELINE_VERSION:
         schema["required"].append("spec")
         builder = _Definitions(target)
         definitions = builder.closure([_PIPELINE_SPEC, _PLATFORM_SPEC + _KUBERNETES])
@@ -113,44 +112,37 @@ def _metadata() -> dict[str, Any]:
     texts = {"type": ["object", "null"], "additionalProperties": {"type": "string"}}
     labels = {
         **texts,
-        "additionalProperties": _text(_LABEL_VALUE, 63),
+        "additionalProperties": _text(_LABEL_VALUE, naming.MAX_LABEL),
     }
     owner = {
         "type": "object",
         "required": ["apiVersion", "kind", "name", "uid"],
         "properties": {
-            **{name: {"type": "string"} for name in ("apiVersion", "kind", "name", "uid")},
-            "blockOwnerDeletion": {"type": ["boolean", "null"]},
-            "controller": {"type": ["boolean", "null"]},
+            name: {"type": "string" if field.type is Expected.STRING else ["boolean", "null"]}
+            for name, field in OBJECT_META["ownerReferences"].fields.items()
         },
         "additionalProperties": False,
     }
-    written_by_server = {"description": "Written by the API server; leave it out."}
-    properties: dict[str, Any] = {
-        "name": _text(_SUBDOMAIN, 253, "A DNS-1123 subdomain, at most 253 characters."),
+    written_by_hand: dict[str, Any] = {
+        "name": _text(
+            _SUBDOMAIN, naming.MAX_OBJECT_NAME, "A DNS-1123 subdomain, at most 253 characters."
+        ),
         "generateName": {"type": "string"},
-        "namespace": {**_text(f"^$|{_LABEL}", 63), "type": ["string", "null"]},
+        "namespace": {
+            **_text(f"^({naming.LABEL_PATTERN})?$", naming.MAX_LABEL),
+            "type": ["string", "null"],
+        },
         "labels": labels,
         "annotations": texts,
         "finalizers": {"type": ["array", "null"], "items": {"type": "string"}},
         "ownerReferences": {"type": ["array", "null"], "items": owner},
     }
-    for name in (
-        "creationTimestamp",
-        "deletionGracePeriodSeconds",
-        "deletionTimestamp",
-        "generation",
-        "managedFields",
-        "resourceVersion",
-        "selfLink",
-        "uid",
-    ):
-        properties[name] = written_by_server
+    written_by_server = {"description": "Written by the API server; leave it out."}
     return {
         "type": "object",
         "anyOf": [{"required": ["name"]}, {"required": ["generateName"]}],
         "additionalProperties": False,
-        "properties": properties,
+        "properties": {name: written_by_hand.get(name, written_by_server) for name in OBJECT_META},
     }
 
 
@@ -170,14 +162,16 @@ def _spec(kind: str, target: Target) -> dict[str, Any]:
             if field.pattern:
                 properties[name] |= {"pattern": field.pattern, "not": {"pattern": r"\n"}}
     spec: dict[str, Any] = {
-        "type": ["object", "null"] if kind == "Pipeline" else "object",
+        "type": ["object", "null"] if kind == PIPELINE else "object",
         "additionalProperties": False,
         "properties": properties,
     }
-    if kind == "PipelineVersion":
+    if kind == PIPELINE_VERSION:
         spec["required"] = ["pipelineName", "pipelineSpec"]
         properties["pipelineName"] = _text(
-            _SUBDOMAIN, 253, "The metadata.name of a Pipeline in the same namespace."
+            _SUBDOMAIN,
+            naming.MAX_OBJECT_NAME,
+            "The metadata.name of a Pipeline in the same namespace.",
         )
         properties["pipelineSpec"] = {"allOf": [_ref(_PIPELINE_SPEC), {"type": "object"}]}
         if "platformSpec" in target.fields(kind):
@@ -199,7 +193,9 @@ def _require_pipeline_spec(spec: dict[str, Any], definitions: Mapping[str, Any])
     info = definitions["ml_pipelines.PipelineInfo"]
     info["required"] = ["name"]
     info["properties"]["name"] = _text(
-        _INFO_NAME, 128, "Lower-case letters, digits and '-', at most 128."
+        _INFO_NAME,
+        naming.MAX_PIPELINE_INFO_NAME,
+        "Lower-case letters, digits and '-', at most 128.",
     )
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kfp_k8s_manifest.installation.crds import GROUP, VERSION
 from kfp_k8s_manifest.model.ir import JsonValue
+from kfp_k8s_manifest.model.kinds import GROUP, PIPELINE, PIPELINE_VERSION, PLURALS, VERSION
 
 __all__ = ["InstallOptions", "install_manifests", "webhook_configurations"]
 
@@ -103,7 +103,7 @@ def _selector_labels(options: InstallOptions) -> dict[str, str]:
 
 def _access(options: InstallOptions) -> list[Object]:
     """Return the permissions: to get Pipelines, where the judged versions are, and no more."""
-    rules = [{"apiGroups": [GROUP], "resources": ["pipelines"], "verbs": ["get"]}]
+    rules = [{"apiGroups": [GROUP], "resources": [PLURALS[PIPELINE]], "verbs": ["get"]}]
     subjects = [{"kind": "ServiceAccount", "name": options.name, "namespace": options.namespace}]
     rbac = "rbac.authorization.k8s.io/v1"
     scoped = f"{options.name}-{options.namespace}"
@@ -283,7 +283,7 @@ def webhook_configurations(options: InstallOptions) -> list[Object]:
     documents = []
     for verb in ("mutate", "validate"):
         hook: Object = {
-            "name": f"pipelineversions.{GROUP}",
+            "name": f"{PLURALS[PIPELINE_VERSION]}.{GROUP}",
             "admissionReviewVersions": ["v1"],
             "sideEffects": "None",
             "timeoutSeconds": 10,
@@ -294,7 +294,7 @@ def webhook_configurations(options: InstallOptions) -> list[Object]:
                 {
                     "apiGroups": [GROUP],
                     "apiVersions": [VERSION],
-                    "resources": ["pipelineversions"],
+                    "resources": [PLURALS[PIPELINE_VERSION]],
                     "operations": ["CREATE", "UPDATE"],
                     "scope": "Namespaced",
                 }

@@ -14,8 +14,16 @@ from kfp_k8s_manifest.checks.order import check_each
 from kfp_k8s_manifest.cluster import ApiError, Cluster
 from kfp_k8s_manifest.errors import ClusterError, SourceError
 from kfp_k8s_manifest.findings import Severity
-from kfp_k8s_manifest.installation.crds import GROUP, PLURALS, VERSION, served_schema
+from kfp_k8s_manifest.installation.crds import served_schema
 from kfp_k8s_manifest.model.ir import JsonValue
+from kfp_k8s_manifest.model.kinds import (
+    API_VERSION,
+    GROUP,
+    PIPELINE,
+    PIPELINE_VERSION,
+    PLURALS,
+    VERSION,
+)
 from kfp_k8s_manifest.model.resources import resource_from_dict
 from kfp_k8s_manifest.releases import TARGET_NAMES, Target
 from kfp_k8s_manifest.releases import target as find_target
@@ -202,7 +210,7 @@ def _covers(rule: Mapping[str, Any]) -> bool:
     def has(key: str, *words: str) -> bool:
         return any(word in (rule.get(key) or ()) for word in words)
 
-    return has("apiGroups", GROUP, "*") and has("resources", "pipelineversions", "*", "*/*")
+    return has("apiGroups", GROUP, "*") and has("resources", PLURALS[PIPELINE_VERSION], "*", "*/*")
 
 
 def _hook(
@@ -253,8 +261,8 @@ def _probe(cluster: Cluster, namespace: str) -> Iterator[Diagnosis]:
     """Ask the API server to create, as a dry run, what every webhook refuses."""
     subject = f"namespace {namespace}"
     obj = {
-        "apiVersion": f"{GROUP}/{VERSION}",
-        "kind": "PipelineVersion",
+        "apiVersion": API_VERSION,
+        "kind": PIPELINE_VERSION,
         "metadata": {"name": _PROBE},
         "spec": {"pipelineName": _PROBE, "pipelineSpec": {}},
     }
@@ -320,7 +328,7 @@ def _faults(version: Object, pipelines: Sequence[str], target: Target) -> Iterat
         yield warned(f"would be rejected by target {target.name}: {error}")
         return
     owners = metadata.get("ownerReferences") or ()
-    if not any(owner.get("kind") == "Pipeline" for owner in owners):
+    if not any(owner.get("kind") == PIPELINE for owner in owners):
         yield warned(
             "has no owner reference, so it was created while no webhook was there; it stays when"
             " its Pipeline is deleted",

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kfp_k8s_manifest.errors import SourceError
+from kfp_k8s_manifest.golang.numbers import number_text
 
 __all__ = ["DIGEST_LENGTH", "JsonValue", "PipelineIR", "canonical_json", "digest"]
 
@@ -28,7 +29,7 @@ DIGEST_LENGTH: Final = 10
 _quote = json.encoder.encode_basestring
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PipelineIR:
     """A compiled pipeline: what KFP calls a package, as values.
 
@@ -40,6 +41,10 @@ class PipelineIR:
 
     pipeline_spec: Mapping[str, JsonValue]
     platform_spec: Mapping[str, JsonValue] | None = None
+
+    def __repr__(self) -> str:
+        platform = ", with a platform spec" if self.platform_spec is not None else ""
+        return f"<PipelineIR {self.name!r}{platform}>"
 
     @property
     def name(self) -> str:
@@ -148,19 +153,7 @@ def _canonical(value: JsonValue, put: Any, depth: int) -> None:
 
 
 def _number(value: float) -> str:
-    """Write a float as ECMAScript does, which RFC 8785 prescribes."""
+    """Write a float as ECMAScript does, which RFC 8785 prescribes: both zeros are `0`."""
     if not math.isfinite(value):
         raise SourceError(f"{value!r} is not a number that JSON can express")
-    mantissa, _, exponent = repr(value).partition("e")
-    if not exponent:
-        return "0" if value == 0 else mantissa.removesuffix(".0")
-    power = int(exponent)
-    whole, _, fraction = mantissa.partition(".")
-    if 0 < power < 21:
-        # Python switches to an exponent at 1e16, ECMAScript only at 1e21.
-        return whole + fraction.ljust(power, "0")
-    if -7 < power < 0:
-        # Python switches to an exponent below 1e-4, ECMAScript only below 1e-6.
-        sign = "-" if value < 0 else ""
-        return f"{sign}0.{'0' * (-power - 1)}{whole.lstrip('-')}{fraction}"
-    return f"{mantissa}e{'+' if power > 0 else '-'}{abs(power)}"
+    return number_text(value) if value else "0"

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.model.ir import JsonValue, PipelineIR, digest
+from kfp_k8s_manifest.model.kinds import API_VERSION, KINDS, PIPELINE
 
 __all__ = [
-    "API_VERSION",
     "Pipeline",
     "PipelineVersion",
     "Resource",
     "resource_from_dict",
     "version_digest",
 ]
-
-API_VERSION: Final = "pipelines.kubeflow.org/v2beta1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +53,7 @@ class Pipeline:
         return _object(self, {"spec": spec} if spec else {})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PipelineVersion:
     """A `PipelineVersion` object: one immutable content of a pipeline.
 
@@ -87,6 +85,11 @@ class PipelineVersion:
     tags: Mapping[str, str] = field(default_factory=dict)
     code_source_url: str | None = None
     pipeline_spec_uri: str | None = None
+
+    def __repr__(self) -> str:
+        # The spec of a pipeline fills screens; what tells versions apart is enough.
+        place = f" in {self.namespace!r}" if self.namespace else ""
+        return f"<PipelineVersion {self.name!r} of {self.pipeline_name!r}{place}>"
 
     def to_dict(self) -> dict[str, JsonValue]:
         """Return the object as Kubernetes takes it; fields that are not set are absent."""
@@ -121,7 +124,7 @@ def resource_from_dict(obj: Mapping[str, Any]) -> Resource:
         version = obj.get("apiVersion") if isinstance(obj, Mapping) else obj
         raise SourceError(f"apiVersion is {version!r}, not {API_VERSION!r}")
     kind = obj.get("kind")
-    if kind not in ("Pipeline", "PipelineVersion"):
+    if kind not in KINDS:
         raise SourceError(f"kind is {kind!r}, not 'Pipeline' or 'PipelineVersion'")
     metadata = _mapping(obj, "metadata", "")
     spec = _mapping(obj, "spec", "")
@@ -134,7 +137,7 @@ def resource_from_dict(obj: Mapping[str, Any]) -> Resource:
         "description": _text(spec, "description", "spec."),
         "tags": _texts(spec, "tags", "spec."),
     }
-    if kind == "Pipeline":
+    if kind == PIPELINE:
         return Pipeline(**common)
     platform = spec.get("platformSpec")
     return PipelineVersion(

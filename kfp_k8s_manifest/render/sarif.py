@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from kfp_k8s_manifest._version import __version__
-from kfp_k8s_manifest.checks.catalogue import find_rule
+from kfp_k8s_manifest.checks.catalogue import find_page
 from kfp_k8s_manifest.findings import NOT_CHECKED, Finding, Report
 
 __all__ = ["render"]
@@ -51,16 +51,16 @@ def render(report: Report) -> str:
 
 
 def _rule(name: str) -> dict[str, Any]:
-    rule = find_rule(name)
-    if rule is None:
+    page = find_page(name)
+    if page is None:
         return {"id": name}
     return {
-        "id": rule.id,
-        "shortDescription": {"text": rule.title},
-        "fullDescription": {"text": rule.what},
-        "help": {"text": f"{rule.what}\n\n{rule.why}", "markdown": rule.text},
-        "defaultConfiguration": {"level": rule.severity.value},
-        "properties": {"tags": [rule.family]},
+        "id": page.id,
+        "shortDescription": {"text": page.title},
+        "fullDescription": {"text": page.what},
+        "help": {"text": f"{page.what}\n\n{page.why}", "markdown": page.text},
+        "defaultConfiguration": {"level": page.severity.value},
+        "properties": {"tags": [page.family]},
     }
 
 

@@ -19,9 +19,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.order import ObjectContext
-from kfp_k8s_manifest.checks.sets import check_bundle
-from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines, check_mutating
+from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.order import ObjectContext, check_set
+from kfp_k8s_manifest.checks.registry import RULES
+from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines
 from kfp_k8s_manifest.errors import UsageError, YamlError
 from kfp_k8s_manifest.findings import FileResult, Finding, Report, Severity, sort_findings
 from kfp_k8s_manifest.model.items import items_of
@@ -66,7 +67,8 @@ def validate(
         assume_pipelines: True where every Pipeline is taken to exist.
         previous: Files and folders with the previous states of the objects; what has changed is
             checked as an update.
-        previous_git: A commit whose files at the same paths are the previous states.
+        previous_git: A commit, of the repository that the user stands in, whose files at the same
+            paths are the previous states.
         previous_objects: Previous states as JSON trees, such as a cluster's objects. Those named
             in `previous` and `previous_git` win over them.
         select: Ids or families of rules; only their findings are reported.
@@ -79,14 +81,14 @@ def validate(
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     inputs = find_inputs(given, limit=_LIMITS.size)
-    earlier = find_inputs(previous, limit=_LIMITS.size)
+    earlier = _previous(find_inputs(previous, limit=_LIMITS.size))
     if previous_git:
-        earlier += git_inputs(given, previous_git)
+        earlier |= _previous(git_inputs(given, previous_git, limit=_LIMITS.size))
     run = _Run(
         target=target if isinstance(target, Target) else find_target(target),
         known=tuple(known_pipelines),
         assume=assume_pipelines,
-        previous={**_states(previous_objects), **_previous(earlier)},
+        previous={**_states(previous_objects), **earlier},
     )
     return _selected(run.report(inputs, jobs), tuple(select), tuple(ignore))
 
@@ -128,7 +130,7 @@ def _text_input(name: str, text: str | bytes) -> Input:
     return Input(name=name, data=data, size=len(data))
 
 
-def _previous(inputs: Sequence[Input]) -> Previous:
+def _previous(inputs: Iterable[Input]) -> dict[tuple[str, str, str], Any]:
     """Read the previous states; a text that cannot be read is an error here, not a finding."""
     states: dict[tuple[str, str, str], Any] = {}
     for each in inputs:
@@ -197,36 +199,23 @@ class _Run:
             return (_check_input(each, self.context, self.previous) for each in inputs)
         from kfp_k8s_manifest.validation.workers import check_inputs
 
-        return check_inputs(inputs, self.context, min(workers, len(inputs)))
+        return check_inputs(_check_input, inputs, self.context, min(workers, len(inputs)))
 
     def _check_set(
         self, items: Sequence[tuple[int, Item]], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, list[Finding], Mapping[int, str]]]:
         """Check what concerns several objects; read a text again only where something is wrong."""
         objects = [item.object for _, item in items]
-        found = check_bundle(objects, self.target)
-        if any(each.rule == "duplicate-object" for own in found for each in own):
-            self._tell_apart(items, inputs, objects)
-            found = check_bundle(objects, self.target)
         pipelines = KnownPipelines.of(
             (*objects, *self.previous.values()), known=self.known, assume=self.assume
         )
-        for position, (index, item) in enumerate(items):
-            own = list(found[position])
-            if not self.assume and item.object.get("kind") == "PipelineVersion":
-                own += _lookup(item.object, pipelines, self.target)
+        found = check_set(objects, self.target, pipelines)
+        if any(each.rule == registry.DUPLICATE_OBJECT.id for own in found for each in own):
+            self._tell_apart(items, inputs, objects)
+            found = check_set(objects, self.target, pipelines)
+        for (index, item), own in zip(items, found, strict=True):
             if own:
-                metadata = item.object["metadata"]
-                named = [
-                    replace(
-                        each,
-                        kind=item.object.get("kind", ""),
-                        namespace=metadata.get("namespace", ""),
-                        name=metadata.get("name", ""),
-                    )
-                    for each in own
-                ]
-                yield (index, *_located_again(named, item, inputs[index]))
+                yield (index, *_located_again(own, item, inputs[index]))
 
     def _tell_apart(
         self,
@@ -280,12 +269,6 @@ def _check_input(each: Input, context: ObjectContext, previous: Previous | None 
     )
 
 
-def _lookup(obj: Mapping[str, Any], pipelines: KnownPipelines, target: Target) -> list[Finding]:
-    """Return what the mutating webhook says because of the Pipelines that exist."""
-    assumed = check_mutating(obj, KnownPipelines(assume=True), target)
-    return [each for each in check_mutating(obj, pipelines, target) if each not in assumed]
-
-
 def _read_again(item: Item, source: Input) -> Any:
     documents = load_all(source.read(_LIMITS.size), source=source.name, limits=_LIMITS)
     tree = documents[item.document].value
@@ -324,9 +307,7 @@ def _selected(report: Report, select: Sequence[str], ignore: Sequence[str]) -> R
 
 
 def _rule_ids(names: Iterable[str]) -> set[str]:
-    from kfp_k8s_manifest.checks.catalogue import rules
-
-    known = rules()
+    known = RULES.values()
     ids: set[str] = set()
     for name in names:
         matching = {each.id for each in known if name in (each.id, each.family)}

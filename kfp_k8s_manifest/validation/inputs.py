@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from kfp_k8s_manifest.errors import SourceError, UsageError
+from kfp_k8s_manifest.reading import STDIN, read_found, read_named
 
-__all__ = ["STDIN", "SUFFIXES", "Input", "find_inputs", "git_inputs"]
+__all__ = ["SUFFIXES", "Input", "find_inputs", "git_inputs"]
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 """The files that are read in a folder."""
-
-STDIN: Final = "<stdin>"
-"""What standard input is called in reports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -46,8 +43,7 @@ class Input:
         """
         if self.data is not None:
             return self.data[: limit + 1]
-        with open(self.name, "rb") as file:  # noqa: PTH123 (pathlib costs at start)
-            return file.read(limit + 1)
+        return (read_named if self.explicit else read_found)(self.name, limit=limit)
 
 
 def find_inputs(paths: Iterable[str | os.PathLike[str]], *, limit: int) -> list[Input]:
@@ -69,7 +65,7 @@ def find_inputs(paths: Iterable[str | os.PathLike[str]], *, limit: int) -> list[
         path = os.fspath(given)
         if path == "-":
             if STDIN not in found:
-                data = sys.stdin.buffer.read(limit + 1)
+                data = read_named(path, limit=limit)
                 found[STDIN] = Input(name=STDIN, data=data, size=len(data))
             continue
         explicit = not os.path.isdir(path)  # noqa: PTH112
@@ -115,57 +111,68 @@ def _walk(folder: str) -> Iterator[str]:
                 yield os.path.normpath(os.path.join(place, name))  # noqa: PTH118
 
 
-def git_inputs(paths: Iterable[str | os.PathLike[str]], ref: str) -> list[Input]:
-    """Return files as they were at a commit.
+def git_inputs(paths: Iterable[str | os.PathLike[str]], ref: str, *, limit: int) -> Iterator[Input]:
+    """Yield files as they were at a commit of the repository that the user stands in.
 
     Args:
-        paths: Files and folders of git work trees; they need not exist any more. Standard input
-            is passed over.
+        paths: Files, folders and patterns in its work tree; they need not exist any more. Standard
+            input is passed over.
         ref: A commit, branch or tag.
+        limit: The number of bytes beyond which a file's content is left out.
 
     Raises:
-        UsageError: The reference is none.
-        SourceError: git is missing, a path is in no work tree, or there is no such commit.
+        SourceError: git is missing, a path is outside the work tree, or there is no such commit.
     """
-    if ref.startswith("-"):
-        raise UsageError(f"{ref!r} is no commit, branch or tag")
-    found: dict[str, Input] = {}
+    from kfp_k8s_manifest.git import Entry, repository
+
+    tree = repository()
+    commit = tree.resolve(ref)
+    found: dict[str, tuple[str, Entry, bool]] = {}
     for given in paths:
         path = os.fspath(given)
         if path == "-":
             continue
-        folder, name = (path, ".") if os.path.isdir(path) else os.path.split(path)  # noqa: PTH112
-        folder = folder or "."
-        commit = _git(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", ref=ref)
-        commit_id = commit.decode().strip()
-        listed = _git(folder, "ls-tree", "-r", "-z", "--name-only", commit_id, "--", name)
-        for entry in listed.decode("utf-8", "surrogateescape").split("\0"):
-            parts = entry.split("/")
-            chosen = entry == name or entry.endswith(SUFFIXES)
-            if not entry or not chosen or any(part.startswith(".") for part in parts):
-                continue
-            label = f"{ref}:{os.path.normpath(os.path.join(folder, entry))}"  # noqa: PTH118
-            if label not in found:
-                data = _git(folder, "cat-file", "blob", f"{commit_id}:./{entry}")
-                found[label] = Input(name=label, data=data, size=len(data))
-    return list(found.values())
+        folder, pattern = (path, "") if os.path.lexists(path) else _split_pattern(path)
+        inside = tree.path_of(folder)
+        for entry in tree.files(commit, inside):
+            below = entry.path.removeprefix(f"{inside}/") if inside else entry.path
+            named = entry.path == inside
+            if named or (_is_manifest(below) and (not pattern or _matches(below, pattern))):
+                place = folder if named else os.path.join(folder, below)  # noqa: PTH118
+                label = f"{ref}:{os.path.normpath(place)}"
+                found.setdefault(entry.path, (label, entry, named))
+    contents = tree.contents([entry for _, entry, _ in found.values()], limit=limit)
+    for (label, _, named), data in zip(found.values(), contents, strict=True):
+        if data is None:
+            raise SourceError(f"{label} is larger than {limit:,} bytes")
+        yield Input(name=label, data=data, size=len(data), explicit=named)
 
 
-def _git(folder: str, *arguments: str, ref: str = "") -> bytes:
-    import subprocess
+def _is_manifest(path: str) -> bool:
+    """Tell whether a file below a folder is one that is read: by its suffix, and not hidden."""
+    return path.endswith(SUFFIXES) and not any(part.startswith(".") for part in path.split("/"))
 
-    try:
-        done = subprocess.run(
-            ["git", "-C", folder, *arguments],
-            capture_output=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except OSError as error:
-        raise SourceError(f"git cannot be run: {error}") from error
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip()
-        if ref and not said:
-            said = f"there is no commit {ref!r}"
-        raise SourceError(f"git says about {folder!r}: {said}")
-    return done.stdout
+
+def _split_pattern(path: str) -> tuple[str, str]:
+    """Split a pattern into the folder that its plain parts name, and the rest."""
+    parts = path.replace(os.sep, "/").split("/")
+    plain = 0
+    while plain < len(parts) and not any(char in parts[plain] for char in "*?["):
+        plain += 1
+    return "/".join(parts[:plain]) or ("/" if path.startswith("/") else "."), "/".join(
+        parts[plain:]
+    )
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """Tell whether a path fits a pattern as `glob` has it; what lies in a matching folder does."""
+    import fnmatch
+
+    def fits(names: Sequence[str], wanted: Sequence[str]) -> bool:
+        if not wanted or not names:
+            return not [each for each in wanted if each != "**"]
+        if wanted[0] == "**":
+            return fits(names, wanted[1:]) or fits(names[1:], wanted)
+        return fnmatch.fnmatchcase(names[0], wanted[0]) and fits(names[1:], wanted[1:])
+
+    return fits(path.split("/"), pattern.split("/"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Final
 
@@ -16,12 +16,16 @@ _CHUNKS_A_WORKER: Final = 8
 _CHUNK_FILES: Final = 64
 
 
+Check = Callable[[Input, ObjectContext], Outcome]
+
+
 def check_inputs(
-    inputs: Sequence[Input], context: ObjectContext, workers: int
+    check: Check, inputs: Sequence[Input], context: ObjectContext, workers: int
 ) -> Iterator[Outcome]:
     """Yield the outcome of each text, in order.
 
     Args:
+        check: What checks one text; a function of a module, which every process can import.
         inputs: The texts.
         context: What the objects are checked against.
         workers: How many processes work.
@@ -30,21 +34,20 @@ def check_inputs(
     # that wait for their turn stay few.
     length = max(1, min(_CHUNK_FILES, len(inputs) // (workers * _CHUNKS_A_WORKER)))
     chunks = [inputs[start : start + length] for start in range(0, len(inputs), length)]
-    with ProcessPoolExecutor(workers, initializer=_start, initargs=(context,)) as pool:
+    with ProcessPoolExecutor(workers, initializer=_start, initargs=(check, context)) as pool:
         for outcomes in pool.map(_check_chunk, chunks):
             yield from outcomes
 
 
-_context: ObjectContext | None = None
+_started: tuple[Check, ObjectContext] | None = None
 
 
-def _start(context: ObjectContext) -> None:
-    global _context
-    _context = context
+def _start(check: Check, context: ObjectContext) -> None:
+    global _started
+    _started = check, context
 
 
 def _check_chunk(inputs: Sequence[Input]) -> list[Outcome]:
-    from kfp_k8s_manifest.validation.files import _check_input
-
-    assert _context is not None
-    return [_check_input(each, _context) for each in inputs]
+    assert _started is not None
+    check, context = _started
+    return [check(each, context) for each in inputs]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kfp_k8s_manifest.yaml._order import KUBERNETES_ORDER, SORTED, KeyOrder
     from kfp_k8s_manifest.yaml.reader import DEFAULT_LIMITS, Document, Limits, load_all
-    from kfp_k8s_manifest.yaml.scalars import json_number_text
     from kfp_k8s_manifest.yaml.writer import DocumentError, dump, dump_all
 
 __all__ = [
@@ -23,7 +22,6 @@ __all__ = [
     "Limits",
     "dump",
     "dump_all",
-    "json_number_text",
     "load_all",
 ]
 
@@ -37,7 +35,6 @@ _HOMES = {
     "SORTED": "_order",
     "dump": "writer",
     "dump_all": "writer",
-    "json_number_text": "scalars",
     "load_all": "reader",
 }
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from kfp_k8s_manifest.golang.numbers import number_text
 from kfp_k8s_manifest.yaml._budget import NODES_PER_PART, Budget
-from kfp_k8s_manifest.yaml._go import format_json_float
 from kfp_k8s_manifest.yaml._split import Chunk
 from kfp_k8s_manifest.yaml.scalars import ScalarError, from_json_number
 
@@ -203,7 +203,7 @@ def _number(text: str) -> int | float:
         number = from_json_number(text)
         if isinstance(number, float):
             # Go writes a whole float without a fraction, and then reads it again.
-            number = from_json_number(format_json_float(number))
+            number = from_json_number(number_text(number))
     except ScalarError as error:
         raise _LossError(str(error)) from None
     return number

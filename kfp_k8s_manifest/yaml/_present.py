@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from kfp_k8s_manifest.golang.numbers import INT64_MAX, INT64_MIN
+
 __all__ = [
-    "INT64_MAX",
-    "INT64_MIN",
     "NotWritableError",
     "block",
     "double_quoted",
@@ -15,7 +15,6 @@ __all__ = [
     "other",
 ]
 
-INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 # Letters of most scripts; no spaces, no controls, no general punctuation.
 _LETTERS = "A-Za-z\u00c0-\u1fff\u3041-\ud7ff"

@@ -14,9 +14,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kfp_k8s_manifest.errors import YamlError, YamlLimitError
+from kfp_k8s_manifest.findings import Path
 from kfp_k8s_manifest.yaml._budget import NODES_PER_PART, Budget
 from kfp_k8s_manifest.yaml._lines import NOT_READ, read_lines
-from kfp_k8s_manifest.yaml._paths import Path
 from kfp_k8s_manifest.yaml._split import Chunk, decode, split
 
 if TYPE_CHECKING:

@@ -16,13 +16,9 @@ import math
 import re
 from typing import TypeAlias
 
-from kfp_k8s_manifest.yaml._go import (
-    format_float32,
-    format_json_float,
-    is_timestamp,
-    parse_float,
-    parse_integer,
-)
+from kfp_k8s_manifest.golang.numbers import INT64_MAX, INT64_MIN, number_text
+from kfp_k8s_manifest.golang.strconv import format_float32, parse_float, parse_integer
+from kfp_k8s_manifest.golang.times import is_yaml_timestamp
 
 __all__ = [
     "FIRST_CHARACTERS",
@@ -30,7 +26,6 @@ __all__ = [
     "JsonScalar",
     "ScalarError",
     "from_json_number",
-    "json_number_text",
     "resolve",
     "resolve_key",
 ]
@@ -40,8 +35,6 @@ GoScalar: TypeAlias = "str | int | float | bool | None"
 
 JsonScalar: TypeAlias = "str | int | float | bool | None"
 """A value after JSON: an int fits into int64, a float is finite."""
-
-_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
 _TAG = "tag:yaml.org,2002:"
 _BINARY = _TAG + "binary"
@@ -115,22 +108,10 @@ def resolve_key(text: str, *, tag: str | None = None, plain: bool = True) -> str
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        if value > _INT64_MAX:
+        if value > INT64_MAX:
             raise ScalarError(f"the number {value} is too large for a key; quote it")
         return str(value)
     return format_float32(value)
-
-
-def json_number_text(value: float) -> str:
-    """Write a number as Kubernetes shows it, in JSON.
-
-    Args:
-        value: An int or a finite float.
-
-    Returns:
-        Such as `8`, `0.5`, `123450000000` or `1e+21`.
-    """
-    return str(value) if isinstance(value, int) else format_json_float(value)
 
 
 def _go_value(text: str, tag: str | None, *, plain: bool) -> GoScalar:
@@ -143,12 +124,12 @@ def _go_value(text: str, tag: str | None, *, plain: bool) -> GoScalar:
         # `!!str`, and every tag that Go does not know.
         return text
     if wanted == "timestamp":
-        if is_timestamp(text):
+        if is_yaml_timestamp(text):
             return text
         raise ScalarError(f"{text!r} is not a timestamp as Kubernetes reads them")
     value = _untagged(text)
     found = _kind(value)
-    if wanted == "float" and found == "int" and isinstance(value, int) and value <= _INT64_MAX:
+    if wanted == "float" and found == "int" and isinstance(value, int) and value <= INT64_MAX:
         return float(value)
     if found != wanted:
         raise ScalarError(f"{text!r} is not of type !!{wanted}")
@@ -186,7 +167,7 @@ def _binary_integer(digits: str, text: str) -> GoScalar:
     if match is None:
         return text
     value = int(match[1] + match[2], 2)
-    if _INT64_MIN <= value <= _INT64_MAX or (not match[1] and value < 2**64):
+    if INT64_MIN <= value <= INT64_MAX or (not match[1] and value < 2**64):
         return value
     return text
 
@@ -210,8 +191,8 @@ def _to_json(value: GoScalar) -> JsonScalar:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ScalarError(f"{format_float32(value)} has no form in JSON")
-        return from_json_number(format_json_float(value))
-    if isinstance(value, int) and value > _INT64_MAX:
+        return from_json_number(number_text(value))
+    if isinstance(value, int) and value > INT64_MAX:
         return float(value)
     return value
 
@@ -230,7 +211,7 @@ def from_json_number(text: str) -> int | float:
     """
     if not any(character in text for character in ".eE"):
         integer = int(text) if len(text) < 40 else None
-        if integer is not None and _INT64_MIN <= integer <= _INT64_MAX:
+        if integer is not None and INT64_MIN <= integer <= INT64_MAX:
             return integer
     number = float(text)
     if math.isinf(number):

@@ -134,7 +134,7 @@ def test_a_missing_pipeline_is_refused(
     assert "patch" not in response
     status = response["status"]
     assert (status["code"], status["reason"]) == (400, "BadRequest")
-    assert "spec.pipelineName 'train' is no Pipeline in namespace 'team-a'" in status["message"]
+    assert "spec.pipelineName: 'train' is no Pipeline in namespace 'team-a'" in status["message"]
     assert status["details"]["causes"][0]["field"] == "spec.pipelineName"
 
 

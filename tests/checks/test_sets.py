@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from kfp_k8s_manifest import releases
-from kfp_k8s_manifest.checks.sets import check_bundle, check_kep
+from kfp_k8s_manifest.checks.sets import check_bundle
+from kfp_k8s_manifest.checks.webhook.kep import check_kep
 from tests.checks.objects import pipeline, version
 
 
@@ -51,11 +52,11 @@ def test_messages_of_duplicates() -> None:
     found = check_bundle([one, one, other], releases.target("2.14"))
     assert [each.message for findings in found for each in findings] == [
         (
-            "metadata.name 'x' is the name of an earlier Pipeline in namespace 'a' as well, with the"
+            "metadata.name: 'x' is the name of an earlier Pipeline in namespace 'a' as well, with the"
             " same content; an object may stand in a set only once."
         ),
         (
-            "metadata.name 'x' is the name of an earlier Pipeline in namespace 'a' as well, with"
+            "metadata.name: 'x' is the name of an earlier Pipeline in namespace 'a' as well, with"
             " another content; an object may stand in a set only once."
         ),
     ]
@@ -98,8 +99,8 @@ def test_the_kep_wants_equal_names() -> None:
     (finding,) = check_kep(version("train-v1"), kep)
     assert finding.rule == "kep-pipeline-info-name"
     assert finding.message == (
-        "spec.pipelineSpec.pipelineInfo.name 'train' must equal metadata.name, 'train-v1': so the"
-        " KEP asks (no released webhook does)."
+        "spec.pipelineSpec.pipelineInfo.name: 'train' must equal metadata.name, 'train-v1': so the"
+        " KEP asks; no released webhook does."
     )
     assert check_kep(version("train"), kep) == []
     assert check_kep(version("train-v1"), newest) == []

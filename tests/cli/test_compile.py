@@ -284,7 +284,7 @@ def test_bad_sources(kfp_k8s: Run, tmp_path: Path, name: str) -> None:
     [
         ([], 2, "no SOURCE given"),
         (["missing.py"], 1, "missing.py: no such file"),
-        (["missing.yaml"], 1, "missing.yaml: cannot be read: No such file or directory"),
+        (["missing.yaml"], 1, "missing.yaml: no such file\n"),
         ([f"{HELLO}:nope"], 1, "no pipeline or component 'nope'; it has: generate_text, "),
         ([f"{HELLO}:IMAGE"], 1, "not a pipeline or component; decorate it with @dsl.pipeline"),
         ([HELLO, HELLO], 2, "two pipelines are called 'hello-world'"),
@@ -301,7 +301,11 @@ def test_bad_sources(kfp_k8s: Run, tmp_path: Path, name: str) -> None:
         ([HELLO, "-o", "no/such/x.yaml"], 1, "x.yaml: No such file or directory; nothing was"),
         ([HELLO, "-o", "/dev/full"], 1, "/dev/full: No space left on device"),
         ([HELLO, "--only", "version", "--include-pipeline-manifest"], 2, "exclude each other"),
-        ([HELLO, "--git"], 1, "git cannot tell about"),
+        (
+            [HELLO, "--git"],
+            1,
+            "is in no git work tree; run the command in the one that you ask about",
+        ),
     ],
 )
 def test_bad_requests(

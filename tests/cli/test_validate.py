@@ -218,7 +218,6 @@ def test_a_file_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
         ((".", "--select", "nothing"), "'nothing' is neither a rule"),
         ((".", "--previous", "nowhere"), "nowhere"),
         ((".", "--format", "xml"), "xml"),
-        ((".", "--previous-git", "-x"), "no commit"),
     ],
 )
 def test_wrong_usage(run: Run, arguments: tuple[str, ...], words: str) -> None:
@@ -299,6 +298,10 @@ def test_previous_git(run: Run, tmp_path: Path) -> None:
     assert "error[version-immutable]" in done.stdout
     assert "pipeline-not-found" not in done.stdout
     assert run("deep", "--previous-git", "HEAD", "--ignore", "update").returncode == 0
+    for pattern in ("**/*.yaml", "d*p/*", "d*", "deep/[a-z].yaml", "**"):
+        again = run(pattern, "--previous-git", "HEAD")
+        assert "error[version-immutable]" in again.stdout, pattern
+        assert "pipeline-not-found" not in again.stdout, pattern
     missing = run("deep", "--previous-git", "nothing")
     assert missing.returncode == 1
     assert "there is no commit 'nothing'" in missing.stderr

@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from kfp_k8s_manifest import validate_text
 from kfp_k8s_manifest.compiler import display
 from kfp_k8s_manifest.compiler.build import ManifestOptions, build
-from kfp_k8s_manifest.compiler.display import graph_svg, graphs_html
+from kfp_k8s_manifest.findings import Finding, Severity
 from kfp_k8s_manifest.model.ir import PipelineIR
-
-
-class Balanced(HTMLParser):
-    """Fails on tags that do not match, and notes scripts and addresses."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.text: list[str] = []
-        self.tags: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        assert not {name for name, _ in attrs} & {"src", "href", "onclick"}
-        self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
-
-
-def parse(html: str) -> Balanced:
-    parser = Balanced()
-    parser.feed(html)
-    parser.close()
-    assert parser.open == []
-    return parser
+from tests.balanced import parse
 
 
 def spec(tasks: Any) -> dict[str, Any]:
@@ -63,47 +33,37 @@ def test_names_graph_and_yaml_are_shown() -> None:
     text = "".join(parser.text)
     for part in ("PipelineVersion", "p-v1", "team-a", "<first>", "schemaVersion", "portable"):
         assert part in text
-    assert "script" not in parser.tags
     assert {"table", "svg", "pre"} <= parser.tags
 
 
-def test_tasks_stand_below_what_they_wait_for() -> None:
-    tasks = {
-        "c": {"inputs": {"artifacts": {"a": {"taskOutputArtifact": {"producerTask": "b"}}}}},
-        "b": {"inputs": {"parameters": {"p": {"taskOutputParameter": {"producerTask": "a"}}}}},
-        "a": {"componentRef": {"name": "comp-inner"}},
-    }
-    svg = graph_svg(spec(tasks))
-    heights = {name: svg.index(f"<title>{name}</title>") for name in tasks}
-    assert heights["a"] < heights["b"] < heights["c"]
-    assert svg.count("<path") == 2
-    assert ">a (2)</text>" in svg
-
-
 @pytest.mark.parametrize(
-    "tasks",
+    ("only", "path", "words"),
     [
-        {"a": {"dependentTasks": ["b"]}, "b": {"dependentTasks": ["a"]}},
-        {"a": {"dependentTasks": ["a", "gone", 7]}},
-        {"a": None, "b": [], "c": {"inputs": {"parameters": {"x": None}}}},
-        {"a": {"componentRef": "text"}, "b": {"inputs": 3, "componentRef": {"name": {}}}},
+        (None, None, ["not yet", "not yet"]),
+        (None, "out/p.yaml", ["to out/p.yaml", "to out/p.yaml"]),
+        ("PipelineVersion", "p.yaml", ["no: only the other one", "to p.yaml"]),
     ],
 )
-def test_broken_graphs_are_drawn_all_the_same(tasks: Any) -> None:
-    assert parse(graph_svg(spec(tasks))).tags
+def test_written_says_where(only: Any, path: str | None, words: list[str]) -> None:
+    bundle = build(PipelineIR(pipeline_spec=spec({"a": {}})), ManifestOptions(only=only))
+    parser = parse(replace(bundle, written_to=path)._repr_html_())
+    assert [text for text in parser.text if text in {"not yet", *words}] == words
 
 
-def test_dags_inside_are_folded_below_each_once() -> None:
-    broken = spec({"b": {"componentRef": {"name": "comp-inner"}}, "a": None})
-    broken["components"]["comp-inner"]["dag"]["tasks"] = {
-        "again": {"componentRef": {"name": "comp-inner"}, "triggerPolicy": {"condition": "1 < 2"}},
-    }
-    html = graphs_html(broken)
-    assert html.count("<svg") == html.count("comp-inner") + 1 == 2
-    assert "(1 task)" in html
-    assert "<title>again\nif 1 &lt; 2</title>" in html
-    assert html.count("stroke-dasharray") == 1
-    parse(html)
+def test_representations_are_short() -> None:
+    bundle = build(PipelineIR(pipeline_spec=spec({"a": {}})), ManifestOptions(version="v1"))
+    assert repr(bundle) == "<Bundle 'p', 'p-v1'>"
+    assert repr(replace(bundle, written_to="p.yaml")) == "<Bundle 'p', 'p-v1' written to 'p.yaml'>"
+    assert repr(bundle.version) == "<PipelineVersion 'p-v1' of 'p'>"
+    assert repr(replace(bundle.version, namespace="a")) == "<PipelineVersion 'p-v1' of 'p' in 'a'>"
+    assert repr(bundle.version.ir) == "<PipelineIR 'p-v1'>"
+    found = Finding(
+        rule="crd-type", severity=Severity.ERROR, message="spec.x is odd", file="a.yaml"
+    )
+    assert repr(found) == "<error crd-type: a.yaml:?: spec.x is odd>"
+    report = validate_text("kind: Pipeline\napiVersion: 5\n")
+    assert repr(report) == "<Report for 'portable': objects: 1; errors: 2>", report.findings
+    assert repr(validate_text(bundle.to_yaml())).endswith("objects: 2; warnings: 1, notes: 1>")
 
 
 @pytest.mark.parametrize("color", ["_KEY_COLOR", "_STRING_COLOR", "_QUIET_COLOR"])
@@ -118,12 +78,3 @@ def _luminance(color: str) -> float:
     channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-@pytest.mark.parametrize("root", [{}, {"root": None}, {"root": {"dag": {"tasks": {}}}}])
-def test_no_tasks_no_graph(root: dict[str, Any]) -> None:
-    assert graph_svg(root) == ""
-
-
-def test_a_huge_graph_is_counted() -> None:
-    assert "201 tasks: too many to draw" in graph_svg(spec({f"t{i}": {} for i in range(201)}))

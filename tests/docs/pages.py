@@ -10,8 +10,8 @@ How a fenced block is run depends on its language:
 * `yaml`, `json`: has to parse.
 
 A shell block that uses a program that is not there (see `absent`) is not run. In expected output
-`...` stands for anything. The digest in a version's name and the numbers of lines may be others,
-since they depend on the release of kfp that compiles.
+`...` stands for anything. The digest in a version's name and the numbers of lines depend on the
+release of kfp that compiles: with the pinned one they are compared, with another they may differ.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 _FENCE = re.compile(r"^( *)```(\w+)([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-_DIGEST = re.compile(r"(?<=-)[a-z2-7]{10}\b|^[a-z2-7]{10}$", re.MULTILINE)
+DIGEST = re.compile(r"(?<=-)[a-z2-7]{10}\b|^[a-z2-7]{10}$", re.MULTILINE)
 _PLACES = (
     re.compile(r"(?<=\.yaml):\d+:\d+(?=:)"),
     re.compile(r"^ *\d+(?= \|)", re.MULTILINE),
@@ -39,6 +40,10 @@ _PLACES = (
     re.compile(r"^\d[\d,]*[acd]\d[\d,]*$", re.MULTILINE),
 )
 _KFP = re.compile(r"\bkfp(==|-)\d+\.\d+\.\d+")
+
+_PINS = Path(__file__).parents[2] / "requirements" / "constraints.txt"
+# Whether the pages were written with the kfp that is installed.
+EXACT = f"kfp=={metadata.version('kfp')}" in _PINS.read_text(encoding="utf-8").splitlines()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +85,28 @@ class Runner:
         folder: Where its files are written and its commands run.
         absent: Programs whose blocks are not run.
         environment: What the shell sees.
+        exact: Whether what depends on the release of kfp has to be as the page says.
+
+    Attributes:
+        updates: What the page prints, each with the same text under the digests of now.
     """
 
     def __init__(
-        self, page: Path, folder: Path, *, absent: frozenset[str], environment: Mapping[str, str]
+        self,
+        page: Path,
+        folder: Path,
+        *,
+        absent: frozenset[str],
+        environment: Mapping[str, str],
+        exact: bool = EXACT,
     ) -> None:
         self.page = page
         self.folder = folder
         self.absent = absent
         self.environment = dict(environment)
+        self.exact = exact
         self.names: dict[str, Any] = {"__name__": "__main__"}
+        self.updates: list[tuple[str, str]] = []
         self.ran = 0
 
     def run(self) -> None:
@@ -156,9 +173,10 @@ class Runner:
             ) or command.startswith("diff ")
             assert done.returncode == 0 or shows_failure, told
             if expected is not None:
-                assert matches(expected, done.stdout), (
+                assert matches(expected, done.stdout, exact=self.exact), (
                     f"{told}\nis not what the page says:\n{expected}"
                 )
+                self.updates.append((expected, updated(expected, done.stdout)))
 
 
 def commands(block: Block) -> Iterator[tuple[str, str | None]]:
@@ -185,18 +203,33 @@ def uses(command: str, programs: frozenset[str]) -> bool:
     return False
 
 
-def normal(text: str) -> str:
-    """Return a text with what depends on the release of kfp made alike, and no trailing blanks."""
-    text = _KFP.sub(r"kfp\1X", _DIGEST.sub("DIGEST", text))
-    for pattern in _PLACES:
-        text = pattern.sub("PLACE", text)
+def normal(text: str, *, exact: bool = EXACT) -> str:
+    """Return a text without trailing blanks; unless exact, with what depends on kfp made alike."""
+    if not exact:
+        text = _KFP.sub(r"kfp\1X", DIGEST.sub("DIGEST", text))
+        for pattern in _PLACES:
+            text = pattern.sub("PLACE", text)
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
-def matches(expected: str, actual: str) -> bool:
+def matches(expected: str, actual: str, *, exact: bool = EXACT) -> bool:
     """Tell whether an output is what a page says; `...` stands for anything."""
-    parts = [re.escape(part) for part in normal(expected).split("...")]
-    return re.fullmatch(".*".join(parts), normal(actual), re.DOTALL) is not None
+    parts = [re.escape(part) for part in normal(expected, exact=exact).split("...")]
+    return re.fullmatch(".*".join(parts), normal(actual, exact=exact), re.DOTALL) is not None
+
+
+def updated(expected: str, actual: str) -> str:
+    """Return what a page prints, with each digest as it is in an output that matches it."""
+    pattern = re.escape(normal(expected, exact=False)).replace(r"\.\.\.", ".*")
+    for mask, digits in (
+        ("DIGEST", "([a-z2-7]{10})"),
+        ("PLACE", "[^\n]*?"),
+        ("kfp==X", "kfp==.*?"),
+    ):
+        pattern = pattern.replace(mask, digits)
+    found = re.fullmatch(pattern.replace(r"kfp\-X", "kfp-.*?"), normal(actual, exact=True), re.S)
+    digests = iter(found.groups() if found else ())
+    return DIGEST.sub(lambda old: next(digests, old[0]), expected)
 
 
 class _Checker(doctest.OutputChecker):

@@ -93,3 +93,11 @@ def test_hooks_run_commands_that_exist() -> None:
         assert found is not None, command
         known = {option for parameter in found.params for option in parameter.opts}
         assert set(options) <= known
+
+
+def test_the_readme_names_the_kfp_that_its_names_come_from() -> None:
+    pins = (ROOT / "requirements" / "constraints.txt").read_text(encoding="utf-8")
+    pinned = re.search(r"^kfp==(.+)$", pins, re.M)
+    assert pinned is not None
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"are those of kfp {pinned[1]}, another release gives other names." in readme

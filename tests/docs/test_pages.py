@@ -52,7 +52,10 @@ def _blocks(page: Path) -> list[Block]:
 
 
 def test_what_matches() -> None:
-    assert matches("a: p-n63fpitikq (kfp-2.17.0)\n", "a: p-abcdefghij (kfp-2.14.6)  \n")
+    of_one, of_another = "a: p-n63fpitikq (kfp-2.17.0)\n", "a: p-abcdefghij (kfp-2.14.6)  \n"
+    assert matches(of_one, of_another, exact=False)
+    assert not matches(of_one, of_another, exact=True)
+    assert matches(of_one, of_one, exact=True)
     assert matches("one ... three\n...\nend", "one two three\nfour\nfive\nend\n")
     assert not matches("one", "one two")
 

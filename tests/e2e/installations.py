@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kfp_k8s_manifest.installation.crds import GROUP, PLURALS, crds
+from kfp_k8s_manifest.installation.crds import crds
+from kfp_k8s_manifest.model.kinds import GROUP, PLURALS
 from kfp_k8s_manifest.releases import target as find_target
 from tests.apiserver.controlplane import ControlPlane
 from tests.apiserver.webhook_server import LIST, Webhook

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kfp_k8s_manifest import Severity, validate_text
 from kfp_k8s_manifest.errors import YamlError
-from kfp_k8s_manifest.installation.crds import PLURALS
+from kfp_k8s_manifest.model.kinds import PLURALS
 from kfp_k8s_manifest.naming import namespace_problems
 from kfp_k8s_manifest.yaml import load_all
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from kfp_k8s_manifest.installation.crds import PLURALS, crd, crds
+from kfp_k8s_manifest.installation.crds import crd, crds
+from kfp_k8s_manifest.model.kinds import PLURALS
 from kfp_k8s_manifest.releases import TARGET_NAMES, target
 
 RELEASED = Path(__file__).parents[3] / "shared/reference/kfp-releases"

@@ -11,8 +11,7 @@ from typing import Any
 
 import yaml
 
-from kfp_k8s_manifest.checks.catalogue import Rule
-from kfp_k8s_manifest.checks.catalogue import rules as all_rules
+from kfp_k8s_manifest.checks.catalogue import Page, pages
 from tests.parity import metadata_rows, set_rows, spec_rows
 from tests.parity.base import Row, pipeline
 
@@ -22,29 +21,29 @@ __all__ = ["Row", "rows"]
 def rows() -> list[Row]:
     """Return all rows: those of the tables, then the examples of the rules' pages."""
     found = [*metadata_rows.rows(), *spec_rows.rows(), *set_rows.rows()]
-    for rule in all_rules():
+    for page in pages():
         for section in ("Fails", "Passes"):
-            found += _documented(rule, section)
+            found += _documented(page, section)
     return found
 
 
-def _documented(rule: Rule, section: str) -> list[Row]:
-    example = rule.example(section)
+def _documented(page: Page, section: str) -> list[Row]:
+    example = page.example(section)
     if example is None:
         return []
     fails = section == "Fails"
     # The reader refuses what is no JSON before any rule sees an object.
-    name = "yaml-invalid" if rule.id == "spec-not-json" else rule.id
+    name = "yaml-invalid" if page.id == "spec-not-json" else page.id
     previous = yaml.safe_load(example.previous) if example.previous else None
     return [
         Row(
-            id=f"page of {rule.id}: {section.lower()}",
+            id=f"page of {page.id}: {section.lower()}",
             target=example.target,
             text=example.text,
             before=tuple(_pipelines(example.text)) if example.assume_pipelines else (),
             previous=previous,
-            rules=(name,) if fails and rule.severity.value != "note" else (),
-            allowed=not (fails and rule.severity.value == "error"),
+            rules=(name,) if fails and page.severity.value != "note" else (),
+            allowed=not (fails and page.severity.value == "error"),
             message="",
             exact=False,
         )

@@ -14,18 +14,19 @@ from functools import cache
 from typing import Any, Final
 
 from kfp_k8s_manifest import naming
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.words import (
-    PIPELINE_VERSION,
     described,
-    error,
+    finding,
     go_quote,
     json_type,
-    note,
+    quoting,
     schema_type,
     shown,
-    warning,
+    valid_name,
 )
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path
+from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import CrdField, FieldType, Target
 from kfp_k8s_manifest.releases import target as named_target
 
@@ -92,8 +93,8 @@ def check_crd(obj: Mapping[str, Any], kind: str, target: Target) -> list[Finding
     findings = list(_check_spec(obj.get("spec", ABSENT), kind, target))
     if kind == PIPELINE_VERSION and obj.get("status") is not None:
         findings.append(
-            note(
-                "status-ignored",
+            finding(
+                registry.STATUS_IGNORED,
                 ("status",),
                 "is dropped when the object is created or applied; only KFP writes it.",
                 value=obj["status"],
@@ -146,39 +147,39 @@ def _dotted(path: Path) -> str:
 
 
 def _null(path: Path, wanted: str) -> Finding:
-    return warning(
-        "null-field",
+    return finding(
+        registry.NULL_FIELD,
         path,
-        "is null: `kubectl create` and `kubectl apply` drop it, but server-side apply rejects"
-        " the object.",
+        "is null: `kubectl create` and `kubectl apply` drop it, but server-side apply rejects the"
+        " object.",
         value=None,
-        hint='Remove the field, or write "".' if wanted == "string" else "Remove the field.",
+        hint='Remove it, or write "".' if wanted == "string" else "Remove it.",
         cluster_message=f'{_dotted(path)} in body must be of type {wanted}: "null"',
     )
 
 
 def _required(name: str, value: Any) -> Finding:
-    return error(
-        "crd-required",
+    return finding(
+        registry.CRD_REQUIRED,
         ("spec", name),
         ("is null, which counts as missing" if value is None else "is missing")
         + "; the CRD requires it (the pipeline's intermediate representation).",
         value=value,
-        hint="`kfp-k8s build` writes the whole object from a pipeline or its IR file.",
+        hint="Write the object with `kfp-k8s compile`, from a pipeline or its IR file.",
         cluster_message=f"spec.{name}: Required value",
     )
 
 
-_WORDS: Final = {"object": "a mapping", "string": "a string"}
+_WORDS: Final = {"object": "an object", "string": "a string"}
 
 
 def _wrong_type(path: Path, value: Any, wanted: str) -> Finding:
     found = schema_type(value)
     hint = ""
     if wanted == "string" and json_type(value) in ("number", "bool"):
-        hint = "Write it in quotes."
-    return error(
-        "crd-type",
+        hint = f"{quoting(value)}."
+    return finding(
+        registry.CRD_TYPE,
         path,
         f"must be {_WORDS[wanted]}, not {described(value)}.",
         value=value,
@@ -204,11 +205,11 @@ def _check_string(value: str, field: CrdField) -> Iterator[Finding]:
     else:
         return
     # `versionName` is the only field of the released CRDs with a pattern or a length.
-    yield error(
-        "crd-version-name",
+    yield finding(
+        registry.CRD_VERSION_NAME,
         path,
         f"{shown(value)} {'; '.join(naming.version_name_problems(value))}.",
         value=value,
-        hint="`kfp-k8s name suggest --for version-name` makes one that passes.",
+        hint=valid_name(value, "version-name"),
         cluster_message=said,
     )

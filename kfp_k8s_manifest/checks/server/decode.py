@@ -11,22 +11,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.schema import OBJECT_META, Expected, Many, MetaField
 from kfp_k8s_manifest.checks.words import (
-    API_VERSION,
-    GROUP,
-    KINDS,
-    as_quoted,
     described,
-    error,
+    finding,
     go_quote,
     json_type,
+    quoting,
     shown,
 )
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path
+from kfp_k8s_manifest.golang.numbers import INT64_MAX, INT64_MIN
 from kfp_k8s_manifest.golang.times import time_problem
+from kfp_k8s_manifest.model.kinds import API_VERSION, GROUP, KINDS
 from kfp_k8s_manifest.spelling import closest
 
-__all__ = ["METADATA_FIELDS", "DecodedMeta", "check_type_meta", "decode_metadata"]
+__all__ = ["DecodedMeta", "check_type_meta", "decode_metadata"]
+
+_SET_BY_SERVER: Final = "Remove it; the API server sets it."
 
 
 @dataclass(slots=True)
@@ -43,19 +46,18 @@ class DecodedMeta:
     unknown: list[tuple[Path, Any]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
-    def mismatch(self, path: Path, value: Any, wanted: str, go_field: str, go_type: str) -> None:
+    def mismatch(
+        self, path: Path, value: Any, wanted: str, go_field: str, go_type: str, hint: str = ""
+    ) -> None:
         """Note a value of a wrong type."""
-        quoted = as_quoted(value)
-        scalar = isinstance(value, (bool, int, float))
-        hint = f"Write it in quotes: {quoted}." if wanted == "a string" and scalar else ""
         where = f"Go struct field {go_field}" if go_field else "Go value"
         said = f"json: cannot unmarshal {json_type(value)}"
         # For an integer Go tells the number as well, in a notation of its own.
         if not (go_type == "int64" and json_type(value) == "number"):
             said += f" into {where} of type {go_type}"
         self.findings.append(
-            error(
-                "metadata-type",
+            finding(
+                registry.METADATA_TYPE,
                 path,
                 f"must be {wanted}, not {described(value)}.",
                 value=value,
@@ -78,22 +80,22 @@ def check_type_meta(obj: Mapping[str, Any]) -> list[Finding]:
     for rule, key, example in _TYPE_META:
         value = obj.get(key)
         if value is None or value == "":
-            text = "is missing; without it Kubernetes cannot tell what the object is (for example"
-            text += f" {example!r})."
+            text = "is missing; without it Kubernetes cannot tell what the object is."
             said = f"{key} not set"
         elif not isinstance(value, str):
-            text = f"must be a string such as {example!r}, not {described(value)}."
+            text = f"must be a string, not {described(value)}."
             said = f"{key} isn't string type"
         else:
             continue
         value = obj.get(key, ABSENT)
-        findings.append(error(rule, (key,), text, value=value, cluster_message=said))
+        hint = f"Write {example}."
+        findings.append(finding(rule, (key,), text, value=value, hint=hint, cluster_message=said))
     return findings or _unserved(obj["apiVersion"], obj["kind"])
 
 
 _TYPE_META: Final = (
-    ("api-version", "apiVersion", API_VERSION),
-    ("kind", "kind", "PipelineVersion"),
+    (registry.API_VERSION, "apiVersion", repr(API_VERSION)),
+    (registry.KIND, "kind", " or ".join(map(repr, KINDS))),
 )
 
 
@@ -105,12 +107,18 @@ def _unserved(api_version: str, kind: str) -> list[Finding]:
         text = f"must be {API_VERSION!r}, not {shown(api_version)}: it is the only version of"
         text += f" {GROUP} that the released CRDs serve."
         return [
-            error("api-version", ("apiVersion",), text, value=api_version, cluster_message=message)
+            finding(
+                registry.API_VERSION,
+                ("apiVersion",),
+                text,
+                value=api_version,
+                cluster_message=message,
+            )
         ]
     meant = closest(kind, KINDS)
     text = f"must be 'Pipeline' or 'PipelineVersion', not {shown(kind)}; case counts."
-    hint = f"Write {meant!r}." if meant else ""
-    return [error("kind", ("kind",), text, value=kind, hint=hint, cluster_message=message)]
+    hint = f"Write {meant!r}." if meant else "Write 'Pipeline' or 'PipelineVersion'."
+    return [finding(registry.KIND, ("kind",), text, value=kind, hint=hint, cluster_message=message)]
 
 
 def decode_metadata(obj: Mapping[str, Any]) -> DecodedMeta:
@@ -124,9 +132,9 @@ def decode_metadata(obj: Mapping[str, Any]) -> DecodedMeta:
     if metadata is None:
         return out
     if not isinstance(metadata, dict):
-        out.mismatch(("metadata",), metadata, "a mapping", "", "v1.ObjectMeta")
+        out.mismatch(("metadata",), metadata, "an object", "", "v1.ObjectMeta")
         return out
-    out.values = _struct(metadata, ("metadata",), "ObjectMeta", METADATA_FIELDS, out)
+    out.values = _struct(metadata, ("metadata",), "ObjectMeta", _META, out)
     return out
 
 
@@ -149,19 +157,20 @@ def _struct(
     return values
 
 
-def _string(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
-    if isinstance(value, str):
-        return value
-    go_type = "types.UID" if path[-1] == "uid" else "string"
-    if path[-1] == "operation":
-        go_type = "v1.ManagedFieldsOperationType"
-    out.mismatch(path, value, "a string", go_field, go_type)
-    return ""
+def _string(go_type: str) -> Decoder:
+    def decode(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
+        if isinstance(value, str):
+            return value
+        hint = f"{quoting(value)}." if isinstance(value, (bool, int, float)) else ""
+        out.mismatch(path, value, "a string", go_field, go_type, hint)
+        return ""
+
+    return decode
 
 
 def _bool(value: Any, path: Path, go_field: str, out: DecodedMeta) -> bool:
     if not isinstance(value, bool):
-        out.mismatch(path, value, "true or false", go_field, "bool")
+        out.mismatch(path, value, "a boolean", go_field, "bool")
         return False
     return value
 
@@ -170,26 +179,28 @@ def _int64(value: Any, path: Path, go_field: str, out: DecodedMeta) -> int:
     # A double with an integral value is written without its fraction on the way.
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or not INT64_MIN <= value <= INT64_MAX:
         out.mismatch(path, value, "an integer of 64 bits", go_field, "int64")
         return 0
-    return value
+    number: int = value
+    return number
 
 
 def _time(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
     if not isinstance(value, str):
-        out.mismatch(path, value, "a string", go_field, "string")
+        out.mismatch(path, value, "a time, as a string", go_field, "string", _SET_BY_SERVER)
         return ""
     problem = time_problem(value)
     if problem:
         out.findings.append(
-            error(
-                "metadata-type",
+            finding(
+                registry.METADATA_TYPE,
                 path,
                 f"{shown(value)} is not a time of RFC 3339 ({problem}); for example"
                 " '2026-01-31T09:00:00Z'.",
                 value=value,
-                hint="Leave it out: the API server sets it.",
+                hint=_SET_BY_SERVER,
                 # Go's package `time` quotes what is not printable in a way of its own.
                 cluster_message="parsing time "
                 + (go_quote(value) if value.isascii() and value.isprintable() else ""),
@@ -198,30 +209,36 @@ def _time(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
     return value
 
 
-def _strings(value: Any, path: Path, go_field: str, out: DecodedMeta) -> dict[str, str]:
-    if not isinstance(value, dict):
-        out.mismatch(path, value, "a mapping of strings", go_field, "map[string]string")
-        return {}
-    return {
-        key: "" if each is None else _string(each, (*path, key), go_field, out)
-        for key, each in value.items()
-    }
+def _map_of(decode_value: Decoder, go_type: str) -> Decoder:
+    def decode(value: Any, path: Path, go_field: str, out: DecodedMeta) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            out.mismatch(path, value, "an object with strings", go_field, f"map[string]{go_type}")
+            return {}
+        return {
+            key: "" if each is None else decode_value(each, (*path, key), go_field, out)
+            for key, each in value.items()
+        }
+
+    return decode
 
 
-def _string_list(value: Any, path: Path, go_field: str, out: DecodedMeta) -> list[str]:
-    if not isinstance(value, list):
-        out.mismatch(path, value, "a list of strings", go_field, "[]string")
-        return []
-    return [
-        "" if each is None else _string(each, (*path, index), go_field, out)
-        for index, each in enumerate(value)
-    ]
+def _list_of(decode_item: Decoder, go_type: str) -> Decoder:
+    def decode(value: Any, path: Path, go_field: str, out: DecodedMeta) -> list[Any]:
+        if not isinstance(value, list):
+            out.mismatch(path, value, "a list of strings", go_field, f"[]{go_type}")
+            return []
+        return [
+            "" if each is None else decode_item(each, (*path, index), go_field, out)
+            for index, each in enumerate(value)
+        ]
+
+    return decode
 
 
 def _struct_list(go_struct: str, fields: Mapping[str, Decoder]) -> Decoder:
     def decode(value: Any, path: Path, go_field: str, out: DecodedMeta) -> list[dict[str, Any]]:
         if not isinstance(value, list):
-            out.mismatch(path, value, "a list of mappings", go_field, f"[]v1.{go_struct}")
+            out.mismatch(path, value, "a list of objects", go_field, f"[]v1.{go_struct}")
             return []
         items = []
         for index, each in enumerate(value):
@@ -231,7 +248,7 @@ def _struct_list(go_struct: str, fields: Mapping[str, Decoder]) -> Decoder:
             else:
                 if each is not None:
                     place = (*path, index)
-                    out.mismatch(place, each, "a mapping", go_field, f"v1.{go_struct}")
+                    out.mismatch(place, each, "an object", go_field, f"v1.{go_struct}")
                 items.append({})
         return items
 
@@ -243,38 +260,25 @@ def _anything(value: Any, path: Path, go_field: str, out: DecodedMeta) -> Any:
     return value
 
 
-_OWNER_REFERENCE: Final[Mapping[str, Decoder]] = {
-    "apiVersion": _string,
-    "kind": _string,
-    "name": _string,
-    "uid": _string,
-    "controller": _bool,
-    "blockOwnerDeletion": _bool,
+def _decoder(field: MetaField) -> Decoder:
+    """Return what decodes a field of `ObjectMeta`, or of an object inside it."""
+    if field.type is Expected.OBJECT:
+        # All that `ObjectMeta` has are lists of them.
+        return _struct_list(field.go_type, _decoders(field.fields))
+    one = _string(field.go_type) if field.type is Expected.STRING else _ONE[field.type]
+    if field.many is Many.MAP:
+        return _map_of(one, field.go_type)
+    return _list_of(one, field.go_type) if field.many is Many.LIST else one
+
+
+def _decoders(fields: Mapping[str, MetaField]) -> Mapping[str, Decoder]:
+    return {name: _decoder(field) for name, field in fields.items()}
+
+
+_ONE: Final[Mapping[Expected, Decoder]] = {
+    Expected.TIME: _time,
+    Expected.BOOLEAN: _bool,
+    Expected.NUMBER: _int64,
+    Expected.ANYTHING: _anything,
 }
-_MANAGED_FIELDS: Final[Mapping[str, Decoder]] = {
-    "manager": _string,
-    "operation": _string,
-    "apiVersion": _string,
-    "time": _time,
-    "fieldsType": _string,
-    "fieldsV1": _anything,
-    "subresource": _string,
-}
-METADATA_FIELDS: Final[Mapping[str, Decoder]] = {
-    "name": _string,
-    "generateName": _string,
-    "namespace": _string,
-    "selfLink": _string,
-    "uid": _string,
-    "resourceVersion": _string,
-    "generation": _int64,
-    "creationTimestamp": _time,
-    "deletionTimestamp": _time,
-    "deletionGracePeriodSeconds": _int64,
-    "labels": _strings,
-    "annotations": _strings,
-    "ownerReferences": _struct_list("OwnerReference", _OWNER_REFERENCE),
-    "finalizers": _string_list,
-    "managedFields": _struct_list("ManagedFieldsEntry", _MANAGED_FIELDS),
-}
-"""The fields of `ObjectMeta` (Kubernetes 1.34) and how each is decoded."""
+_META: Final = _decoders(OBJECT_META)

@@ -10,20 +10,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from kfp_k8s_manifest import naming
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.server.names import (
     key_message,
     label_value_message,
     name_message,
     quoted_value,
 )
-from kfp_k8s_manifest.checks.words import error, note, shown, warning
-from kfp_k8s_manifest.errors import InvalidNameError
+from kfp_k8s_manifest.checks.words import (
+    finding,
+    shown,
+    valid_name,
+)
 from kfp_k8s_manifest.findings import ABSENT, Finding
+from kfp_k8s_manifest.model.kinds import API_VERSION, MAX_ANNOTATIONS
 
-__all__ = ["MAX_ANNOTATIONS", "annotations_size", "check_metadata"]
-
-MAX_ANNOTATIONS: Final = 262_144
-"""Bytes that all annotations of an object may have together, keys and values."""
+__all__ = ["annotations_size", "check_metadata"]
 
 # A generated name is the first 58 bytes of the prefix and five characters out of this alphabet.
 _GENERATED_PREFIX: Final = 58
@@ -47,19 +49,12 @@ def check_metadata(values: Mapping[str, Any]) -> list[Finding]:
     ]
 
 
-def _suggest(kind: naming.NameKind, text: str) -> str:
-    try:
-        return f"{naming.sanitize(text, kind)!r} would pass."
-    except InvalidNameError:
-        return ""
-
-
 def _names(values: Mapping[str, Any]) -> Iterator[Finding]:
     name, prefix = values.get("name", ""), values.get("generateName", "")
     prefix_problems = naming.object_name_problems(_masked(prefix)) if prefix else []
     if prefix_problems:
-        yield error(
-            "metadata-generate-name",
+        yield finding(
+            registry.METADATA_GENERATE_NAME,
             ("metadata", "generateName"),
             f"{shown(prefix)}, with a suffix, {prefix_problems[0]}.",
             value=prefix,
@@ -68,20 +63,21 @@ def _names(values: Mapping[str, Any]) -> Iterator[Finding]:
     if name:
         problems = naming.object_name_problems(name)
         if problems:
-            yield error(
-                "metadata-name",
+            yield finding(
+                registry.METADATA_NAME,
                 ("metadata", "name"),
                 f"{shown(name)} {'; '.join(problems)}.",
                 value=name,
-                hint=_suggest("version", name),
+                hint=valid_name(name, "version"),
                 cluster_message=name_message("metadata.name", name),
             )
     elif not prefix:
-        yield error(
-            "metadata-name",
+        yield finding(
+            registry.METADATA_NAME,
             ("metadata", "name"),
-            "is missing; every object needs a name (for example 'train-v1').",
+            "is missing; every object needs a name.",
             value=values.get("name", ABSENT),
+            hint="Write a name, such as 'train-v1'.",
             cluster_message="metadata.name: Required value: name or generateName is required",
         )
     else:
@@ -94,8 +90,8 @@ def _generated(prefix: str) -> Iterator[Finding]:
     generated = start.decode("utf-8", "replace") + _GENERATED_SUFFIX
     problems = naming.object_name_problems(generated)
     if problems:
-        yield error(
-            "metadata-name",
+        yield finding(
+            registry.METADATA_NAME,
             ("metadata", "name"),
             f"would be generated as {shown(generated)} or alike, which {problems[0]}.",
             value=prefix,
@@ -103,8 +99,8 @@ def _generated(prefix: str) -> Iterator[Finding]:
             cluster_message="metadata.name: Invalid value: ",
         )
         return
-    yield warning(
-        "generate-name",
+    yield finding(
+        registry.GENERATE_NAME,
         ("metadata", "generateName"),
         f"{shown(prefix)} gives the object a new name at every creation: `kubectl apply`, Argo CD"
         " and Flux refuse it, only `kubectl create` takes it.",
@@ -129,12 +125,12 @@ def _namespace(values: Mapping[str, Any]) -> Iterator[Finding]:
     namespace = values.get("namespace", "")
     problems = naming.namespace_problems(namespace) if namespace else []
     if problems:
-        yield error(
-            "metadata-namespace",
+        yield finding(
+            registry.METADATA_NAMESPACE,
             ("metadata", "namespace"),
             f"{shown(namespace)} {'; '.join(problems)}.",
             value=namespace,
-            hint=_suggest("namespace", namespace),
+            hint=valid_name(namespace, "namespace"),
         )
 
 
@@ -143,22 +139,22 @@ def _labels(labels: Mapping[str, str]) -> Iterator[Finding]:
         path = ("metadata", "labels", key)
         problems = naming.label_key_problems(key)
         if problems:
-            yield error(
-                "metadata-label-key",
+            yield finding(
+                registry.METADATA_LABEL_KEY,
                 ("metadata", "labels"),
-                f"has the key {shown(key)}; its {_key_words(problems)}.",
+                f"has the key {shown(key)}, which is invalid: its {_key_words(problems)}.",
                 value=key,
                 on_key=True,
                 cluster_message=key_message("metadata.labels", key),
             )
         problems = naming.label_value_problems(value)
         if problems:
-            yield error(
-                "metadata-label-value",
+            yield finding(
+                registry.METADATA_LABEL_VALUE,
                 path,
                 f"{shown(value)} {'; '.join(problems)}.",
                 value=value,
-                hint=_suggest("label", value),
+                hint=valid_name(value, "label"),
                 cluster_message=label_value_message(value),
             )
 
@@ -179,10 +175,10 @@ def _annotations(annotations: Mapping[str, str]) -> Iterator[Finding]:
     for key in annotations:
         problems = naming.annotation_key_problems(key)
         if problems:
-            yield error(
-                "metadata-annotation-key",
+            yield finding(
+                registry.METADATA_ANNOTATION_KEY,
                 ("metadata", "annotations"),
-                f"has the key {shown(key)}; its {_key_words(problems)}.",
+                f"has the key {shown(key)}, which is invalid: its {_key_words(problems)}.",
                 value=key,
                 on_key=True,
                 cluster_message=key_message("metadata.annotations", key, lower=True),
@@ -190,8 +186,8 @@ def _annotations(annotations: Mapping[str, str]) -> Iterator[Finding]:
     size = annotations_size(annotations)
     if size > MAX_ANNOTATIONS:
         largest = max(annotations, key=lambda key: len(annotations[key]))
-        yield error(
-            "metadata-annotations-size",
+        yield finding(
+            registry.METADATA_ANNOTATIONS_SIZE,
             ("metadata", "annotations"),
             f"have {size:,} bytes together; all keys and values of an object may have"
             f" {MAX_ANNOTATIONS:,} bytes. The largest is {shown(largest)}.",
@@ -214,10 +210,10 @@ def _owner_references(references: Sequence[Mapping[str, Any]]) -> Iterator[Findi
             controllers.append((index, f"{reference.get('kind')}/{reference.get('name')}"))
     if len(controllers) > 1:
         index, second = controllers[1]
-        yield error(
-            "metadata-owner-reference",
+        yield finding(
+            registry.METADATA_OWNER_REFERENCE,
             ("metadata", "ownerReferences", index, "controller"),
-            f"is true for {second!r} and for {controllers[0][1]!r}; only one owner may be the"
+            f"is true for {shown(second)} and for {shown(controllers[0][1])}; only one owner may be the"
             " controller.",
             value=True,
             cluster_message="Only one reference can have Controller set to true.",
@@ -231,29 +227,28 @@ def _owner_reference(reference: Mapping[str, Any], index: int) -> Iterator[Findi
     if "/" in api_version:
         version = api_version.partition("/")[2] if api_version.count("/") == 1 else ""
     if not version:
-        yield error(
-            "metadata-owner-reference",
+        yield finding(
+            registry.METADATA_OWNER_REFERENCE,
             (*path, "apiVersion"),
-            f"{shown(api_version)} names no version; it must be like"
-            " 'pipelines.kubeflow.org/v2beta1' or 'v1'.",
+            f"{shown(api_version)} names no version; it must be like {API_VERSION!r} or 'v1'.",
             value=reference.get("apiVersion", ABSENT),
             cluster_message="metadata.ownerReferences.apiVersion: Invalid value: "
             f"{quoted_value(api_version)}version must not be empty",
         )
     for key in ("kind", "name", "uid"):
         if not reference.get(key):
-            yield error(
-                "metadata-owner-reference",
+            yield finding(
+                registry.METADATA_OWNER_REFERENCE,
                 (*path, key),
                 "is missing or empty; an owner reference needs apiVersion, kind, name and uid.",
                 value=reference.get(key, ABSENT),
-                hint="Leave out a reference to the Pipeline: KFP's webhook adds it, with the uid.",
+                hint="Remove the reference if its owner is the Pipeline: KFP's webhook adds it, with the uid.",
                 cluster_message=f'metadata.ownerReferences.{key}: Invalid value: "": must not be'
                 " empty",
             )
     if version == "v1" and api_version in ("v1", "/v1") and reference.get("kind") == "Event":
-        yield error(
-            "metadata-owner-reference",
+        yield finding(
+            registry.METADATA_OWNER_REFERENCE,
             path,
             "names an Event as the owner, which Kubernetes forbids.",
             value=dict(reference),
@@ -265,18 +260,18 @@ def _finalizers(finalizers: Sequence[str]) -> Iterator[Finding]:
     for index, name in enumerate(finalizers):
         problems = naming.qualified_name_problems(name)
         if problems:
-            yield error(
-                "metadata-finalizer",
+            yield finding(
+                registry.METADATA_FINALIZER,
                 ("metadata", "finalizers", index),
-                f"is {shown(name)}; its {_key_words(problems)}.",
+                f"{shown(name)} is no valid finalizer: its {_key_words(problems)}.",
                 value=name,
                 cluster_message=key_message("metadata.finalizers", name),
             )
     if "orphan" in finalizers and "foregroundDeletion" in finalizers:
-        yield error(
-            "metadata-finalizer",
+        yield finding(
+            registry.METADATA_FINALIZER,
             ("metadata", "finalizers"),
-            "have both 'orphan' and 'foregroundDeletion', of which only one may be set.",
+            "hold both 'orphan' and 'foregroundDeletion', of which only one may be set.",
             value=list(finalizers),
             cluster_message="finalizer orphan and foregroundDeletion cannot be both set",
         )
@@ -300,8 +295,8 @@ _IGNORED: Final = (
 def _server_fields(values: Mapping[str, Any]) -> Iterator[Finding]:
     version = values.get("resourceVersion", "")
     if _sets_version(version):
-        yield error(
-            "metadata-resource-version",
+        yield finding(
+            registry.METADATA_RESOURCE_VERSION,
             ("metadata", "resourceVersion"),
             f"{shown(version)} may not be set on an object that is to be created; the API server"
             " sets it.",
@@ -313,22 +308,22 @@ def _server_fields(values: Mapping[str, Any]) -> Iterator[Finding]:
     for key, why in _REFUSED.items():
         value = version if key == "resourceVersion" else values.get(key)
         if value:
-            yield warning(
-                "metadata-server-field",
+            yield finding(
+                registry.METADATA_SERVER_FIELD,
                 ("metadata", key),
                 f"is set by the API server; {why}.",
                 value=value,
-                hint=f"Remove metadata.{key}.",
+                hint="Remove it.",
                 cluster_message=_REFUSED_MESSAGES.get(key, ""),
             )
     for key in _IGNORED:
         if values.get(key):
-            yield note(
-                "metadata-ignored-field",
+            yield finding(
+                registry.METADATA_IGNORED_FIELD,
                 ("metadata", key),
                 "is set by the API server; what is written here is ignored.",
                 value=values[key],
-                hint=f"Remove metadata.{key}.",
+                hint="Remove it.",
             )
 
 

@@ -5,28 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.server.metadata import MAX_ANNOTATIONS, annotations_size
+from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.server.metadata import annotations_size
 from kfp_k8s_manifest.checks.webhook.mutating import mutate
-from kfp_k8s_manifest.checks.words import (
-    GROUP,
-    PIPELINE_VERSION,
-    error,
-    text_at,
-    value_at,
-    warning,
-)
+from kfp_k8s_manifest.checks.words import finding, text_at, value_at
 from kfp_k8s_manifest.findings import Finding, Path, format_path
 from kfp_k8s_manifest.golang.sizes import json_size
+from kfp_k8s_manifest.model.kinds import (
+    GROUP,
+    MAX_ANNOTATIONS,
+    MAX_ETCD,
+    MAX_REQUEST,
+    PIPELINE_VERSION,
+    PLURALS,
+)
 from kfp_k8s_manifest.releases import DEFAULT_TARGET, target
 
-__all__ = ["MAX_ETCD", "MAX_REQUEST", "check_size", "client_apply_size", "stored_size"]
+__all__ = ["check_size", "client_apply_size", "stored_size"]
 
-MAX_REQUEST: Final = 3_145_728
-"""Bytes of a request's body that the API server reads."""
-
-MAX_ETCD: Final = 1_572_864
+# What etcd's client sends at all, whatever the server would take.
 _MAX_SENT: Final = 2 * 1024 * 1024
-"""Bytes of a request that etcd takes by default (`--max-request-bytes`)."""
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -38,25 +36,15 @@ _SET_BY_SERVER: Final = ("creationTimestamp", "generation", "managedFields", "ui
 _UID: Final = "00000000-0000-0000-0000-000000000000"
 # Below this the copy fits, unless there are many annotations besides.
 _SMALL: Final = 200_000
-# No character of a text becomes more than six bytes of JSON (`<` becomes `\\u003c`).
-_GROWTH: Final = 6
 _CONTRIBUTORS: Final = 3
 
 
-def check_size(
-    obj: Mapping[str, Any], *, source_size: int | None = None, server_side: bool = False
-) -> list[Finding]:
+def check_size(obj: Mapping[str, Any]) -> list[Finding]:
     """Check an object's size.
 
     Args:
         obj: The object.
-        source_size: The characters of the text that the object was read from, if known; it spares
-            the work where the object is small anyway. Only to be given for a text without aliases.
-        server_side: True where the object is known to be applied with `--server-side` only.
     """
-    # The object and its annotations are counted twice for `kubectl apply`.
-    if source_size is not None and 2 * source_size * _GROWTH < MAX_ANNOTATIONS - 1000:
-        return []
     try:
         size = json_size(obj, exact_from=_SMALL)
     except (RecursionError, ValueError, TypeError):
@@ -68,7 +56,7 @@ def check_size(
         return [_too_large_etcd(obj, stored)]
     annotations = annotations_bytes(obj)
     # Annotations that are too large by themselves are rejected in any case: `metadata` says so.
-    if server_side or annotations > MAX_ANNOTATIONS:
+    if annotations > MAX_ANNOTATIONS:
         return []
     if size < _SMALL and annotations < MAX_ANNOTATIONS - _SMALL:
         return []
@@ -96,7 +84,7 @@ def stored_size(obj: Mapping[str, Any]) -> int:
         if key not in _SET_BY_SERVER
     }
     metadata.setdefault("namespace", "default")
-    key = f"/registry/{GROUP}/{kind.lower()}s/{metadata['namespace']}/{metadata.get('name', '')}"
+    key = f"/registry/{GROUP}/{PLURALS.get(kind, kind)}/{metadata['namespace']}/{metadata.get('name', '')}"
     # The longer key's length takes more room as well.
     extra = _STORED_EXTRA + (len(key) > 118) + 2 * (len(key) > 127)
     return json_size({**obj, "metadata": metadata}) + extra + 2 * len(key.encode())
@@ -138,8 +126,8 @@ def client_apply_size(obj: Mapping[str, Any]) -> int:
 
 
 def _too_large_request(obj: Mapping[str, Any], size: int) -> Finding:
-    return error(
-        "size-request",
+    return finding(
+        registry.SIZE_REQUEST,
         (),
         f"The object has {size:,} bytes as JSON; the API server reads at most {MAX_REQUEST:,}."
         f" {_largest(obj)}",
@@ -150,8 +138,8 @@ def _too_large_request(obj: Mapping[str, Any], size: int) -> Finding:
 
 
 def _too_large_etcd(obj: Mapping[str, Any], size: int) -> Finding:
-    return error(
-        "size-etcd",
+    return finding(
+        registry.SIZE_ETCD,
         (),
         f"The object has {size:,} bytes as it is stored; etcd takes at most {MAX_ETCD:,} by"
         f" default. {_largest(obj)}",
@@ -165,8 +153,8 @@ def _too_large_etcd(obj: Mapping[str, Any], size: int) -> Finding:
 
 
 def _too_large_apply(obj: Mapping[str, Any], total: int) -> Finding:
-    return warning(
-        "size-client-apply",
+    return finding(
+        registry.SIZE_CLIENT_APPLY,
         (),
         f"`kubectl apply` without --server-side copies the object into an annotation: {total:,}"
         f" bytes of annotations, and an object may have {MAX_ANNOTATIONS:,}. {_largest(obj)}",

@@ -7,18 +7,18 @@ is kept whatever it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.schema import OBJECT_META
 from kfp_k8s_manifest.checks.server.crd import crd_facts
-from kfp_k8s_manifest.checks.server.decode import METADATA_FIELDS
 from kfp_k8s_manifest.checks.words import (
-    PIPELINE_VERSION,
-    described,
-    error,
-    warning,
+    finding,
+    writing,
 )
 from kfp_k8s_manifest.findings import Finding, Path
+from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import CrdField, FieldType, Target
 from kfp_k8s_manifest.spelling import closest
 
@@ -36,7 +36,6 @@ def check_unknown(
     target: Target,
     *,
     in_metadata: Sequence[tuple[Path, Any]] = (),
-    strict: bool = True,
 ) -> list[Finding]:
     """Check for fields that the API server does not know.
 
@@ -45,8 +44,6 @@ def check_unknown(
         kind: `Pipeline` or `PipelineVersion`.
         target: The releases whose CRDs count.
         in_metadata: The unknown fields that `decode_metadata` found.
-        strict: True where the API server refuses them, as kubectl asks it to from release 1.25 on;
-            False where it drops them in silence.
     """
     unknown: list[_Unknown] = [(path, value, "") for path, value in in_metadata]
     facts = crd_facts(kind, target)
@@ -58,10 +55,7 @@ def check_unknown(
             unknown += _unknown_in_status(value)
         elif key not in _TOP:
             unknown.append(((key,), value, ""))
-    return [
-        _unknown_field(path, value, why, kind, fields, strict=strict)
-        for path, value, why in unknown
-    ]
+    return [_unknown_field(path, value, why, kind, fields) for path, value, why in unknown]
 
 
 def _unknown_in_spec(
@@ -141,37 +135,34 @@ def _unknown_field(
     releases: str,
     kind: str,
     fields: Mapping[str, CrdField],
-    *,
-    strict: bool,
 ) -> Finding:
     dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)[1:]
     said = f'unknown field "{dotted}"'
     if releases:
         text = f"is not a field of a {kind} in {releases}"
-        hint = "Remove it, or name a target that knows it (for example --target 2.17)."
+        hint = "Remove it, or check against a target that knows it, such as --target 2.17."
     else:
         text = f"is not a field that Kubernetes knows in a {kind}"
-        meant = _meant(path, fields)
-        hint = f"Did you mean {meant}?" if meant else "Remove it."
-    if strict:
-        text += "; with strict field validation, kubectl's default, the object is rejected."
-        return error("unknown-field", path, text, value=value, hint=hint, cluster_message=said)
-    text += f"; the API server drops it, so {described(value)}, is lost."
-    return warning("unknown-field", path, text, value=value, hint=hint, cluster_message=said)
+        hint = _advice(path, fields)
+    text += "; with strict field validation, kubectl's default, the object is rejected."
+    return finding(registry.UNKNOWN_FIELD, path, text, value=value, hint=hint, cluster_message=said)
 
 
-def _meant(path: Path, fields: Mapping[str, CrdField]) -> str:
-    """Return the path of the field that an unknown one most likely means, or ""."""
+def _advice(path: Path, fields: Mapping[str, CrdField]) -> str:
+    """Return what to do about a field that nobody knows: it is misspelt, misplaced or too much."""
     key = str(path[-1])
+    siblings: Iterable[str] = ()
     if len(path) == 1:
-        if key in fields:
-            return f"spec.{key}"
-        return f"metadata.{key}" if key in METADATA_FIELDS else closest(key, (*_TOP, "status"))
-    if path[0] == "metadata" and len(path) == 2:
-        return f"spec.{key}" if key in fields else closest(key, METADATA_FIELDS)
-    if path[0] == "spec" and len(path) == 2:
-        near = closest(key, fields)
-        if not near and key in METADATA_FIELDS:
-            return f"metadata.{key}"
-        return near
-    return ""
+        siblings = (*_TOP, "status")
+    elif len(path) == 2:
+        siblings = {"metadata": OBJECT_META, "spec": fields}.get(str(path[0]), ())
+    homes = [
+        place
+        for place, known in (("spec", fields), ("metadata", OBJECT_META))
+        if siblings and key in known
+    ]
+    # What lies at the top belongs into `spec` first; what is spelt well is only misplaced.
+    meant = "" if homes else closest(key, siblings)
+    if meant:
+        return f"{writing(meant)} instead."
+    return f"Move it to {homes[0]}.{key}." if homes else "Remove it."

@@ -11,31 +11,28 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kfp_k8s_manifest import naming
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.server.names import label_value_message
 from kfp_k8s_manifest.checks.words import (
-    API_VERSION,
-    PIPELINE,
-    error,
+    finding,
     json_type,
+    listed,
     shown,
     text_at,
     value_at,
-    warning,
 )
 from kfp_k8s_manifest.findings import ABSENT, Finding
+from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_ID_LABEL, PIPELINE_LABEL
 from kfp_k8s_manifest.releases import Release, Target
 
 __all__ = [
-    "PIPELINE_ID_LABEL",
-    "PIPELINE_LABEL",
     "KnownPipelines",
+    "check_lookup",
     "check_mutating",
     "label_value",
     "mutate",
 ]
 
-PIPELINE_LABEL: Final = "pipelines.kubeflow.org/pipeline"
-PIPELINE_ID_LABEL: Final = "pipelines.kubeflow.org/pipeline-id"
 _NOT_FOUND: Final = "The spec.pipelineName doesn't map to an existing Pipeline object"
 
 
@@ -160,8 +157,8 @@ def check_mutating(
     problems = naming.object_name_problems(name)
     if problems:
         return [
-            error(
-                "pipeline-not-found",
+            finding(
+                registry.PIPELINE_NOT_FOUND,
                 ("spec", "pipelineName"),
                 f"{shown(name)} cannot be the name of a Pipeline: it {problems[0]}.",
                 value=name,
@@ -170,7 +167,7 @@ def check_mutating(
             )
         ]
     return [
-        *_lookup(obj, name, pipelines),
+        *check_lookup(obj, pipelines),
         *_label(name, target),
         *_overwritten(obj, name, target),
     ]
@@ -178,21 +175,33 @@ def check_mutating(
 
 def _no_name(obj: Mapping[str, Any], name: Any) -> Finding:
     spec = value_at(obj, "spec")
-    if spec is ABSENT or spec is None:
-        text = "spec is missing, and so is spec.pipelineName,"
+    no_spec = spec is ABSENT or spec is None
+    if no_spec:
+        text = "is missing, and with it spec.pipelineName,"
     else:
         text = "is empty," if name == "" else "is null," if name is None else "is missing,"
-    return error(
-        "pipeline-not-found",
-        () if text.startswith("spec") else ("spec", "pipelineName"),
+    return finding(
+        registry.PIPELINE_NOT_FOUND,
+        ("spec",) if no_spec else ("spec", "pipelineName"),
         f"{text} so that no Pipeline is found; it must be the metadata.name of a Pipeline in the"
-        " same namespace (for example 'train').",
+        " same namespace.",
         value=name,
+        hint="Write the metadata.name of the Pipeline, such as 'train'.",
         cluster_message="Failed to get the Pipeline ",
     )
 
 
-def _lookup(obj: Mapping[str, Any], name: str, pipelines: KnownPipelines) -> Iterator[Finding]:
+def check_lookup(obj: Mapping[str, Any], pipelines: KnownPipelines) -> Iterator[Finding]:
+    """Check whether the Pipeline of a PipelineVersion exists: the part that hangs on the others.
+
+    Args:
+        obj: A PipelineVersion; one whose `spec.pipelineName` names no Pipeline by its form has no
+            finding here, since `check_mutating` has one.
+        pipelines: The Pipelines that exist.
+    """
+    name = text_at(obj, "spec", "pipelineName")
+    if not name or naming.object_name_problems(name):
+        return
     namespace = text_at(obj, "metadata", "namespace")
     if pipelines.assume or name in pipelines.names or (namespace, name) in pipelines.in_set:
         return
@@ -201,20 +210,20 @@ def _lookup(obj: Mapping[str, Any], name: str, pipelines: KnownPipelines) -> Ite
         # One of the two takes its namespace from the command that applies it.
         there = elsewhere[0]
         whose = "the Pipeline" if namespace else "this object"
-        yield warning(
-            "pipeline-namespace",
+        yield finding(
+            registry.PIPELINE_NAMESPACE,
             ("spec", "pipelineName"),
-            f"{shown(name)} is a Pipeline in namespace {namespace or there!r}, but {whose} names"
-            f" no namespace: it is found only if both are applied to {namespace or there!r}.",
+            f"{shown(name)} is a Pipeline in namespace {shown(namespace or there)}, but {whose} names"
+            f" no namespace: it is found only if both are applied to {shown(namespace or there)}.",
             value=name,
             hint="Write metadata.namespace in both, or in neither.",
             cluster_message=_NOT_FOUND,
         )
         return
-    place = f"namespace {namespace!r}" if namespace else "the same namespace"
-    found = f" (one exists in {', '.join(map(repr, elsewhere))})" if elsewhere else ""
-    yield error(
-        "pipeline-not-found",
+    place = f"namespace {shown(namespace)}" if namespace else "the same namespace"
+    found = f" (one exists in {listed(map(shown, elsewhere))})" if elsewhere else ""
+    yield finding(
+        registry.PIPELINE_NOT_FOUND,
         ("spec", "pipelineName"),
         f"{shown(name)} is no Pipeline in {place}{found}; the webhook looks it up when the object"
         " is created.",
@@ -240,8 +249,8 @@ def _label(name: str, target: Target) -> Iterator[Finding]:
             why = f"is longer than the {naming.MAX_LABEL} bytes that a label may have"
         else:
             why = f"cut to {naming.MAX_LABEL} bytes ends in {value[-1]!r}, which a label may not"
-        yield error(
-            "pipeline-label",
+        yield finding(
+            registry.PIPELINE_LABEL,
             ("spec", "pipelineName"),
             f"{shown(name)} {why}; the webhook of KFP {names} sets it as label"
             f" {PIPELINE_LABEL!r}, and the API server then rejects the object.",
@@ -261,8 +270,8 @@ def _overwritten(obj: Mapping[str, Any], name: str, target: Target) -> Iterator[
         if key == PIPELINE_LABEL and given in {r.pipeline_label(name) for r in target.releases}:
             continue
         if isinstance(given, str) and not (key == PIPELINE_LABEL and target.kep):
-            yield warning(
-                "webhook-overwrites",
+            yield finding(
+                registry.WEBHOOK_OVERWRITES,
                 ("metadata", "labels", key),
                 f"{shown(given)} is replaced by the webhook, so that the object in the cluster"
                 " always differs from the manifest.",
@@ -275,8 +284,8 @@ def _overwritten(obj: Mapping[str, Any], name: str, target: Target) -> Iterator[
             continue
         given = reference.get("name")
         if given not in (name, "", None) and json_type(given) == "string":
-            yield warning(
-                "webhook-overwrites",
+            yield finding(
+                registry.WEBHOOK_OVERWRITES,
                 ("metadata", "ownerReferences", index, "name"),
                 f"{shown(given)} is replaced by the webhook: the owner becomes the Pipeline"
                 f" {name!r} of spec.pipelineName.",

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from kfp_k8s_manifest import releases
 from kfp_k8s_manifest.checks import protojson
-from kfp_k8s_manifest.golang import numbers
 
 SPEC = "ml_pipelines.PipelineSpec"
 TASK = "ml_pipelines.PipelineTaskSpec"
@@ -285,31 +284,6 @@ def test_every_message_of_the_data_compiles(message: str) -> None:
             protojson.check(message, {}, releases.generations())
     else:
         assert protojson.check(message, {}, releases.generations()) == []
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0, "0"),
-        (-0.0, "0"),
-        (1.0, "1"),
-        (-1.5, "-1.5"),
-        (1e20, "100000000000000000000"),
-        (1e21, "1e+21"),
-        (1.5e300, "1.5e+300"),
-        (1e-6, "0.000001"),
-        (9.99e-7, "9.99e-7"),
-        (5e-324, "5e-324"),
-        (2**53 + 1, "9007199254740992"),
-    ],
-)
-def test_numbers_as_go_writes_them(value: float, text: str) -> None:
-    assert numbers.number_text(value) == text
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_the_text_of_a_number_is_that_number(value: float) -> None:
-    assert float(numbers.number_text(value)) == value
 
 
 JSON = st.recursive(

@@ -58,7 +58,7 @@ def test_a_pipeline_elsewhere_is_named() -> None:
     known = KnownPipelines.of([pipeline(namespace="team-b")])
     (finding,) = judged(version(namespace="team-a"), known)
     assert finding.message == (
-        "spec.pipelineName 'train' is no Pipeline in namespace 'team-a' (one exists in 'team-b');"
+        "spec.pipelineName: 'train' is no Pipeline in namespace 'team-a' (one exists in 'team-b');"
         " the webhook looks it up when the object is created."
     )
     assert finding.cluster_message == (
@@ -69,12 +69,12 @@ def test_a_pipeline_elsewhere_is_named() -> None:
 @pytest.mark.parametrize(
     ("spec", "field", "start"),
     [
-        ({"pipelineName": ""}, "spec.pipelineName", "spec.pipelineName is empty, so that"),
-        ({"pipelineName": None}, "spec.pipelineName", "spec.pipelineName is null, so that"),
+        ({"pipelineName": ""}, "spec.pipelineName", "spec.pipelineName: is empty, so that"),
+        ({"pipelineName": None}, "spec.pipelineName", "spec.pipelineName: is null, so that"),
         (
             {"pipelineName": "A b"},
             "spec.pipelineName",
-            "spec.pipelineName 'A b' cannot be the name",
+            "spec.pipelineName: 'A b' cannot be the name",
         ),
     ],
 )
@@ -89,8 +89,8 @@ def test_no_spec() -> None:
     del obj["spec"]
     (finding,) = judged(obj)
     assert finding.message == (
-        "spec is missing, and so is spec.pipelineName, so that no Pipeline is found; it must be the"
-        " metadata.name of a Pipeline in the same namespace (for example 'train')."
+        "spec: is missing, and with it spec.pipelineName, so that no Pipeline is found; it must be the"
+        " metadata.name of a Pipeline in the same namespace."
     )
 
 
@@ -127,12 +127,12 @@ def test_label_messages_name_the_releases() -> None:
     found = judged(version(spec={"pipelineName": CUT_DASH}))
     assert [each.message for each in found] == [
         (
-            f"spec.pipelineName '{CUT_DASH}' is longer than the 63 bytes that a label may have; the"
+            f"spec.pipelineName: '{CUT_DASH}' is longer than the 63 bytes that a label may have; the"
             " webhook of KFP 2.14.0 sets it as label 'pipelines.kubeflow.org/pipeline', and the API"
             " server then rejects the object."
         ),
         (
-            f"spec.pipelineName '{CUT_DASH}' cut to 63 bytes ends in '-', which a label may not; the"
+            f"spec.pipelineName: '{CUT_DASH}' cut to 63 bytes ends in '-', which a label may not; the"
             " webhook of KFP 2.14.3, 2.15.0, 2.16.0, 2.17.0 sets it as label"
             " 'pipelines.kubeflow.org/pipeline', and the API server then rejects the object."
         ),

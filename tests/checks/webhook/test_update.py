@@ -75,11 +75,11 @@ def test_message_names_the_first_changes() -> None:
     assert finding.rule == "version-immutable"
     assert finding.field == "spec.pipelineSpec"
     assert finding.message == (
-        "spec.pipelineSpec has changed, but a PipelineVersion is immutable: in KFP 2.17.0 only"
+        "spec.pipelineSpec: has changed, but a PipelineVersion is immutable: in KFP 2.17.0 only"
         " metadata and displayName, tags may change. Changed:"
         " spec.pipelineSpec.root.dag.tasks[a].x (1 → 2),"
-        " spec.pipelineSpec.root.dag.tasks[b] ({} → absent),"
-        " spec.pipelineSpec.root.dag.tasks[c] ({} → absent) and 1 more."
+        " spec.pipelineSpec.root.dag.tasks[b] (an object → absent),"
+        " spec.pipelineSpec.root.dag.tasks[c] (an object → absent) and 1 more."
     )
     assert finding.hint == "Publish it as a new version, under another metadata.name."
     assert finding.cluster_message == (
@@ -90,7 +90,7 @@ def test_message_names_the_first_changes() -> None:
 def test_message_of_older_releases() -> None:
     (finding,) = updated({"displayName": "a"}, {"displayName": "b"}, "portable")
     assert finding.message == (
-        "spec.displayName has changed, but a PipelineVersion is immutable: in KFP 2.14.0 to 2.16.0"
+        "spec.displayName: has changed, but a PipelineVersion is immutable: in KFP 2.14.0 to 2.16.0"
         " only metadata may change. Changed: spec.displayName ('a' → 'b')."
     )
     assert finding.cluster_message == (

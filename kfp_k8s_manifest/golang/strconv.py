@@ -1,4 +1,4 @@
-"""Go's reading and writing of numbers and times, as far as YAML needs them (package strconv, time)."""
+"""Numbers as Go's package `strconv` reads and writes them, as far as YAML needs it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import re
 import struct
 
-__all__ = ["format_float32", "format_json_float", "is_timestamp", "parse_float", "parse_integer"]
+__all__ = ["format_float32", "parse_float", "parse_integer"]
 
 _INTEGER = re.compile(
     r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[oO]([0-7]+)|0[bB]([01]+)|(0[0-7]*)|([1-9][0-9]*))"
@@ -18,11 +18,6 @@ _DOTTED_FLOAT = re.compile(rf"\.{_DIGITS}(?:[eE][-+]?{_DIGITS})?")
 _LONGEST_INTEGER = 70
 # Go takes the exponent form of %g for the shortest digits from 1e6 on.
 _EXPONENT_FROM = 6
-_MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_TIMESTAMP = re.compile(
-    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
-    r"(?:(?:[Tt ])([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})([.,][0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})?)?"
-)
 
 
 def parse_integer(text: str) -> int | None:
@@ -63,23 +58,6 @@ def parse_float(text: str) -> float | None:
     return None if math.isinf(value) else value
 
 
-def format_json_float(value: float) -> str:
-    """Write a finite float as Go's encoding/json does.
-
-    Args:
-        value: A finite float.
-
-    Returns:
-        The shortest digits; without an exponent from 1e-6 up to 1e21.
-    """
-    sign, digits, point = _shortest64(value)
-    if value == 0 or 1e-6 <= abs(value) < 1e21:
-        return sign + _positional(digits, point)
-    exponent = point - 1
-    mantissa = digits[0] + ("." + digits[1:] if len(digits) > 1 else "")
-    return f"{sign}{mantissa}e{'-' if exponent < 0 else '+'}{abs(exponent)}"
-
-
 def format_float32(value: float) -> str:
     """Write a float as sigs.k8s.io/yaml writes a key: `FormatFloat(value, 'g', -1, 32)`.
 
@@ -106,49 +84,6 @@ def format_float32(value: float) -> str:
         mantissa = digits[0] + ("." + digits[1:] if len(digits) > 1 else "")
         return f"{sign}{mantissa}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
     return sign + _positional(digits, point)
-
-
-def is_timestamp(text: str) -> bool:
-    """Tell whether go-yaml takes the text for a timestamp.
-
-    Args:
-        text: The whole scalar.
-
-    Returns:
-        Whether one of its four layouts fits and the date exists.
-    """
-    match = _TIMESTAMP.fullmatch(text)
-    if match is None:
-        return False
-    year, month, day = (int(match[group]) for group in (1, 2, 3))
-    if not 1 <= month <= 12 or not 1 <= day <= _days(year, month):
-        return False
-    if match[4] is None:
-        return True
-    # With a zone the date and the time are joined by a T, without one by a space.
-    if (match[8] is None) != (text[match.start(4) - 1] == " "):
-        return False
-    if int(match[4]) > 23 or int(match[5]) > 59 or int(match[6]) > 59:
-        return False
-    zone = match[8]
-    return zone in (None, "Z") or (int(zone[1:3]) <= 24 and int(zone[4:6]) < 60)
-
-
-def _days(year: int, month: int) -> int:
-    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    return 29 if month == 2 and leap else _MONTH_DAYS[month - 1]
-
-
-def _shortest64(value: float) -> tuple[str, str, int]:
-    """Return sign, digits and the position of the point, counted from the first digit."""
-    text = repr(value)
-    sign = "-" if text[0] == "-" else ""
-    mantissa, _, exponent = text.lstrip("-").partition("e")
-    whole, _, part = mantissa.partition(".")
-    digits = (whole + part).lstrip("0")
-    point = len(whole) + int(exponent or 0)
-    point -= len(whole + part) - len(digits)
-    return sign, digits.rstrip("0") or "0", point if digits else 1
 
 
 def _shortest32(value: float) -> tuple[str, int]:
@@ -191,6 +126,7 @@ def _from_bits(bits: int) -> float:
 
 
 def _positional(digits: str, point: int) -> str:
+    """Return digits without an exponent, with the point after as many of them."""
     if point <= 0:
         return "0." + "0" * -point + digits
     if len(digits) <= point:

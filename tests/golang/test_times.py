@@ -1,0 +1,59 @@
+"""Times as Go reads them: those of objects, and those of YAML."""
+
+from __future__ import annotations
+
+import pytest
+
+from kfp_k8s_manifest.golang.times import is_yaml_timestamp, time_problem
+
+
+# Each of these was tried on an API server.
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [
+        ("2021-01-01T00:00:00Z", True),
+        ("2021-01-01T0:00:00Z", True),
+        ("2021-01-01T00:00:00,5Z", True),
+        ("2021-01-01T00:00:00.123456789012345Z", True),
+        ("2021-01-01T00:00:00+24:00", True),
+        ("2021-01-01T00:00:00+23:60", True),
+        ("2020-02-29T00:00:00-00:00", True),
+        ("0000-02-29T00:00:00Z", True),
+        ("1900-02-29T00:00:00Z", False),
+        ("2021-01-01t00:00:00Z", False),
+        ("2021-01-01T00:00:00z", False),
+        ("2021-01-01T00:00:00+25:00", False),
+        ("2021-01-01T00:00:00+23:61", False),
+        ("2021-02-29T00:00:00Z", False),
+        ("2021-04-31T00:00:00Z", False),
+        ("2021-13-01T00:00:00Z", False),
+        ("2021-00-01T00:00:00Z", False),
+        ("2021-01-01T24:00:00Z", False),
+        ("2021-01-01T23:59:60Z", False),
+        ("2021-01-01T00:00:00", False),
+        ("2021-01-01T00:00:00.Z", False),
+        ("2021-01-01T00:00:00+0000", False),
+        ("2021-01-01 00:00:00Z", False),
+        ("2021-1-01T00:00:00Z", False),
+        ("2021-01-01T00:00:00Z\n", False),
+        ("\uff12021-01-01T00:00:00Z", False),
+        ("", False),
+    ],
+)
+def test_times(text: str, valid: bool) -> None:
+    assert (time_problem(text) == "") is valid
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2001-1-1", True), ("2001-02-29", False), ("2004-02-29", True), ("1900-02-29", False),
+        ("0000-02-29", True), ("2001-01-01T1:2:3Z", True), ("2001-01-01t01:02:03.5+01:00", True),
+        ("2001-01-01 01:02:03", True), ("2001-01-01 01:02:03,5", True), ("2001-01-01T01:02:03", False),
+        ("2001-01-01 01:02:03Z", False), ("2001-01-01T24:00:00Z", False), ("2001-00-01", False),
+        ("2001-01-01T01:60:00Z", False), ("2001-01-01T01:00:00+24:59", True), ("201-01-01", False),
+        ("2001-01-01T01:00:00+25:00", False), ("2001-01-01T01:02:03.Z", False), ("2001-01-01 ", False),
+    ],
+)  # fmt: skip
+def test_timestamps(text: str, expected: bool) -> None:
+    assert is_yaml_timestamp(text) is expected
