@@ -28,7 +28,7 @@ __all__ = ["validate"]
 @click.option(
     "--previous",
     multiple=True,
-    type=click.Path(exists=True),
+    type=PATH,
     help="File or folder with the previous states: check changes as updates.",
 )
 @click.option(

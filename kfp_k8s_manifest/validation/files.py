@@ -76,8 +76,8 @@ def validate(
         jobs: How many processes work; 0 means as many as there are processors, where it pays.
 
     Raises:
-        UsageError: A path does not exist, or a target, rule or family is not known.
-        SourceError: A previous state cannot be read.
+        UsageError: A target, rule or family is not known.
+        SourceError: A path does not exist, or a previous state cannot be read.
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     inputs = find_inputs(given, limit=_LIMITS.size)

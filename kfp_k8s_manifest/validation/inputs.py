@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kfp_k8s_manifest.errors import SourceError, UsageError
+from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.reading import STDIN, read_found, read_named
 
 __all__ = ["SUFFIXES", "Input", "find_inputs", "git_inputs"]
@@ -58,7 +58,7 @@ def find_inputs(paths: Iterable[str | os.PathLike[str]], *, limit: int) -> list[
         limit: The number of bytes of standard input beyond which the rest is not read.
 
     Raises:
-        UsageError: A path does not exist, or a pattern matches nothing.
+        SourceError: A path does not exist, or a pattern matches nothing.
     """
     found: dict[str, Input] = {}
     for given in paths:
@@ -93,14 +93,14 @@ def _expand(path: str) -> Iterator[str]:
 
         matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207
         if not matches:
-            raise UsageError(f"no file matches {path!r}")
+            raise SourceError(f"no file matches {path!r}")
         for match in matches:
             if not os.path.isdir(match):  # noqa: PTH112
                 yield os.path.normpath(match)
             elif not path.endswith("**"):
                 yield from _walk(match)
     else:
-        raise UsageError(f"there is no file or folder {path!r}")
+        raise SourceError(f"there is no file or folder {path!r}")
 
 
 def _walk(folder: str) -> Iterator[str]:

@@ -219,7 +219,7 @@ def test_a_missing_file_is_one_exit_code_in_every_command(kfp_k8s: Run) -> None:
         ("get", "--kubeconfig", "no"),
         ("doctor", "--kubeconfig", "no"),
         ("webhook", "manifests", "--ca-bundle", "no"),
-        ("webhook", "serve", "--cert", "no", "--key", "no"),
+        ("webhook", "serve", "--certificate", "no", "--key", "no"),
     ):
         done = kfp_k8s(*arguments)
         assert (done.returncode, done.stdout) == (1, ""), (arguments, done.stderr)
