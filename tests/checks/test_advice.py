@@ -77,9 +77,12 @@ def carried_out(row: Row, found: Finding) -> str | None:
     for pattern, change in ADVICE:
         match = re.match(pattern, found.hint)
         if match:
-            break
-    else:
-        return None
+            return changed(row, found, change, match)
+    return None
+
+
+def changed(row: Row, found: Finding, change: Change, match: re.Match[str]) -> str:
+    """Return the text of a row with one of its objects changed, as JSON."""
     documents = [copy.deepcopy(each.value) for each in load_all(row.text)]
     for document in documents:
         for _, obj in items_of(document):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,8 +76,7 @@ def too_long(report: Report) -> list[str]:
     return [
         f"{each.rule}: {each.message[:200]} / {each.hint[:200]}"
         for each in report.findings
-        if RULES[each.rule].family not in UNCONVERTED
-        and (RUN in each.message or RUN in each.hint or len(each.cluster_message) > 2_100)
+        if (RUN in each.message or RUN in each.hint or len(each.cluster_message) > 2_100)
     ]
 
 
@@ -89,6 +89,8 @@ def test_long_strings(part: int) -> None:
     for (path, on_key), (document, target) in list(PLACES.items())[part::8]:
         text = dump(with_long(document, path, on_key))
         report = validate_text(text, target=target, assume_pipelines=True)
+        kept = [each for each in report.findings if RULES[each.rule].family not in UNCONVERTED]
+        report = replace(report, findings=tuple(kept))
         assert too_long(report) == [], (path, on_key)
         for name in FORMATS:
             size = len(render(report, name))
