@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from kfp_k8s_manifest.findings import Report
+from kfp_k8s_manifest.render._words import summary
 
-__all__ = ["FORMATS", "render"]
+__all__ = ["FORMATS", "render", "summary"]
 
 FORMATS: Final = ("text", "json", "sarif", "github", "junit")
 """The names of the formats."""
