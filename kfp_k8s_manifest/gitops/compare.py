@@ -131,13 +131,18 @@ def _differences(
         elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
             pairs = list(zip(was, now, strict=True))
             stack += [((*place, index), *pair) for index, pair in enumerate(pairs)][::-1]
-        elif not _equal(was, now):
+        elif not _same_scalar(was, now):
             yield place, was, now
 
 
 def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, (Mapping, list)) and isinstance(other, (Mapping, list)):
-        return next(_differences(one, other, ()), None) is None
+    return next(_differences(one, other, ()), None) is None
+
+
+def _same_scalar(one: Any, other: Any) -> bool:
+    if isinstance(one, (Mapping, list)) or isinstance(other, (Mapping, list)):
+        # Trees get here only where they differ in kind or length.
+        return False
     # True is 1 for Python, not for Kubernetes.
     return (type(one) is type(other) and one == other) or _same_number(one, other)
 
