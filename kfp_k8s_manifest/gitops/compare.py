@@ -12,8 +12,8 @@ from __future__ import annotations
 import difflib
 import enum
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kfp_k8s_manifest.findings import ABSENT, format_path
@@ -98,7 +98,12 @@ def compare_specs(
     walk = _Walk(before, after)
     changes = [*_pipeline(before, after), *walk.tasks()]
     changes += walk.components()
+    changes += walk.leftovers()
     changes += walk.platform(platform_before or {}, platform_after or {})
+    if not changes:
+        # What is malformed has no places of its own in the walk; its paths are told as they are.
+        changes = list(compare_trees(_nameless(before), _nameless(after), area=Area.OTHER))
+        changes = [] if walk.renamed(changes) else changes
     return changes
 
 
@@ -186,15 +191,45 @@ def _pipeline(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[C
         if not _equal(was, now):
             yield _value_change(Area.PIPELINE, "", what, was, now)
     yield from _definitions(_get(before, "root"), _get(after, "root"), "", ())
+    for key, inner in (
+        ("pipelineInfo", {"name", "displayName", "description"}),
+        ("root", {"dag", "inputDefinitions", "outputDefinitions"}),
+        ("deploymentSpec", {"executors"}),
+    ):
+        yield from _rest(_get(before, key), _get(after, key), inner, prefix=(key,))
     known = {
         *("pipelineInfo", "sdkVersion", "schemaVersion", "defaultPipelineRoot"),
         *("components", "deploymentSpec", "root"),
     }
+    yield from _rest(before, after, known)
+
+
+def _rest(
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    known: Collection[str],
+    *,
+    area: Area = Area.OTHER,
+    where: str = "",
+    prefix: tuple[str, ...] = (),
+) -> Iterator[Change]:
+    """Yield how two objects differ in what has no words of its own."""
     yield from compare_trees(
         {key: value for key, value in before.items() if key not in known},
         {key: value for key, value in after.items() if key not in known},
-        area=Area.OTHER,
+        area=area,
+        where=where,
+        prefix=prefix,
     )
+
+
+def _nameless(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a pipeline without its name, which may be that of its version."""
+    info = spec.get("pipelineInfo")
+    if not isinstance(info, Mapping):
+        return dict(spec)
+    bare = {key: value for key, value in info.items() if key != "name"}
+    return {**spec, "pipelineInfo": bare}
 
 
 def _definitions(
@@ -283,18 +318,40 @@ class _Walk:
             where = _names(tasks)
             changes += _definitions(one, other, where, tasks)
             known = {"dag", "executorLabel", "inputDefinitions", "outputDefinitions"}
-            changes += compare_trees(
-                {key: value for key, value in one.items() if key not in known},
-                {key: value for key, value in other.items() if key not in known},
-                area=Area.OTHER,
-                where=where,
-            )
+            changes += _rest(one, other, known, where=where)
             executors = (
                 _get(self._specs[0], "deploymentSpec", "executors", _text(one, "executorLabel")),
                 _get(self._specs[1], "deploymentSpec", "executors", _text(other, "executorLabel")),
             )
             changes += _executor(*executors, where, tasks)
         return changes
+
+    def leftovers(self) -> list[Change]:
+        """Return the changes of components and executors that no task uses."""
+        used: tuple[set[str], set[str]] = (set(), set())
+        labels: tuple[set[str], set[str]] = (set(), set())
+        for pair in self._pairs:
+            for side, name in enumerate(pair):
+                used[side].add(name)
+                own = _get(self._specs[side], "components", name)
+                labels[side].add(_text(own, "executorLabel"))
+        changes: list[Change] = []
+        for place, known in ((("components",), used), (("deploymentSpec", "executors"), labels)):
+            was, now = (
+                {key: value for key, value in _get(spec, *place).items() if key not in names}
+                for spec, names in zip(self._specs, known, strict=True)
+            )
+            # kfp numbers what it makes anew, so a name may be used on one side alone.
+            both = (known[0] | known[1]) - (known[0] & known[1])
+            changes += _rest(was, now, both, prefix=place)
+        return changes
+
+    def renamed(self, changes: Sequence[Change]) -> bool:
+        """Tell whether differences are nothing but other names of what belongs together."""
+        return any(was != now for was, now in self._pairs) and all(
+            change.what.startswith(("components", "deploymentSpec.executors", "root.dag.tasks"))
+            for change in changes
+        )
 
     def platform(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
         """Return the changes of the platform's configuration; needs `tasks` before."""
@@ -353,13 +410,8 @@ def _task(was: Any, now: Any, place: str) -> Iterator[Change]:
     waits = tuple(sorted(map(str, each.get("dependentTasks") or ())) for each in (was, now))
     yield from _told(Area.ORDER, place, "waits for", *waits)
     known = {"inputs", "dependentTasks", "componentRef", *(path[0] for _, _, path in _TASK_FIELDS)}
-    for each in compare_trees(
-        {key: value for key, value in was.items() if key not in known},
-        {key: value for key, value in now.items() if key not in known},
-        area=Area.OTHER,
-        where=place,
-    ):
-        yield _with_tasks(each, (place,))
+    for each in _rest(was, now, known, where=place):
+        yield replace(each, tasks=(place,))
 
 
 _TASK_FIELDS: Final = (
@@ -378,12 +430,6 @@ def _told(area: Area, place: str, what: str, was: Any, now: Any) -> Iterator[Cha
         yield _value_change(area, place, what, was, now, (place,))
 
 
-def _with_tasks(change: Change, tasks: Sequence[str]) -> Change:
-    from dataclasses import replace
-
-    return replace(change, tasks=tuple(tasks))
-
-
 def _executor(
     was: Mapping[str, Any], now: Mapping[str, Any], where: str, tasks: Sequence[str]
 ) -> Iterator[Change]:
@@ -396,21 +442,11 @@ def _executor(
         texts = one.get(key) or [], other.get(key) or []
         if isinstance(texts[0], list) and isinstance(texts[1], list):
             yield from _command(key, *texts, where, tasks)
-    known = {"image", "command", "args"}
-    for each in compare_trees(
-        {key: value for key, value in one.items() if key not in known},
-        {key: value for key, value in other.items() if key not in known},
-        area=Area.COMMAND,
-        where=where,
+    for each in (
+        *_rest(one, other, {"image", "command", "args"}, area=Area.COMMAND, where=where),
+        *_rest(was, now, {"container"}, area=Area.COMMAND, where=where),
     ):
-        yield _with_tasks(each, tasks)
-    for each in compare_trees(
-        {key: value for key, value in was.items() if key != "container"},
-        {key: value for key, value in now.items() if key != "container"},
-        area=Area.COMMAND,
-        where=where,
-    ):
-        yield _with_tasks(each, tasks)
+        yield replace(each, tasks=tuple(tasks))
 
 
 def _command(

@@ -153,6 +153,7 @@ def make_plan(
     actions: list[Action] = []
     problems: list[Problem] = []
     owner: dict[str, Wanted] = {}
+    taken = {each.name: name for name, own in tree.versions.items() for each in own}
     for each in wanted:
         name = each.ir.name
         first = owner.setdefault(name, each)
@@ -160,7 +161,9 @@ def make_plan(
             problems.append(Problem(source=each.source, text=_twice(name, first, each)))
             continue
         try:
-            actions += _pipeline_actions(each, tree, layout, check)
+            found = _pipeline_actions(each, tree, layout, check)
+            _require_own_names(found, taken)
+            actions += found
         except KfpK8sError as error:
             problems.append(Problem(source=each.source, text=str(error)))
     broken = {*failed, *owner} - {each.pipeline for each in actions}
@@ -169,6 +172,23 @@ def make_plan(
     return Plan(
         actions=tuple(sorted(actions, key=lambda each: each.path)), problems=tuple(problems)
     )
+
+
+def _require_own_names(actions: Sequence[Action], taken: dict[str, str]) -> None:
+    """Refuse a new version whose name another pipeline's version has; note the others.
+
+    Raises:
+        KfpK8sError: The name is taken.
+    """
+    for each in actions:
+        if each.kind != "PipelineVersion" or each.verb != "create":
+            continue
+        other = taken.setdefault(each.name, each.pipeline)
+        if other != each.pipeline:
+            raise KfpK8sError(
+                f"version {each.name!r} of pipeline {each.pipeline!r} has the name of a version of"
+                f" pipeline {other!r}; give one of them another name"
+            )
 
 
 def _twice(name: str, first: Wanted, second: Wanted) -> str:

@@ -75,7 +75,7 @@ def _listed(text: str, paths: Sequence[str]) -> str:
     if content is None:
         content = yaml.load(_HEAD)
     if not isinstance(content, dict):
-        raise SourceError(f"{_FILE} holds a {type(content).__name__}, not an object")
+        raise SourceError(f"{_FILE} holds {content!r:.60}, not an object")
     for key in ("configurations", "resources"):
         if content.get(key) is None:
             content[key] = []
