@@ -15,7 +15,8 @@ from kfp_k8s_manifest.checks.source.odd_keys import mappings_with_odd_keys
 from kfp_k8s_manifest.errors import YamlError, YamlLimitError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
 from kfp_k8s_manifest.model.items import items_of
-from kfp_k8s_manifest.yaml.reader import Document, Limits, load_all
+from kfp_k8s_manifest.yaml.limits import Limits
+from kfp_k8s_manifest.yaml.reader import Document, load_all
 
 __all__ = ["Item", "Outcome", "Previous", "check_text", "locate", "skeleton"]
 
