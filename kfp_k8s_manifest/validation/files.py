@@ -36,11 +36,11 @@ from kfp_k8s_manifest.validation.text import (
     check_text,
     locate,
 )
-from kfp_k8s_manifest.yaml.reader import Limits, load_all
+from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
+from kfp_k8s_manifest.yaml.reader import load_all
 
 __all__ = ["validate", "validate_text"]
 
-_LIMITS: Final = Limits()
 _WORTH_WORKERS: Final = 400_000
 """Bytes from which on starting worker processes pays."""
 
@@ -80,10 +80,10 @@ def validate(
         SourceError: A previous state cannot be read.
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-    inputs = find_inputs(given, limit=_LIMITS.size)
-    earlier = _previous(find_inputs(previous, limit=_LIMITS.size))
+    inputs = find_inputs(given, limit=DEFAULT_LIMITS.size)
+    earlier = _previous(find_inputs(previous, limit=DEFAULT_LIMITS.size))
     if previous_git:
-        earlier |= _previous(git_inputs(given, previous_git, limit=_LIMITS.size))
+        earlier |= _previous(git_inputs(given, previous_git, limit=DEFAULT_LIMITS.size))
     run = _Run(
         target=target if isinstance(target, Target) else find_target(target),
         known=tuple(known_pipelines),
@@ -135,7 +135,9 @@ def _previous(inputs: Iterable[Input]) -> dict[tuple[str, str, str], Any]:
     states: dict[tuple[str, str, str], Any] = {}
     for each in inputs:
         try:
-            documents = load_all(each.read(_LIMITS.size), source=each.name, limits=_LIMITS)
+            documents = load_all(
+                each.read(DEFAULT_LIMITS.size), source=each.name, limits=DEFAULT_LIMITS
+            )
         except OSError as error:
             raise YamlError(f"cannot be read: {error.strerror}", source=each.name) from error
         for document in documents:
@@ -250,7 +252,7 @@ def _processors() -> int:
 
 def _check_input(each: Input, context: ObjectContext, previous: Previous | None = None) -> Outcome:
     try:
-        data = each.read(_LIMITS.size)
+        data = each.read(DEFAULT_LIMITS.size)
     except OSError as error:
         finding = Finding(
             rule="file-unreadable",
@@ -263,14 +265,16 @@ def _check_input(each: Input, context: ObjectContext, previous: Previous | None 
         each.name,
         data,
         context,
-        limits=_LIMITS,
+        limits=DEFAULT_LIMITS,
         previous=previous,
         explicit=each.explicit,
     )
 
 
 def _read_again(item: Item, source: Input) -> Any:
-    documents = load_all(source.read(_LIMITS.size), source=source.name, limits=_LIMITS)
+    documents = load_all(
+        source.read(DEFAULT_LIMITS.size), source=source.name, limits=DEFAULT_LIMITS
+    )
     tree = documents[item.document].value
     for key in item.prefix:
         tree = tree[key]
@@ -282,8 +286,8 @@ def _located_again(
 ) -> tuple[list[Finding], dict[int, str]]:
     """Return findings in their places, and the lines that they point at."""
     try:
-        data = source.read(_LIMITS.size)
-        document = load_all(data, source=source.name, limits=_LIMITS)[item.document]
+        data = source.read(DEFAULT_LIMITS.size)
+        document = load_all(data, source=source.name, limits=DEFAULT_LIMITS)[item.document]
     except (OSError, YamlError, IndexError):
         # The file has changed since it was checked; its name is all that can be told.
         return [each.at(file=source.name) for each in findings], {}
