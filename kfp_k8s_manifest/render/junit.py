@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from kfp_k8s_manifest.findings import NOT_CHECKED, FileResult, Finding, Report, Severity
-from kfp_k8s_manifest.render._words import object_name
+from kfp_k8s_manifest.render.summary import object_name
 
 __all__ = ["render"]
 

@@ -35,11 +35,11 @@ from kfp_k8s_manifest.validation.text import (
     check_text,
 )
 from kfp_k8s_manifest.validation.together import check_together
-from kfp_k8s_manifest.yaml.reader import Limits, load_all
+from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
+from kfp_k8s_manifest.yaml.reader import load_all
 
 __all__ = ["validate", "validate_text"]
 
-_LIMITS: Final = Limits()
 _WORTH_WORKERS: Final = 400_000
 """Bytes from which on starting worker processes pays."""
 
@@ -79,10 +79,10 @@ def validate(
         SourceError: A previous state cannot be read.
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-    inputs = find_inputs(given, limit=_LIMITS.size)
-    earlier = _previous(find_inputs(previous, limit=_LIMITS.size))
+    inputs = find_inputs(given, limit=DEFAULT_LIMITS.size)
+    earlier = _previous(find_inputs(previous, limit=DEFAULT_LIMITS.size))
     if previous_git:
-        earlier |= _previous(git_inputs(given, previous_git, limit=_LIMITS.size))
+        earlier |= _previous(git_inputs(given, previous_git, limit=DEFAULT_LIMITS.size))
     run = _Run(
         target=target if isinstance(target, Target) else find_target(target),
         known=tuple(known_pipelines),
@@ -134,7 +134,9 @@ def _previous(inputs: Iterable[Input]) -> dict[tuple[str, str, str], Any]:
     states: dict[tuple[str, str, str], Any] = {}
     for each in inputs:
         try:
-            documents = load_all(each.read(_LIMITS.size), source=each.name, limits=_LIMITS)
+            documents = load_all(
+                each.read(DEFAULT_LIMITS.size), source=each.name, limits=DEFAULT_LIMITS
+            )
         except OSError as error:
             raise YamlError(f"cannot be read: {error.strerror}", source=each.name) from error
         for document in documents:
@@ -214,7 +216,7 @@ def _processors() -> int:
 
 def _check_input(each: Input, context: ObjectContext, previous: Previous | None = None) -> Outcome:
     try:
-        data = each.read(_LIMITS.size)
+        data = each.read(DEFAULT_LIMITS.size)
     except OSError as error:
         finding = Finding(
             rule="file-unreadable",
@@ -227,7 +229,7 @@ def _check_input(each: Input, context: ObjectContext, previous: Previous | None 
         each.name,
         data,
         context,
-        limits=_LIMITS,
+        limits=DEFAULT_LIMITS,
         previous=previous,
         explicit=each.explicit,
     )

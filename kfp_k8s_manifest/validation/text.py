@@ -15,11 +15,12 @@ from kfp_k8s_manifest.checks.source.odd_keys import mappings_with_odd_keys
 from kfp_k8s_manifest.errors import YamlError, YamlLimitError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
 from kfp_k8s_manifest.model.items import items_of
-from kfp_k8s_manifest.yaml.reader import Document, Limits, load_all
+from kfp_k8s_manifest.yaml.limits import Limits
+from kfp_k8s_manifest.yaml.reader import Document, load_all
 
 __all__ = ["Item", "Outcome", "Previous", "check_text", "lines_of", "locate", "skeleton"]
 
-_SHOWN_VALUES: Final = 20
+_SHOWN_VALUES: Final = 30
 _PART: Final = 4096
 _SHOWN_CHARACTERS: Final = 1_000
 
@@ -202,7 +203,7 @@ def _is_large(tree: Any) -> bool:
         if seen > _SHOWN_VALUES or (isinstance(each, str) and len(each) > _SHOWN_CHARACTERS):
             return True
         if isinstance(each, dict):
-            stack.extend(each.values())
+            stack.extend((*each, *each.values()))
         elif isinstance(each, list):
             stack.extend(each)
     return False

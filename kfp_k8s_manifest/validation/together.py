@@ -20,11 +20,10 @@ from kfp_k8s_manifest.findings import Finding
 from kfp_k8s_manifest.releases import Target
 from kfp_k8s_manifest.validation.inputs import Input
 from kfp_k8s_manifest.validation.text import Item, lines_of, locate
-from kfp_k8s_manifest.yaml.reader import Document, Limits, load_all
+from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
+from kfp_k8s_manifest.yaml.reader import Document, load_all
 
 __all__ = ["check_together"]
-
-_LIMITS = Limits()
 
 
 def check_together(
@@ -90,8 +89,8 @@ def _look_again(
 ) -> Mapping[int, str]:
     """Put the findings of one text in their places, and mark the copies in it by their content."""
     try:
-        data = source.read(_LIMITS.size)
-        documents = load_all(data, source=source.name, limits=_LIMITS)
+        data = source.read(DEFAULT_LIMITS.size)
+        documents = load_all(data, source=source.name, limits=DEFAULT_LIMITS)
     except (OSError, YamlError):
         data, documents = b"", []
     lines: set[int] = set()
