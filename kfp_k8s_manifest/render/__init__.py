@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from kfp_k8s_manifest.findings import Report
-from kfp_k8s_manifest.render._words import summary
 
-__all__ = ["FORMATS", "render", "summary"]
+__all__ = ["FORMATS", "render"]
 
 FORMATS: Final = ("text", "json", "sarif", "github", "junit")
 """The names of the formats."""
