@@ -30,7 +30,7 @@ def fmt(
     from kfp_k8s_manifest.reading import STDIN
     from kfp_k8s_manifest.validation.inputs import find_inputs
     from kfp_k8s_manifest.validation.repair import repair
-    from kfp_k8s_manifest.yaml.reader import DEFAULT_LIMITS
+    from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
 
     limit = DEFAULT_LIMITS.size
     texts: dict[str, str] = {}

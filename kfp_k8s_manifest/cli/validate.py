@@ -133,7 +133,7 @@ def validate(
     # A report replaces the one before it, whatever its format.
     write_output(text, output or "-", force=True, inputs=paths)
     if output and output != "-":
-        from kfp_k8s_manifest.render._words import summary
+        from kfp_k8s_manifest.render.summary import summary
 
         click.echo(summary(report, strict=strict), err=True)
     if not report.ok(strict=strict):
