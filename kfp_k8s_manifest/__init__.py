@@ -12,7 +12,7 @@ from kfp_k8s_manifest._version import __version__
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.compiler.build import ManifestOptions
-    from kfp_k8s_manifest.compiler.bundle import Bundle
+    from kfp_k8s_manifest.compiler.bundle import Bundle, RejectedError
     from kfp_k8s_manifest.compiler.kfp import (
         Compiler,
         compile_manifests,
@@ -33,6 +33,7 @@ __all__ = [
     "KfpK8sError",
     "ManifestOptions",
     "PipelineIR",
+    "RejectedError",
     "Report",
     "Severity",
     "__version__",
@@ -52,6 +53,7 @@ _HOMES = {
     "KfpK8sError": "errors",
     "ManifestOptions": "compiler.build",
     "PipelineIR": "model.ir",
+    "RejectedError": "compiler.bundle",
     "Report": "findings",
     "Severity": "findings",
     "compile_manifests": "compiler.kfp",

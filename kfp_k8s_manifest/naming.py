@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 from kfp_k8s_manifest.errors import InvalidNameError, UsageError
+from kfp_k8s_manifest.golang.sizes import byte_size
 
 __all__ = [
     "NAME_RULES",
@@ -42,16 +43,13 @@ MAX_OBJECT_NAME: Final = 253
 MAX_LABEL: Final = 63
 MAX_PIPELINE_INFO_NAME: Final = 128
 
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
-_PIPELINE_INFO = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
-_VERSION_NAME = re.compile(r"[a-z0-9]([a-z0-9.\-]*[a-z0-9])?")
-
-
-def _size(text: str) -> int:
-    """Return the length in bytes of UTF-8, as Go's `len` counts."""
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+# Each holds for the whole name, whose length is bounded apart. They are written as RE2 and ECMAScript
+# read them too, since CRDs and JSON Schemas are made of them.
+LABEL_PATTERN: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+SUBDOMAIN_PATTERN: Final = rf"{LABEL_PATTERN}(\.{LABEL_PATTERN})*"
+QUALIFIED_PATTERN: Final = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+PIPELINE_INFO_PATTERN: Final = "[a-z0-9][a-z0-9-]*"
+VERSION_NAME_PATTERN: Final = "[a-z0-9]([a-z0-9.-]*[a-z0-9])?"
 
 
 def object_name_problems(name: str) -> list[str]:
@@ -61,9 +59,9 @@ def object_name_problems(name: str) -> list[str]:
         Sentences without a subject, empty where the name is valid.
     """
     problems = []
-    if _size(name) > MAX_OBJECT_NAME:
-        problems.append(f"must be no more than {MAX_OBJECT_NAME} bytes, not {_size(name)}")
-    if not _SUBDOMAIN.fullmatch(name):
+    if byte_size(name) > MAX_OBJECT_NAME:
+        problems.append(f"must be no more than {MAX_OBJECT_NAME} bytes, not {byte_size(name)}")
+    if not re.fullmatch(SUBDOMAIN_PATTERN, name):
         problems.append(
             "must be a DNS-1123 subdomain: lower-case letters, digits, '-' and '.', with a letter"
             " or digit at both ends of each part between dots (for example 'train-v1')"
@@ -74,9 +72,9 @@ def object_name_problems(name: str) -> list[str]:
 def namespace_problems(name: str) -> list[str]:
     """Say what is wrong with a `metadata.namespace`: a DNS-1123 label of 1 to 63 bytes."""
     problems = []
-    if _size(name) > MAX_LABEL:
-        problems.append(f"must be no more than {MAX_LABEL} bytes, not {_size(name)}")
-    if not _LABEL.fullmatch(name):
+    if byte_size(name) > MAX_LABEL:
+        problems.append(f"must be no more than {MAX_LABEL} bytes, not {byte_size(name)}")
+    if not re.fullmatch(LABEL_PATTERN, name):
         problems.append(
             "must be a DNS-1123 label: lower-case letters, digits and '-', with a letter or digit"
             " at both ends (for example 'team-a')"
@@ -87,9 +85,11 @@ def namespace_problems(name: str) -> list[str]:
 def pipeline_info_name_problems(name: str) -> list[str]:
     """Say what is wrong with a `pipelineInfo.name`, by KFP's own rule (all releases)."""
     problems = []
-    if _size(name) > MAX_PIPELINE_INFO_NAME:
-        problems.append(f"must be no more than {MAX_PIPELINE_INFO_NAME} bytes, not {_size(name)}")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+    if byte_size(name) > MAX_PIPELINE_INFO_NAME:
+        problems.append(
+            f"must be no more than {MAX_PIPELINE_INFO_NAME} bytes, not {byte_size(name)}"
+        )
+    if not re.fullmatch(PIPELINE_INFO_PATTERN, name):
         problems.append(
             "must be lower-case letters, digits and '-', and start with a letter or digit"
             " (for example 'train-v1')"
@@ -106,7 +106,7 @@ def version_name_problems(name: str) -> list[str]:
     problems = []
     if len(name) > MAX_OBJECT_NAME:
         problems.append(f"must be no more than {MAX_OBJECT_NAME} characters, not {len(name)}")
-    if not _VERSION_NAME.fullmatch(name):
+    if not re.fullmatch(VERSION_NAME_PATTERN, name):
         problems.append(
             "must be lower-case letters, digits, '.' and '-', with a letter or digit at both ends"
             " (for example 'v1.2')"
@@ -128,9 +128,9 @@ def qualified_name_problems(name: str) -> list[str]:
     short = parts[-1]
     if not short:
         problems.append("name part must be non-empty")
-    elif _size(short) > MAX_LABEL:
-        problems.append(f"name part must be no more than {MAX_LABEL} bytes, not {_size(short)}")
-    if not _QUALIFIED.fullmatch(short):
+    elif byte_size(short) > MAX_LABEL:
+        problems.append(f"name part must be no more than {MAX_LABEL} bytes, not {byte_size(short)}")
+    if not re.fullmatch(QUALIFIED_PATTERN, short):
         problems.append(
             "name part must be letters, digits, '-', '_' and '.', with a letter or digit at both"
             " ends (for example 'team' or 'example.com/team')"
@@ -160,9 +160,9 @@ def lower(text: str) -> str:
 def label_value_problems(value: str) -> list[str]:
     """Say what is wrong with the value of a label: empty, or at most 63 bytes."""
     problems = []
-    if _size(value) > MAX_LABEL:
-        problems.append(f"must be no more than {MAX_LABEL} bytes, not {_size(value)}")
-    if value and not _QUALIFIED.fullmatch(value):
+    if byte_size(value) > MAX_LABEL:
+        problems.append(f"must be no more than {MAX_LABEL} bytes, not {byte_size(value)}")
+    if value and not re.fullmatch(QUALIFIED_PATTERN, value):
         problems.append(
             "must be empty or letters, digits, '-', '_' and '.', with a letter or digit at both"
             " ends (for example 'team_a')"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from kfp_k8s_manifest.reading import read_found, read_named
+from kfp_k8s_manifest.errors import SourceError
+from kfp_k8s_manifest.reading import read_found, read_input, read_named
 
 
 @pytest.mark.parametrize("read", [read_named, read_found])
@@ -42,3 +45,37 @@ def test_a_pipe_or_a_device_that_somebody_named_is_read_up_to_the_limit(tmp_path
     writer.start()
     assert read_named(pipe, limit=10) == b"text"
     writer.join()
+
+
+class Stream:
+    """A standard input with some bytes in it."""
+
+    def __init__(self, data: bytes) -> None:
+        self.buffer = io.BytesIO(data)
+
+
+@pytest.mark.parametrize("path", ["-", "file"])
+def test_an_input_is_read_up_to_its_limit(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_bytes(b"12345")
+    monkeypatch.setattr(sys, "stdin", Stream(b"12345"))
+    assert read_input(path, limit=5) == b"12345"
+    monkeypatch.setattr(sys, "stdin", Stream(b"12345"))
+    assert read_named(path, limit=3) == b"1234"
+    monkeypatch.setattr(sys, "stdin", Stream(b"12345"))
+    with pytest.raises(SourceError) as caught:
+        read_input(path, limit=4)
+    name = "<stdin>" if path == "-" else path
+    assert str(caught.value) == f"{name}: larger than 4 bytes, so it was not read"
+
+
+def test_an_input_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for path, why in (
+        (tmp_path / "nope", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+    ):
+        with pytest.raises(SourceError) as caught:
+            read_input(str(path), limit=5)
+        assert str(caught.value) == f"{path}: cannot be read: {why}"

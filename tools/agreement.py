@@ -3,6 +3,8 @@
     python tools/agreement.py spec ../shared/reference/spec-verdicts.jsonl.gz
     python tools/agreement.py metadata ../shared/reference/metadata-verdicts.jsonl.gz
     python tools/agreement.py yaml ../shared/reference/yaml-scalars.jsonl.gz
+    python tools/agreement.py verdicts ../shared/reference/go-verdicts.jsonl.gz
+    python tools/agreement.py updates ../shared/reference/go-updates.jsonl.gz
 
 Prints how many rows agree and each one that does not, and exits with 1 if there is one. Each data
 set is one function that yields what disagrees; `DATA_SETS` names them.
@@ -25,6 +27,7 @@ from kfp_k8s_manifest import releases
 from kfp_k8s_manifest.checks.order import ObjectContext, check_object
 from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines
 from kfp_k8s_manifest.checks.webhook.specs import check_specs
+from kfp_k8s_manifest.checks.webhook.update import check_update
 from kfp_k8s_manifest.errors import YamlError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Severity, format_path
 from kfp_k8s_manifest.golang import numbers
@@ -73,6 +76,47 @@ def spec(row: dict[str, Any]) -> str:
         wanted = "?" if expected is None else format_path(expected)
         return f"{cause[2]!r} is at {wanted}, ours at {errors[0].field}: {errors[0].message}"
     return ""
+
+
+def verdicts(row: dict[str, Any]) -> str:
+    """Return how our verdict on a new version differs from that of KFP's code, or "".
+
+    Compared are: allowed or not, release by release, and the message of the newest one, but for
+    the number of the line, which is one of KFP's own YAML.
+    """
+    given = row["spec"]
+    for name, allowed in row["allowed"].items():
+        findings = check_specs(
+            given.get("pipelineSpec", ABSENT),
+            given.get("platformSpec", ABSENT),
+            releases.target(name),
+        )
+        errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+        if allowed != (not errors):
+            return f"{name}: allowed is {allowed}, ours: {[each.message for each in findings]}"
+        said = errors[0].cluster_message if errors else ""
+        if name == NEWEST and not _said(said, row["message"]):
+            return f"{name}: message is {row['message']!r}, ours {said!r}"
+    return ""
+
+
+NEWEST = "2.17.0"
+"""The release whose messages were recorded, and whose webhook judged the updates."""
+
+
+def _said(ours: str, theirs: str) -> bool:
+    """Return whether the webhook's message holds ours, and is empty if ours is."""
+    without = [re.sub(r"line [0-9]+: ", "", text) for text in (ours, theirs)]
+    return bool(ours) == bool(theirs) and without[0] in without[1]
+
+
+def updates(row: dict[str, Any]) -> str:
+    """Return how our verdict on an update differs from that of KFP's webhook, or ""."""
+    findings = check_update(row["old"], row["new"], releases.target(NEWEST))
+    if row["allowed"] != (not findings):
+        return f"allowed is {row['allowed']}, ours: {[each.message for each in findings]}"
+    said = findings[0].cluster_message if findings else ""
+    return "" if said == row["message"] else f"message is {row['message']!r}, ours {said!r}"
 
 
 def positions(document: Any) -> dict[int, tuple[str | int, ...]]:
@@ -259,6 +303,8 @@ def _read_scalar(text: str) -> Any:
 DATA_SETS: dict[str, Callable[[dict[str, Any]], str]] = {
     "metadata": metadata,
     "spec": spec,
+    "updates": updates,
+    "verdicts": verdicts,
     "yaml": yaml,
 }
 """The data sets by name: a function from a row to what disagrees, or ""."""

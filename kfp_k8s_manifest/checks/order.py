@@ -17,7 +17,9 @@ from kfp_k8s_manifest.checks.lint import lint
 from kfp_k8s_manifest.checks.lint.untyped import check_untyped
 from kfp_k8s_manifest.checks.server.crd import check_crd
 from kfp_k8s_manifest.checks.server.decode import check_type_meta, decode_metadata
+from kfp_k8s_manifest.checks.server.emptied import check_emptied
 from kfp_k8s_manifest.checks.server.metadata import check_metadata
+from kfp_k8s_manifest.checks.server.next_line import check_next_line
 from kfp_k8s_manifest.checks.server.size import check_size
 from kfp_k8s_manifest.checks.server.unknown import check_unknown
 from kfp_k8s_manifest.checks.sets import check_bundle, check_kep
@@ -153,6 +155,7 @@ def check_each(
         others = list(together[index])
         if before is not None and isinstance(obj, dict):
             others += check_update(before, obj, target)
+            others += check_emptied(before, obj)
         findings.append([*own, *(_filled(obj, others) if others else ())])
     return findings
 
@@ -188,6 +191,7 @@ def _check(obj: dict[str, Any], context: ObjectContext) -> Iterator[Finding]:
     if not decoded.findings:
         yield from _without_overwritten(check_metadata(decoded.values), kind, context.target)
         yield from check_crd(obj, kind, context.target)
+    yield from check_next_line(obj)
     if kind == PIPELINE_VERSION:
         yield from _check_content(obj, context)
         yield from check_kep(obj, context.target)

@@ -51,6 +51,7 @@ YAML_UNQUOTED_VALUE = Rule("yaml-unquoted-value", "yaml", _WARNING, "2.14.0")
 API_VERSION = Rule("api-version", "decode", _ERROR, "2.14.0")
 KIND = Rule("kind", "decode", _ERROR, "2.14.0")
 METADATA_TYPE = Rule("metadata-type", "decode", _ERROR, "2.14.0")
+NEXT_LINE = Rule("next-line", "decode", _WARNING, "2.14.0")
 OBJECT_TYPE = Rule("object-type", "decode", _ERROR, "2.14.0")
 UNKNOWN_FIELD = Rule("unknown-field", "decode", _ERROR, "2.14.0")
 
@@ -93,6 +94,7 @@ SPEC_CONTROL_CHARACTER = Rule("spec-control-character", "spec", _ERROR, "2.14.0"
 SPEC_DUPLICATE_FIELD = Rule("spec-duplicate-field", "spec", _ERROR, "2.14.0")
 SPEC_FIELD_REMOVED = Rule("spec-field-removed", "spec", _ERROR, "2.15.0")
 SPEC_FIELD_TOO_NEW = Rule("spec-field-too-new", "spec", _ERROR, "2.14.0")
+SPEC_KEY = Rule("spec-key", "spec", _ERROR, "2.14.0")
 SPEC_MERGE_KEY = Rule("spec-merge-key", "spec", _ERROR, "2.14.0")
 SPEC_NOT_AN_OBJECT = Rule("spec-not-an-object", "spec", _ERROR, "2.14.0")
 SPEC_NOT_JSON = Rule("spec-not-json", "spec", _ERROR, "2.14.0")
@@ -115,6 +117,7 @@ SPEC_WRONG_TYPE = Rule("spec-wrong-type", "spec", _ERROR, "2.14.0")
 PLATFORM_IGNORED = Rule("platform-ignored", "platform", _WARNING, "2.14.0")
 
 # Updates.
+EMPTY_MAP = Rule("empty-map", "update", _WARNING, "2.14.0")
 VERSION_IMMUTABLE = Rule("version-immutable", "update", _ERROR, "2.14.0")
 
 # What the webhook leaves untyped, and a run reads.

@@ -22,12 +22,12 @@ def output_option(function: F) -> F:
         default="-",
         type=PATH,
         metavar="FILE|-",
-        help="Where to write; '-' is the standard output; .json writes a List as JSON.",
+        help="Where to write; '-' is the standard output; .json writes JSON.",
     )(function)
 
 
 def write_documents(documents: Sequence[Any], output: str) -> None:
-    """Write objects as YAML documents, or as one JSON List.
+    """Write objects as YAML documents, or as JSON.
 
     Args:
         documents: The objects.
@@ -36,20 +36,9 @@ def write_documents(documents: Sequence[Any], output: str) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    if output.endswith(".json"):
-        import json
+    from kfp_k8s_manifest.manifests import to_json, to_yaml
 
-        text = json.dumps(
-            {"apiVersion": "v1", "kind": "List", "items": list(documents)},
-            indent=2,
-            ensure_ascii=False,
-        )
-        text += "\n"
-    else:
-        from kfp_k8s_manifest.yaml import dump_all
-
-        text = dump_all(documents)
-    write_output(text, output)
+    write_output((to_json if output.endswith(".json") else to_yaml)(documents), output)
 
 
 def write_output(text: str, output: str) -> None:

@@ -14,12 +14,15 @@ import click
 
 from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, target_option
 from kfp_k8s_manifest.compiler.build import ManifestOptions, build
-from kfp_k8s_manifest.compiler.bundle import Bundle, to_json, to_yaml
+from kfp_k8s_manifest.compiler.bundle import Bundle
 from kfp_k8s_manifest.compiler.sources import read_package, split_source
 from kfp_k8s_manifest.errors import SourceError, UsageError
 from kfp_k8s_manifest.files import write_texts
 from kfp_k8s_manifest.findings import Finding, Severity
+from kfp_k8s_manifest.manifests import to_json, to_yaml
 from kfp_k8s_manifest.model.ir import PipelineIR
+from kfp_k8s_manifest.reading import input_name, read_input
+from kfp_k8s_manifest.yaml import DEFAULT_LIMITS
 
 __all__ = ["compile_"]
 
@@ -184,11 +187,8 @@ def _load(
 
 
 def _read(path: str) -> PipelineIR:
-    try:
-        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return read_package(data, source="<stdin>" if path == "-" else path)
+    data = read_input(path, limit=DEFAULT_LIMITS.size)
+    return read_package(data, source=input_name(path))
 
 
 def _options(given: dict[str, Any], path: str) -> ManifestOptions:

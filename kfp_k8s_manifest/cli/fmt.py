@@ -27,11 +27,12 @@ def fmt(
     """
     from kfp_k8s_manifest.errors import SourceError
     from kfp_k8s_manifest.files import write_texts
-    from kfp_k8s_manifest.validation.inputs import STDIN, find_inputs
+    from kfp_k8s_manifest.reading import STDIN
+    from kfp_k8s_manifest.validation.inputs import find_inputs
     from kfp_k8s_manifest.validation.repair import repair
-    from kfp_k8s_manifest.yaml.reader import Limits
+    from kfp_k8s_manifest.yaml.reader import DEFAULT_LIMITS
 
-    limit = Limits().size
+    limit = DEFAULT_LIMITS.size
     texts: dict[str, str] = {}
     changed = 0
     for each in find_inputs(paths, limit=limit):

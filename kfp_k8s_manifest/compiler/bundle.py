@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kfp_k8s_manifest import releases
-from kfp_k8s_manifest.errors import KfpK8sError, UsageError
+from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.findings import Finding, Severity
+from kfp_k8s_manifest.manifests import to_json, to_yaml
 from kfp_k8s_manifest.model.ir import JsonValue
 from kfp_k8s_manifest.model.kinds import Kind
 from kfp_k8s_manifest.model.resources import Pipeline, PipelineVersion, Resource
-from kfp_k8s_manifest.yaml import dump_all
 
-__all__ = ["Bundle", "RejectedError", "to_json", "to_yaml"]
+__all__ = ["Bundle", "RejectedError"]
 
 
 class RejectedError(KfpK8sError):
@@ -112,21 +111,3 @@ class Bundle:
             target=self.target,
             text=self.to_yaml(),
         )
-
-
-def to_yaml(objects: Sequence[JsonValue]) -> str:
-    """Return objects as one YAML stream."""
-    return dump_all(objects)
-
-
-def to_json(objects: Sequence[JsonValue]) -> str:
-    """Return objects as JSON text: one as itself, several as a `v1` List, as kubectl takes them.
-
-    Raises:
-        UsageError: There is nothing to write.
-    """
-    if not objects:
-        raise UsageError("there is no object to write")
-    items: JsonValue = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-    top = objects[0] if len(objects) == 1 else items
-    return json.dumps(top, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

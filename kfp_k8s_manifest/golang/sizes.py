@@ -1,4 +1,4 @@
-"""How long a JSON tree is as Go's `encoding/json` writes it, which is what Kubernetes counts."""
+"""How long Go takes a text and a JSON tree to be, which is what Kubernetes counts."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import Any, Final
 
 from kfp_k8s_manifest.golang.numbers import number_text
 
-__all__ = ["json_size"]
-
+__all__ = ["byte_size", "json_size"]
 
 # A double has at most 24 characters in either notation, and at least 3.
 _NUMBER_GROWTH: Final = 21
+
+
+def byte_size(text: str) -> int:
+    """Return the length of a text in bytes of UTF-8, as Go's `len` counts it."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def json_size(tree: Any, *, exact_from: int = 0) -> int:
@@ -29,7 +33,7 @@ def json_size(tree: Any, *, exact_from: int = 0) -> int:
         RecursionError: The tree is nested deeper than Python's own writer goes.
     """
     text = json.dumps(tree, ensure_ascii=False, separators=(",", ":"), check_circular=False)
-    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    size = byte_size(text)
     size += 5 * (text.count("<") + text.count(">") + text.count("&"))
     size += 3 * (text.count("\u2028") + text.count("\u2029"))
     doubles = text.count(".") + text.count("e+") + text.count("e-")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.model.ir import JsonValue
 from kfp_k8s_manifest.model.kinds import (
     API_VERSION,
@@ -31,10 +32,7 @@ _CATEGORIES: Final = ("kubeflow", "kubeflow-pipelines")
 
 # The type of a condition is a qualified name: a prefix of at most 252 characters, a slash, a name
 # of at most 63. The pattern and the limits are those of the KEP's Go type.
-_CONDITION_TYPE: Final = (
-    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
-    r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
-)
+_CONDITION_TYPE: Final = f"^({naming.SUBDOMAIN_PATTERN}/)?({naming.QUALIFIED_PATTERN})$"
 _CONDITION_TYPE_LENGTH: Final = 316
 _CONDITION_MESSAGE_LENGTH: Final = 32768
 

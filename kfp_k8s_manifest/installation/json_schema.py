@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.releases import (
     FieldType,
@@ -40,10 +41,9 @@ _STRING: Final = {"type": ["string", "null"]}
 _NUMBER_TEXT: Final = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 _ENUM_NUMBER: Final = {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1}
 
-_SUBDOMAIN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-_LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-_LABEL_VALUE: Final = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
-_INFO_NAME: Final = r"^[a-z0-9][a-z0-9-]{0,127}$"
+_SUBDOMAIN: Final = f"^{naming.SUBDOMAIN_PATTERN}$"
+_LABEL_VALUE: Final = f"^({naming.QUALIFIED_PATTERN})?$"
+_INFO_NAME: Final = f"^{naming.PIPELINE_INFO_PATTERN}$"
 
 
 def object_schema(kind: str, target: Target) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _metadata() -> dict[str, Any]:
     texts = {"type": ["object", "null"], "additionalProperties": {"type": "string"}}
     labels = {
         **texts,
-        "additionalProperties": _text(_LABEL_VALUE, 63),
+        "additionalProperties": _text(_LABEL_VALUE, naming.MAX_LABEL),
     }
     owner = {
         "type": "object",
@@ -125,9 +125,14 @@ def _metadata() -> dict[str, Any]:
     }
     written_by_server = {"description": "Written by the API server; leave it out."}
     properties: dict[str, Any] = {
-        "name": _text(_SUBDOMAIN, 253, "A DNS-1123 subdomain, at most 253 characters."),
+        "name": _text(
+            _SUBDOMAIN, naming.MAX_OBJECT_NAME, "A DNS-1123 subdomain, at most 253 characters."
+        ),
         "generateName": {"type": "string"},
-        "namespace": {**_text(f"^$|{_LABEL}", 63), "type": ["string", "null"]},
+        "namespace": {
+            **_text(f"^({naming.LABEL_PATTERN})?$", naming.MAX_LABEL),
+            "type": ["string", "null"],
+        },
         "labels": labels,
         "annotations": texts,
         "finalizers": {"type": ["array", "null"], "items": {"type": "string"}},
@@ -175,7 +180,9 @@ def _spec(kind: str, target: Target) -> dict[str, Any]:
     if kind == PIPELINE_VERSION:
         spec["required"] = ["pipelineName", "pipelineSpec"]
         properties["pipelineName"] = _text(
-            _SUBDOMAIN, 253, "The metadata.name of a Pipeline in the same namespace."
+            _SUBDOMAIN,
+            naming.MAX_OBJECT_NAME,
+            "The metadata.name of a Pipeline in the same namespace.",
         )
         properties["pipelineSpec"] = {"allOf": [_ref(_PIPELINE_SPEC), {"type": "object"}]}
         if "platformSpec" in target.fields(kind):
@@ -197,7 +204,9 @@ def _require_pipeline_spec(spec: dict[str, Any], definitions: Mapping[str, Any])
     info = definitions["ml_pipelines.PipelineInfo"]
     info["required"] = ["name"]
     info["properties"]["name"] = _text(
-        _INFO_NAME, 128, "Lower-case letters, digits and '-', at most 128."
+        _INFO_NAME,
+        naming.MAX_PIPELINE_INFO_NAME,
+        "Lower-case letters, digits and '-', at most 128.",
     )
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from kfp_k8s_manifest.errors import SourceError, UsageError
 from kfp_k8s_manifest.model.ir import JsonValue, PipelineIR
+from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE_VERSION
 from kfp_k8s_manifest.model.resources import PipelineVersion, resource_from_dict
-from kfp_k8s_manifest.yaml import SORTED, dump_all, load_all
+from kfp_k8s_manifest.reading import input_name, read_input
+from kfp_k8s_manifest.yaml import DEFAULT_LIMITS, SORTED, dump_all, load_all
 
 __all__ = ["extract", "package_text", "read_version", "select_version", "versions_in"]
 
@@ -40,15 +41,14 @@ def versions_in(objects: Iterable[Any]) -> list[dict[str, JsonValue]]:
     Args:
         objects: JSON trees of any kind.
     """
-    found: list[dict[str, JsonValue]] = []
-    for obj in objects:
-        if not isinstance(obj, dict):
-            continue
-        if obj.get("kind") == PIPELINE_VERSION and obj.get("apiVersion") == API_VERSION:
-            found.append(obj)
-        elif str(obj.get("kind", "")).endswith("List") and isinstance(obj.get("items"), list):
-            found += versions_in(obj["items"])
-    return found
+    return [
+        each
+        for obj in objects
+        for _, each in items_of(obj)
+        if isinstance(each, dict)
+        and each.get("kind") == PIPELINE_VERSION
+        and each.get("apiVersion") == API_VERSION
+    ]
 
 
 def select_version(
@@ -89,8 +89,7 @@ def read_version(path: str, name: str | None = None) -> PipelineVersion:
         SourceError: The file cannot be read, is no YAML, or has no such version.
         UsageError: There are several versions.
     """
-    source = "<stdin>" if path == "-" else path
-    return select_version(versions_in(read_objects(path)), name, source=source)
+    return select_version(versions_in(read_objects(path)), name, source=input_name(path))
 
 
 def read_objects(path: str) -> list[Any]:
@@ -102,11 +101,5 @@ def read_objects(path: str) -> list[Any]:
     Raises:
         SourceError: The file cannot be read, or is no YAML.
     """
-    import sys
-
-    try:
-        data = sys.stdin.buffer.read() if path == "-" else Path(path).expanduser().read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
-    source = "<stdin>" if path == "-" else path
-    return [document.value for document in load_all(data, source=source)]
+    data = read_input(path, limit=DEFAULT_LIMITS.size)
+    return [document.value for document in load_all(data, source=input_name(path))]

@@ -31,6 +31,10 @@ TARGET_NAMES: Final = ("2.14", "2.15", "2.16", "2.17", "kep", "portable")
 # From this patch release on the webhook cuts the label to 63 bytes.
 _FIRST_THAT_CUTS: Final = (2, 14, 3)
 _LABEL_BYTES: Final = 63
+# From this patch release on the webhook writes what it has read of the specs once more.
+_FIRST_THAT_WRITES_TWICE: Final = (2, 14, 3)
+# From this release on a spec that is no object is an error, not a document to pass over.
+_FIRST_WITH_OBJECTS_ONLY: Final = (2, 15, 0)
 # From this release on an update may change what is shown of a version, nothing else.
 _FIRST_WITH_MUTABLE_FIELDS: Final = (2, 17, 0)
 # The Go types in the KEP's text, which are older than the released ones.
@@ -110,6 +114,16 @@ class Release:
         if not self.cuts_label:
             return pipeline_name
         return pipeline_name.encode()[:_LABEL_BYTES].decode(errors="ignore")
+
+    @property
+    def writes_specs_twice(self) -> bool:
+        """True where the webhook writes what it has read of the specs as YAML, and reads that."""
+        return self.version >= _FIRST_THAT_WRITES_TWICE
+
+    @property
+    def refuses_other_documents(self) -> bool:
+        """True where the webhook refuses a spec that is no object; before, it passes over it."""
+        return self.version >= _FIRST_WITH_OBJECTS_ONLY
 
     @property
     def mutable_fields(self) -> frozenset[str]:

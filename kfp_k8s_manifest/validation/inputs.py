@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from kfp_k8s_manifest.errors import SourceError, UsageError
-from kfp_k8s_manifest.reading import read_found, read_named
+from kfp_k8s_manifest.reading import STDIN, read_found, read_named
 
-__all__ = ["STDIN", "SUFFIXES", "Input", "find_inputs", "git_inputs"]
+__all__ = ["SUFFIXES", "Input", "find_inputs", "git_inputs"]
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 """The files that are read in a folder."""
-
-STDIN: Final = "<stdin>"
-"""What standard input is called in reports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -69,7 +65,7 @@ def find_inputs(paths: Iterable[str | os.PathLike[str]], *, limit: int) -> list[
         path = os.fspath(given)
         if path == "-":
             if STDIN not in found:
-                data = sys.stdin.buffer.read(limit + 1)
+                data = read_named(path, limit=limit)
                 found[STDIN] = Input(name=STDIN, data=data, size=len(data))
             continue
         explicit = not os.path.isdir(path)  # noqa: PTH112

@@ -138,9 +138,11 @@ def _check(
         extra = check_keys(odd, document, prefix)
     kind, namespace, name = identity = _identity(obj)
     if previous and name and identity in previous:
+        from kfp_k8s_manifest.checks.server.emptied import check_emptied
         from kfp_k8s_manifest.checks.webhook.update import check_update
 
         extra += check_update(previous[identity], obj, context.target)
+        extra += check_emptied(previous[identity], obj)
     if extra:
         found += [replace(each, kind=kind, namespace=namespace, name=name) for each in extra]
     return found

@@ -18,10 +18,10 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+from kfp_k8s_manifest.findings import Path
 from kfp_k8s_manifest.yaml import scalars
 from kfp_k8s_manifest.yaml._compose import is_merge_key
 from kfp_k8s_manifest.yaml._events import new_parser
-from kfp_k8s_manifest.yaml._paths import Path
 from kfp_k8s_manifest.yaml._split import Chunk
 
 __all__ = ["Lines", "Marks", "Node", "mark_tree"]

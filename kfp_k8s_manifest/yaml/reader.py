@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from kfp_k8s_manifest.errors import YamlError, YamlLimitError
+from kfp_k8s_manifest.findings import Path
 from kfp_k8s_manifest.yaml._compose import (
     NODES_PER_PART,
     Budget,
@@ -23,7 +24,6 @@ from kfp_k8s_manifest.yaml._compose import (
     compose,
 )
 from kfp_k8s_manifest.yaml._events import TOO_DEEP, new_parser
-from kfp_k8s_manifest.yaml._paths import Path
 from kfp_k8s_manifest.yaml._split import Chunk, decode, split
 from kfp_k8s_manifest.yaml._strict import (
     first_forbidden,

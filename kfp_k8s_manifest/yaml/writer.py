@@ -17,9 +17,9 @@ from math import isfinite
 from typing import Any
 
 from kfp_k8s_manifest.errors import KfpK8sError
+from kfp_k8s_manifest.findings import Path, format_path
 from kfp_k8s_manifest.golang.numbers import INT64_MAX, INT64_MIN
 from kfp_k8s_manifest.yaml._order import KUBERNETES_ORDER, SORTED, KeyOrder
-from kfp_k8s_manifest.yaml._paths import Path, path_text
 from kfp_k8s_manifest.yaml._present import (
     NotWritableError,
     block,
@@ -55,7 +55,7 @@ class DocumentError(KfpK8sError, ValueError):
     def __init__(self, reason: str, *, path: Path = ()) -> None:
         self.reason = reason
         self.path = path
-        where = path_text(path)
+        where = format_path(path)
         super().__init__(f"{where}: {reason}" if where else reason)
 
 

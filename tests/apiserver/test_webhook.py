@@ -13,8 +13,8 @@ import pytest
 pytest.importorskip("aiohttp", reason="needs the extra 'webhook'")
 
 from kfp_k8s_manifest.compiler.build import ManifestOptions, build
-from kfp_k8s_manifest.compiler.bundle import to_yaml
 from kfp_k8s_manifest.compiler.sources import read_package
+from kfp_k8s_manifest.manifests import to_yaml
 from kfp_k8s_manifest.releases import TARGET_NAMES
 
 from .webhook_server import LIST, Webhook, run

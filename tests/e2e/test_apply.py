@@ -14,8 +14,9 @@ from click.testing import CliRunner
 
 from kfp_k8s_manifest.cli import cli
 from kfp_k8s_manifest.compiler.build import ManifestOptions, build
-from kfp_k8s_manifest.compiler.bundle import Bundle, to_yaml
+from kfp_k8s_manifest.compiler.bundle import Bundle
 from kfp_k8s_manifest.compiler.sources import load_module_pipelines, read_package
+from kfp_k8s_manifest.manifests import to_yaml
 from kfp_k8s_manifest.model.kinds import GROUP
 from kfp_k8s_manifest.releases import target as find_target
 from tests.conftest import ROOT

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kfp_k8s_manifest.compiler.build import ManifestOptions, build
-from kfp_k8s_manifest.compiler.bundle import to_yaml
 from kfp_k8s_manifest.compiler.sources import read_package
+from kfp_k8s_manifest.manifests import to_yaml
 from tests.apiserver.kubectl import go_reads
 from tests.yaml.strategies import HOSTILE_NUMBERS, HOSTILE_TEXTS
 

@@ -105,6 +105,13 @@ def test_selecting_one_of_several() -> None:
         select_version(both, "c", source="f")
 
 
+def test_a_list_within_thousands_of_lists_is_passed_over() -> None:
+    nested: dict[str, Any] = manifest("a")
+    for _ in range(5000):
+        nested = {"apiVersion": "v1", "kind": "List", "items": [nested]}
+    assert versions_in([nested, manifest("b")]) == [manifest("b")]
+
+
 def test_lists_are_opened() -> None:
     inner = {"apiVersion": "v1", "kind": "List", "items": [manifest("a"), {"kind": "Pod"}, 5]}
     assert versions_in([inner, None, "text", manifest("b")]) == [manifest("a"), manifest("b")]

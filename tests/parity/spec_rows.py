@@ -167,7 +167,24 @@ def _crd() -> Iterator[Row]:
         )
     yield row("no pipelineSpec", "crd-required", change={SPEC: REMOVE})
     yield row("null pipelineSpec", "crd-required", change={SPEC: None})
-    yield row("pipelineSpec is text", "spec-not-an-object", change={SPEC: "text"}, says=NO_SPEC)
+    for target, says in (("2.14", NO_SPEC), ("2.17", "unable to decode yaml document")):
+        yield row(f"pipelineSpec is text ({target})", "spec-not-an-object", change={SPEC: "text"}, says=says, target=target)  # fmt: skip
+    for words, key, target, good in (
+        ("NEL", "a\x85b", "2.14.0", False),
+        ("NEL", "a\x85b", "2.17", False),
+        ("LS", "a\u2028b", "2.14.0", True),
+        ("LS", "a\u2028b", "2.14.3", False),
+        ("PS", "a\u2029b", "2.17", False),
+        ("1,022 characters", "k" * 1022, "2.17", True),
+        ("1,023 characters", "k" * 1023, "2.17", False),
+    ):
+        yield row(
+            f"a key of {words} under {target}",
+            *([] if good else ["spec-key"]),
+            change={f"{SPEC}.root.inputDefinitions.parameters.rows.defaultValue": {key: 1}},
+            warn=["parameter-default-type"],
+            target=target,
+        )
     yield row("a version without spec", "pipeline-not-found", change={"spec": REMOVE})
 
 
@@ -218,11 +235,18 @@ def _platform() -> Iterator[Row]:
         ("of another platform", {"platforms": {"vertex": {}}}, [], ["platform-ignored"]),
         ("empty", {}, [], ["platform-ignored"]),
         ("with an unknown field", {**good, "bogus": 1}, [], ["platform-ignored"]),
-        ("text", "text", [], ["platform-ignored"]),
         ("a second pipeline spec", version()["spec"]["pipelineSpec"], ["spec-two-pipelines"], []),
     ):
         for target in ("2.14", "2.17"):
             yield row(f"platformSpec {words} ({target})", *rules, change={"spec.platformSpec": platform}, warn=warn, target=target)  # fmt: skip
+    for target, rules, warn in (
+        ("2.14", [], ["platform-ignored"]),
+        ("2.15", ["spec-not-an-object"], []),
+        ("2.17", ["spec-not-an-object"], []),
+        ("portable", ["spec-not-an-object"], ["platform-ignored"]),
+    ):
+        says = "unable to decode yaml document" if rules else ""
+        yield row(f"platformSpec text ({target})", *rules, change={"spec.platformSpec": "text"}, warn=warn, target=target, says=says)  # fmt: skip
     config = "spec.platformSpec.platforms.kubernetes.deploymentSpec.executors"
     for words, value, warn in (
         ("known", {"nodeSelector": {"labels": {}}}, []),

@@ -222,7 +222,7 @@ REFUSED = [
     ),
     (
         {"a b": [{"c": {1}}]},
-        '["a b"][0].c: value {1} is of type set; JSON has dict, list, str, int, float, bool and None',
+        "[a b][0].c: value {1} is of type set; JSON has dict, list, str, int, float, bool and None",
     ),
     (
         {"a": datetime.date(2001, 1, 1)},

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.lint._access import contains, get, show, strings
+from kfp_k8s_manifest.checks.lint._access import get, show
 from kfp_k8s_manifest.checks.lint._model import KINDS, PARAMETERS, VALUE, Component, Model, Task
 from kfp_k8s_manifest.checks.lint._report import Report
+from kfp_k8s_manifest.checks.walks import contains, strings
 from kfp_k8s_manifest.findings import Path
 
 __all__ = ["check_condition", "check_constants", "check_placeholders"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.lint._access import Link, get, show, table, text, unwind, where
+from kfp_k8s_manifest.checks.lint._access import get, show, table, text, where
 from kfp_k8s_manifest.checks.lint._model import PARAMETERS, Component, Model, source_of
 from kfp_k8s_manifest.checks.lint._report import Report
 from kfp_k8s_manifest.checks.lint._sources import check_source
+from kfp_k8s_manifest.checks.walks import Link, unwind
 from kfp_k8s_manifest.findings import Path
 
 __all__ = ["check_platform"]

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from kfp_k8s_manifest.checks.lint._access import (
-    contains,
     get,
     show,
     text,
@@ -25,6 +24,7 @@ from kfp_k8s_manifest.checks.lint._model import (
 )
 from kfp_k8s_manifest.checks.lint._report import Report
 from kfp_k8s_manifest.checks.lint._sources import check_source, resolves
+from kfp_k8s_manifest.checks.walks import contains
 
 __all__ = ["check_dag", "check_task"]
 

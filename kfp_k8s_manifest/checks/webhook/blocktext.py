@@ -7,7 +7,8 @@ The writer gives a string with a line break as a literal block. Two kinds of blo
   lists the writer indents by 2 only, so the reader takes the lines for the end of the block.
 * Text that starts with a tab has no indicator, and the reader takes the tab for indentation.
 
-Then the reading fails, and the platform spec is ignored.
+Then the reading fails, and the platform spec is ignored. Where it does not fail, a text that begins
+with a line break has lost it.
 
 Source: comparing, on generated documents, what goes in with what comes out of these libraries.
 """
@@ -20,7 +21,7 @@ from typing import Any
 
 from kfp_k8s_manifest.findings import Path
 
-__all__ = ["unreadable_text"]
+__all__ = ["separators_are_lost", "unreadable_text"]
 
 _INDENT = 4
 _ITEM_INDENT = 2
@@ -50,6 +51,12 @@ def unreadable_text(document: Any) -> Path | None:
                 if isinstance(item, (dict, list)):
                     stack.append((item, below, (*path, index)))
     return None
+
+
+def separators_are_lost(key: str) -> bool:
+    """Tell whether a key of a platform spec is without U+2028 and U+2029 once it is read back."""
+    is_block = "\n" in key and not _quoted().search(key)
+    return is_block and not any(separator in key[1:] for separator in "\u2028\u2029")
 
 
 @cache

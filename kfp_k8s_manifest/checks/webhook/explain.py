@@ -223,9 +223,10 @@ _PROBLEMS: Final = {
 
 
 def not_an_object(path: Path, value: Any, scope: Scope, message: str) -> Finding:
-    """Return the error of a pipeline spec that is no object."""
-    text = f"the pipeline spec must be an object, not {described(value)}"
-    hint = "write the pipeline's IR as an object, not as text" if isinstance(value, str) else ""
+    """Return the error of a spec that is no object."""
+    what = "platform spec" if path[-1] == "platformSpec" else "pipeline spec"
+    text = f"the {what} must be an object, not {described(value)}"
+    hint = f"write the {what} as an object, not as text" if isinstance(value, str) else ""
     return error("spec-not-an-object", path, value, text, scope, hint=hint, message=message)
 
 

@@ -12,14 +12,18 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
+from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks import protojson
-from kfp_k8s_manifest.checks.webhook.blocktext import unreadable_text
+from kfp_k8s_manifest.checks.webhook.blocktext import separators_are_lost, unreadable_text
 from kfp_k8s_manifest.checks.webhook.view import Oddity, View, view
 from kfp_k8s_manifest.findings import ABSENT, Path
+from kfp_k8s_manifest.golang.sizes import byte_size
+from kfp_k8s_manifest.releases import Release
 
 __all__ = [
     "NO_SPEC",
     "SCHEMA_VERSION",
+    "UNDECODABLE",
     "UNREADABLE",
     "Document",
     "Outcome",
@@ -36,11 +40,12 @@ UNREADABLE: Final = (
 )
 """What the webhook says of a key `<<` that is no merge."""
 
+UNDECODABLE: Final = "unable to decode yaml document: yaml: unmarshal errors"
+"""How begins what the webhook says, from 2.15 on, of a spec that is no object."""
+
 SCHEMA_VERSION: Final = "2.1.0"
 """The only schema version that KFP reads."""
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
-_NAME_BYTES = 128
 # The first of two patterns for the name is not anchored: one such character anywhere suffices.
 _ANY_NAME_CHARACTER = re.compile(r"[a-z0-9]")
 
@@ -56,11 +61,19 @@ _LONG_NAME = "pipeline's name must contain no more than 128 characters"
 
 
 class Outcome(NamedTuple):
-    """What the webhook of one release makes of the documents."""
+    """What the webhook of one release makes of the documents.
+
+    Attributes:
+        message: What it says, or "" where it accepts them.
+        spec: The document that it takes for the pipeline spec, or that it stumbles over.
+        platform: The one that it takes for the platform spec.
+        rewritten: True where it accepts the documents, and then not what it makes of them.
+    """
 
     message: str
     spec: Document | None = None
     platform: Document | None = None
+    rewritten: bool = False
 
 
 class Document:
@@ -86,8 +99,27 @@ class Document:
 
     @property
     def is_mapping(self) -> bool:
-        """Whether it is an object; the webhook skips any other document."""
+        """Whether it is an object."""
         return isinstance(self.given, dict)
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it is missing or null, which the webhook passes over."""
+        return self.given is None or self.given is ABSENT
+
+    def separator_keys(self, *, as_platform: bool) -> list[Oddity]:
+        """Return the keys that cannot be written a second time.
+
+        Args:
+            as_platform: True where the document is the platform spec, on whose further journey a
+                block of text loses the line break that it begins with.
+        """
+        return [
+            odd
+            for odd in self.view.oddities
+            if odd.kind == "separator-key"
+            and not (as_platform and separators_are_lost(str(odd.path[-1])))
+        ]
 
     @cached_property
     def number_keys(self) -> list[Oddity]:
@@ -174,11 +206,14 @@ def _member(value: Any, *names: str) -> Any:
     return None
 
 
-def judge(documents: Sequence[Document], generation: str) -> Outcome:
+def judge(documents: Sequence[Document], release: Release) -> Outcome:
     """Replay the webhook of one release over the documents, in its order."""
+    generation = release.generation
     spec: Document | None = None
     platform: Document | None = None
     for document in documents:
+        if release.refuses_other_documents and not (document.is_mapping or document.is_nothing):
+            return Outcome(UNDECODABLE, document)
         if document.is_mapping and document.merge_keys:
             return Outcome(UNREADABLE, document)
         if document.is_spec(generation):
@@ -195,12 +230,12 @@ def judge(documents: Sequence[Document], generation: str) -> Outcome:
             platform = document
     if spec is None:
         return Outcome(NO_SPEC)
-    # A lone surrogate is stored as U+FFFD, three bytes as well.
-    if len(spec.pipeline_name.encode(errors="surrogatepass")) > _NAME_BYTES:
-        return Outcome(_LONG_NAME, spec, platform)
-    if not _NAME.fullmatch(spec.pipeline_name):
-        return Outcome(_BAD_NAME, spec, platform)
-    return Outcome("", spec, platform)
+    unwritable = spec.separator_keys(as_platform=False) or (
+        platform and platform.separator_keys(as_platform=True)
+    )
+    if unwritable and release.writes_specs_twice:
+        return Outcome(NO_SPEC, spec, platform, rewritten=True)
+    return Outcome(name_message(spec.pipeline_name), spec, platform)
 
 
 def version_message(document: Document) -> str:
@@ -215,6 +250,7 @@ def name_message(name: str) -> str:
     """Return what the webhook says of a pipeline's name, or ""."""
     if not _ANY_NAME_CHARACTER.search(name):
         return _NO_NAME_CHARACTER
-    if len(name.encode(errors="surrogatepass")) > _NAME_BYTES:
+    # A lone surrogate is stored as U+FFFD, three bytes as well.
+    if byte_size(name) > naming.MAX_PIPELINE_INFO_NAME:
         return _LONG_NAME
-    return "" if _NAME.fullmatch(name) else _BAD_NAME
+    return _BAD_NAME if naming.pipeline_info_name_problems(name) else ""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from kfp_k8s_manifest.checks.webhook.explain import placed
-from kfp_k8s_manifest.checks.webhook.judge import UNREADABLE
-from kfp_k8s_manifest.checks.webhook.view import MAX_DEPTH, Oddity
+from kfp_k8s_manifest.checks.webhook.judge import NO_SPEC, UNREADABLE
+from kfp_k8s_manifest.checks.webhook.view import MAX_DEPTH, MAX_KEY, NEXT_LINE, Oddity
 from kfp_k8s_manifest.checks.webhook.words import shown
 from kfp_k8s_manifest.findings import Finding, Path, Severity
+from kfp_k8s_manifest.releases import Target
 
-__all__ = ["CHANGED", "FATAL", "oddity"]
+__all__ = ["CHANGED", "FATAL", "HARMLESS", "oddity", "separator"]
 
 CHANGED: Final = "string-read-as-number"
-FATAL: Final = frozenset({"not-json", "too-deep", "control-character"})
+HARMLESS: Final = frozenset({CHANGED, "next-line", "number-key"})
+FATAL: Final = frozenset({"not-json", "too-deep", "control-character", "next-line-key", "long-key"})
 
 
 def oddity(odd: Oddity, root: Path, severity: Severity, message: str = "") -> Finding:
@@ -28,7 +31,7 @@ def oddity(odd: Oddity, root: Path, severity: Severity, message: str = "") -> Fi
     rule, text, hint, own = _ODDITIES[odd.kind](odd)
     path = (*root, *odd.path)
     if own and path[1] == "platformSpec":
-        own = own.replace("pipeline spec", "platform spec")
+        own = own.replace("failed to marshal pipeline spec", "failed to marshal platform spec")
     return Finding(
         rule=rule,
         severity=severity,
@@ -39,6 +42,20 @@ def oddity(odd: Oddity, root: Path, severity: Severity, message: str = "") -> Fi
         cluster_message=message or own,
         on_key=odd.on_key,
     )
+
+
+def separator(odd: Oddity, root: Path, target: Target) -> Finding:
+    """Return the error of a key that only some releases cannot write.
+
+    Args:
+        odd: The key.
+        root: Where the document lies in the object.
+        target: All releases that count.
+    """
+    found = oddity(odd, root, Severity.ERROR)
+    if all(release.writes_specs_twice for release in target.releases):
+        return found
+    return replace(found, message=f"{found.message} (KFP 2.14.3 and later)")
 
 
 def _what(odd: Oddity) -> str:
@@ -82,6 +99,35 @@ def _control(odd: Oddity) -> tuple[str, str, str, str]:
     return "spec-control-character", text, "remove the character, or write it escaped", message
 
 
+def _next_line(odd: Oddity) -> tuple[str, str, str, str]:
+    text = f"KFP reads U+0085 in {_what(odd)} as a space; server-side apply and kustomize store it as one"
+    return "next-line", text, "write another line break, or a space", ""
+
+
+def _next_line_key(odd: Oddity) -> tuple[str, str, str, str]:
+    text = f"{_what(odd)} holds U+0085, a line break for YAML, on which KFP fails"
+    message = (
+        f"failed to marshal pipeline spec to YAML: yaml: line {str(odd.path[-1]).count(NEXT_LINE)}: "
+        "did not find expected ',' or '}'"
+    )
+    return "spec-key", text, "remove the character from the key", message
+
+
+def _long_key(odd: Oddity) -> tuple[str, str, str, str]:
+    key = str(odd.path[-1])
+    text = (
+        f"the key {shown(key)} is longer than {MAX_KEY - 2:,} characters as JSON writes it, on which "
+        "KFP fails"
+    )
+    message = "failed to marshal pipeline spec to YAML: yaml: did not find expected ',' or '}'"
+    return "spec-key", text, "use a shorter key", message
+
+
+def _separator_key(odd: Oddity) -> tuple[str, str, str, str]:
+    text = f"{_what(odd)} holds U+2028 or U+2029, a line break for YAML, on which KFP fails"
+    return "spec-key", text, "remove the character from the key", NO_SPEC
+
+
 def _merge_key(odd: Oddity) -> tuple[str, str, str, str]:
     del odd
     text = "KFP reads the key '<<' as a merge, which takes an object or a list of objects only"
@@ -95,4 +141,8 @@ _ODDITIES: Final = {
     "too-deep": _too_deep,
     "control-character": _control,
     "merge-key": _merge_key,
+    "next-line": _next_line,
+    "next-line-key": _next_line_key,
+    "long-key": _long_key,
+    "separator-key": _separator_key,
 }

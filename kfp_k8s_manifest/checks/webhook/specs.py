@@ -22,6 +22,7 @@ from kfp_k8s_manifest.checks.webhook import explain, oddities
 from kfp_k8s_manifest.checks.webhook.judge import (
     NO_SPEC,
     SCHEMA_VERSION,
+    UNDECODABLE,
     UNREADABLE,
     Document,
     Outcome,
@@ -59,44 +60,37 @@ def check_specs(pipeline_spec: Any, platform_spec: Any, target: Target) -> list[
     ]
     if fatal:
         return fatal
-    outcomes = {generation: judge(documents, generation) for generation in generations}
+    outcomes = [(release.generation, judge(documents, release)) for release in target.releases]
     findings: list[Finding] = []
-    messages = list(dict.fromkeys(outcome.message for outcome in outcomes.values()))
-    for message in messages:
-        where = frozenset(each for each in generations if outcomes[each].message == message)
-        findings += _rejection(message, documents, outcomes, where)
+    for outcome in dict.fromkeys(outcome for _, outcome in outcomes):
+        where = frozenset(each for each, other in outcomes if other == outcome)
+        findings += _rejection(outcome, documents, Scope(all=generations, some=where), target)
     findings = _without_repetition(findings)
-    if len(documents) > 1:
-        ignored = frozenset(
-            each
-            for each in generations
-            if outcomes[each].spec is pipeline
-            and not outcomes[each].message
-            and not outcomes[each].platform
-        )
-        if ignored:
-            findings += _platform_ignored(documents, ignored)
-    findings += _swapped(documents, outcomes)
+    ignored = frozenset(
+        each
+        for each, outcome in outcomes
+        if outcome.spec is pipeline and not outcome.message and not outcome.platform
+    )
+    if len(documents) > 1 and ignored:
+        findings += _platform_ignored(documents, ignored)
+    findings += _swapped(documents, [outcome for _, outcome in outcomes])
     return findings + _changed(documents, findings)
 
 
 def _rejection(
-    message: str,
-    documents: Sequence[Document],
-    outcomes: dict[str, Outcome],
-    where: frozenset[str],
+    outcome: Outcome, documents: Sequence[Document], scope: Scope, target: Target
 ) -> list[Finding]:
-    """Return the errors behind one message of the webhook, its own reason first.
+    """Return the errors behind one outcome, the webhook's own reason first.
 
     Args:
-        message: What the webhook says; "" where it accepts.
+        outcome: What some of the releases make of the documents.
         documents: The specs.
-        outcomes: What each release makes of them.
-        where: The releases that say this.
+        scope: The schemas of these releases.
+        target: All releases that count.
     """
+    message = outcome.message
     if not message:
         return []
-    scope = Scope(all=documents[0].generations, some=where)
     if message.startswith("multiple"):
         return [explain.multiple(message, documents[1].root, documents[1].given, scope)]
     if message == UNREADABLE:
@@ -105,10 +99,26 @@ def _rejection(
             for document in documents
             for odd in document.merge_keys[:MOST]
         ]
-    judged = next(outcomes[each].spec for each in outcomes if each in where) or documents[0]
-    findings = _why_no_spec(judged, scope) if message == NO_SPEC else []
+    judged = outcome.spec or documents[0]
+    if message == UNDECODABLE:
+        return [explain.not_an_object(judged.root, judged.given, scope, message)]
+    findings = []
+    if outcome.rewritten:
+        findings = _unwritable(outcome, target)
+    elif message == NO_SPEC:
+        findings = _why_no_spec(judged, scope)
     # Name, root and version are judged alike by all releases, whatever each of them says first.
     return findings + _content(judged, Scope(scope.all, frozenset(scope.all)))
+
+
+def _unwritable(outcome: Outcome, target: Target) -> list[Finding]:
+    """Return the keys that KFP cannot write a second time."""
+    return [
+        oddities.separator(odd, document.root, target)
+        for document, as_platform in ((outcome.spec, False), (outcome.platform, True))
+        if document is not None
+        for odd in document.separator_keys(as_platform=as_platform)[:MOST]
+    ]
 
 
 def _why_no_spec(document: Document, scope: Scope) -> list[Finding]:
@@ -204,16 +214,16 @@ def _platform_ignored(documents: Sequence[Document], where: frozenset[str]) -> l
     return findings
 
 
-def _swapped(documents: Sequence[Document], outcomes: dict[str, Outcome]) -> list[Finding]:
+def _swapped(documents: Sequence[Document], outcomes: Sequence[Outcome]) -> list[Finding]:
     """Return a warning where the platform spec's place holds the pipeline spec."""
-    accepted = [outcome for outcome in outcomes.values() if not outcome.message]
+    accepted = [outcome for outcome in outcomes if not outcome.message]
     if not accepted or accepted[0].spec is documents[0]:
         return []
     return [explain.swapped(documents[0].root)]
 
 
 def _changed(documents: Sequence[Document], told: Sequence[Finding]) -> list[Finding]:
-    """Return warnings about strings that KFP turns into numbers where any JSON is accepted."""
+    """Return warnings about strings that KFP accepts and turns into something else."""
     paths = {finding.path for finding in told}
     return [
         oddities.oddity(odd, document.root, Severity.WARNING)
@@ -221,8 +231,7 @@ def _changed(documents: Sequence[Document], told: Sequence[Finding]) -> list[Fin
         for odd in [
             each
             for each in document.view.oddities
-            if each.kind in (oddities.CHANGED, "number-key")
-            and (*document.root, *each.path) not in paths
+            if each.kind in oddities.HARMLESS and (*document.root, *each.path) not in paths
         ][:MOST]
     ]
 

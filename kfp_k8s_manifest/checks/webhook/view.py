@@ -5,9 +5,15 @@ The webhook does not judge the JSON that the API server sends. It writes each sp
 everything survives. What does not:
 
 * characters that YAML forbids, such as DEL or U+FFFE, make the writing fail;
+* the writing passes through the YAML reader, which takes no key of more than 1,024 characters (as
+  JSON writes it), and none with U+0085, a line break for YAML;
 * a string such as `0o-17` is written plain and read back as a number, as a key too;
+* the same reader takes U+0085 in a value for a line break, which it folds into a space;
 * a key `<<` is written plain and read back as a merge: its mapping is spliced into its parent, and
   anything but a mapping (or a list of them) makes the reading fail.
+
+From KFP 2.14.3 on both specs are written once more, by a writer that leaves U+2028 and U+2029 as they
+are. They are line breaks for YAML as well: in a key they make that fail.
 
 A platform spec makes the journey once more, on which numbers that are keys become text again; the
 pipeline spec does not, and JSON has no such keys, so there the spec as a whole is lost.
@@ -17,6 +23,7 @@ Source: comparing, on generated documents, what goes in with what comes out of t
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -25,18 +32,26 @@ from typing import Any, NamedTuple
 from kfp_k8s_manifest.findings import Path
 from kfp_k8s_manifest.golang.numbers import INT64_MAX, INT64_MIN
 
-__all__ = ["MAX_DEPTH", "Oddity", "View", "view"]
+__all__ = ["MAX_DEPTH", "MAX_KEY", "NEXT_LINE", "Oddity", "View", "view"]
 
 MAX_DEPTH = 10_000
 """The depth from which on Go's JSON and YAML readers refuse a document."""
+
+MAX_KEY = 1024
+"""The most characters that a key may have as JSON, the quotes included."""
+
+NEXT_LINE = "\x85"
+
+# A character takes at most six in JSON, so a shorter key is never too long.
+_SHORT_KEY = MAX_KEY // 6 - 1
 
 
 class Oddity(NamedTuple):
     """Something that does not survive.
 
     Attributes:
-        kind: `not-json`, `too-deep`, `control-character`, `merge-key`, `number-key` or
-            `string-read-as-number`.
+        kind: `not-json`, `too-deep`, `control-character`, `next-line-key`, `long-key`, `merge-key`,
+            `separator-key`, `number-key`, `string-read-as-number` or `next-line`.
         path: Where it is in the spec.
         value: The string, or what lies under the key.
         on_key: True where it is a key.
@@ -73,7 +88,7 @@ def view(document: Any) -> View:
     if not _suspicious(document):
         return View(document=document, as_platform=document)
     oddities = sorted(_oddities(document), key=lambda oddity: tuple(map(str, oddity.path)))
-    if any(oddity.kind not in ("number-key", "string-read-as-number") for oddity in oddities):
+    if any(oddity.kind not in _SEEN for oddity in oddities):
         # There is nothing that the webhook would see.
         return View(document=document, as_platform=document, oddities=tuple(oddities))
     return View(
@@ -81,6 +96,16 @@ def view(document: Any) -> View:
         as_platform=_rebuilt(document, rename_keys=True),
         oddities=tuple(oddities),
     )
+
+
+_SEEN = frozenset({"next-line", "number-key", "separator-key", "string-read-as-number"})
+"""The kinds after which the webhook still sees a document."""
+
+
+@cache
+def _conspicuous() -> re.Pattern[str]:
+    """All of what this module looks for outside of ASCII."""
+    return re.compile("[\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 
 
 @cache
@@ -103,6 +128,7 @@ def _suspicious(document: Any) -> bool:
     All strings are joined and looked at together, which is many times faster than one by one.
     """
     strings: list[str] = []
+    keys: list[str] = []
     level = [document]
     depth = 0
     while level:
@@ -111,7 +137,7 @@ def _suspicious(document: Any) -> bool:
         for node in level:
             items = node
             if isinstance(node, dict):
-                strings.extend(node)
+                keys.extend(node)
                 items = node.values()
             elif not isinstance(node, list):
                 items = (node,)
@@ -126,10 +152,12 @@ def _suspicious(document: Any) -> bool:
     if depth > MAX_DEPTH:
         return True
     try:
-        text = "\n".join(("", *strings, ""))
+        text = "\n".join(("", *keys, *strings, ""))
     except TypeError:
         return True
-    if not text.isascii() and _forbidden().search(text):
+    if max(map(len, keys), default=0) > _SHORT_KEY:
+        return True
+    if not text.isascii() and _conspicuous().search(text):
         return True
     return "\x7f" in text or "\n<<\n" in text or _may_be_octal(text)
 
@@ -161,6 +189,23 @@ def _read_as_number(text: str) -> int | None:
     return number if INT64_MIN <= number <= INT64_MAX else None
 
 
+def _read_back(text: str) -> str | int:
+    """Return what a text is read back as."""
+    number = _read_as_number(text)
+    if number is not None:
+        return number
+    return _folded().sub(_fold, text) if NEXT_LINE in text else text
+
+
+@cache
+def _folded() -> re.Pattern[str]:
+    return re.compile(f" *{NEXT_LINE}[ {NEXT_LINE}]*")
+
+
+def _fold(match: re.Match[str]) -> str:
+    return "\n" * (match[0].count(NEXT_LINE) - 1) or " "
+
+
 def _oddities(document: Any) -> Iterator[Oddity]:
     """Find everything odd in a document, in no particular order."""
     stack: list[tuple[Any, Path]] = [(document, ())]
@@ -181,6 +226,8 @@ def _oddities(document: Any) -> Iterator[Oddity]:
                 yield Oddity(kind="string-read-as-number", path=path, value=node, number=number)
             if _forbidden().search(node):
                 yield Oddity(kind="control-character", path=path, value=node)
+            elif NEXT_LINE in node:
+                yield Oddity(kind="next-line", path=path, value=node)
         elif node is not None and not _is_json_number(node):
             yield Oddity(kind="not-json", path=path, value=node)
 
@@ -191,6 +238,12 @@ def _key_oddities(key: Any, item: Any, path: Path) -> Iterator[Oddity]:
         return
     if _forbidden().search(key):
         yield Oddity(kind="control-character", path=path, value=item, on_key=True)
+    elif NEXT_LINE in key:
+        yield Oddity(kind="next-line-key", path=path, value=item, on_key=True)
+    elif len(key) > _SHORT_KEY and _json_length(key) > MAX_KEY:
+        yield Oddity(kind="long-key", path=path, value=item, on_key=True)
+    elif "\u2028" in key or "\u2029" in key:
+        yield Oddity(kind="separator-key", path=path, value=item, on_key=True)
     mergeable = isinstance(item, dict) or (
         isinstance(item, list) and all(isinstance(each, dict) for each in item)
     )
@@ -200,6 +253,12 @@ def _key_oddities(key: Any, item: Any, path: Path) -> Iterator[Oddity]:
     # The keys of the document itself are read as strings whatever they look like.
     if number is not None and len(path) > 1 and path[-2] != "<<":
         yield Oddity(kind="number-key", path=path, value=item, on_key=True, number=number)
+
+
+def _json_length(key: str) -> int:
+    """Return the number of characters of a key as Go's JSON writes it, with its quotes."""
+    escaped = sum(key.count(character) for character in "<>&\u2028\u2029")
+    return len(json.dumps(key, ensure_ascii=False)) + 5 * escaped
 
 
 def _rebuilt(document: Any, *, rename_keys: bool) -> Any:
@@ -216,8 +275,7 @@ def _rebuilt(document: Any, *, rename_keys: bool) -> Any:
             parent[place] = rebuilt = [None] * len(node)
             items = enumerate(node)
         else:
-            number = _read_as_number(node) if isinstance(node, str) else None
-            parent[place] = node if number is None else number
+            parent[place] = _read_back(node) if isinstance(node, str) else node
             continue
         for key, item in items:
             if isinstance(rebuilt, dict):

@@ -28,6 +28,7 @@ NO_CHARACTER = (
     "'.', and must start and end with an alphanumeric character"
 )
 OTHER_VERSION = "KFP only supports schema version 2.1.0, but the pipeline spec has version "
+UNDECODABLE = "unable to decode yaml document: yaml: unmarshal errors"
 NO_MERGE = (
     "unable to decode yaml document: yaml: map merge requires map or sequence of maps as the value"
 )
@@ -62,6 +63,7 @@ def found(
 
 
 WHOLE = "spec.pipelineSpec"
+PLATFORM = "spec.platformSpec"
 NAME = "spec.pipelineSpec.pipelineInfo.name"
 VERSION = "spec.pipelineSpec.schemaVersion"
 
@@ -92,8 +94,26 @@ def test_accepted(pipeline: Any, platform: Any) -> None:
     [
         *(
             (value, ABSENT, [("error", "spec-not-an-object", WHOLE, NO_SPEC)])
-            for value in [None, ABSENT, "text", 1, True, [], [spec()]]
+            for value in [None, ABSENT]
         ),
+        *(
+            (value, ABSENT, [("error", "spec-not-an-object", WHOLE, UNDECODABLE)])
+            for value in ["text", "", 1, True, False, [], [spec()]]
+        ),
+        *(
+            (spec(), value, [("error", "spec-not-an-object", PLATFORM, UNDECODABLE)])
+            for value in ["text", "", 0, 1.5, False, []]
+        ),
+        # What the documents are is looked at before the name, and after what comes before them.
+        (named("A_b"), "text", [("error", "spec-not-an-object", PLATFORM, UNDECODABLE)]),
+        (
+            spec(schemaVersion="2.0"),
+            "text",
+            [("error", "spec-schema-version", VERSION, OTHER_VERSION + "2.0")],
+        ),
+        # A null is no document.
+        (None, spec(), [("warning", "spec-swapped", WHOLE, "")]),
+        ("text", spec(), [("error", "spec-not-an-object", WHOLE, UNDECODABLE)]),
         (named(""), ABSENT, [("error", "spec-pipeline-name-empty", NAME, NO_SPEC)]),
         (named(None), ABSENT, [("error", "spec-pipeline-name-empty", NAME, NO_SPEC)]),
         (
@@ -230,7 +250,102 @@ def test_verdicts(pipeline: Any, platform: Any, expected: list[tuple[str, str, s
 
 
 def test_a_pipeline_spec_beside_text_is_found_and_told() -> None:
-    assert found("text", spec()) == [("warning", "spec-swapped", WHOLE, "")]
+    assert found("text", spec(), "2.14") == [("warning", "spec-swapped", WHOLE, "")]
+
+
+def test_a_platform_spec_that_is_no_object_is_told_release_by_release() -> None:
+    findings = check_specs(spec(), "text", releases.target("portable"))
+    assert [(each.rule, each.severity.value, each.message) for each in findings] == [
+        (
+            "spec-not-an-object",
+            "error",
+            "the platform spec must be an object, not a string: 'text' (KFP 2.15, 2.16 and 2.17)",
+        ),
+        (
+            "platform-ignored",
+            "warning",
+            f"{IGNORED}it is a string: 'text', not an object (KFP 2.14)",
+        ),
+    ]
+    assert findings[0].hint == "write the platform spec as an object, not as text"
+
+
+LONGEST = "k" * 1022
+BROKEN_KEY = "failed to marshal {} spec to YAML: yaml: did not find expected ',' or '}}'"
+NEXT_LINE_KEY = "failed to marshal {} spec to YAML: yaml: line 1: did not find expected ',' or '}}'"
+
+
+@pytest.mark.parametrize(
+    ("key", "message", "target"),
+    [
+        ("\x85", NEXT_LINE_KEY, "2.14.0"),
+        ("a\x85b", NEXT_LINE_KEY, "2.17"),
+        # Nothing but its length as JSON counts; Go escapes these characters with six.
+        (LONGEST + "k", BROKEN_KEY, "2.14.0"),
+        ("é" * 1023, BROKEN_KEY, "2.17"),
+        ("\n" * 512, BROKEN_KEY, "2.17"),
+        ("<" * 171, BROKEN_KEY, "2.17"),
+        ("\u2028" * 171, BROKEN_KEY, "2.14.0"),
+        ("a\u2028b", NO_SPEC, "2.14.3"),
+        ("\u2029", NO_SPEC, "2.17"),
+    ],
+)
+def test_a_key_that_kfp_cannot_write(key: str, message: str, target: str) -> None:
+    pipeline = spec(deploymentSpec={"a": [{key: 1}]})
+    config = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {key: {}}}}}}
+    for specs, kind in (((pipeline, ABSENT), "pipeline"), ((spec(), config), "platform")):
+        (finding,) = check_specs(*specs, releases.target(target))
+        assert (finding.severity, finding.rule) == (Severity.ERROR, "spec-key")
+        assert (finding.path[1], finding.path[-1]) == (f"{kind}Spec", key)
+        assert finding.on_key
+        assert finding.cluster_message == message.format(kind)
+
+
+@pytest.mark.parametrize(
+    ("key", "target"),
+    [
+        (LONGEST, "2.17"),
+        ("é" * 1022, "2.17"),
+        ("\n" * 511, "2.17"),
+        ("a\u2028b", "2.14.0"),
+        ("a\u2029", "2.14.0"),
+    ],
+)
+def test_a_key_that_kfp_can_write(key: str, target: str) -> None:
+    assert found(spec(deploymentSpec={"a": [{key: 1}]}), target=target) == []
+
+
+def test_a_platform_spec_that_is_ignored_or_loses_its_separators_is_not_written_again() -> None:
+    def platform(name: str, key: str) -> dict[str, Any]:
+        return {"platforms": {name: {"deploymentSpec": {"executors": {key: {}}}}}}
+
+    ignored = found(spec(), platform("other", "a\u2028b"))
+    assert [rule for _, rule, *_ in ignored] == ["platform-ignored"]
+    assert found(spec(), platform("kubernetes", "\u2028\na")) == []
+    for key in ("\u2028a", "\u2028\n\u2028", "a\n\u2029\nb"):
+        assert [rule for _, rule, *_ in found(spec(), platform("kubernetes", key))] == ["spec-key"]
+
+
+def test_a_key_that_only_later_releases_refuse_names_them() -> None:
+    findings = check_specs(spec(deploymentSpec={"a\u2028b": 1}), None, releases.target("portable"))
+    assert [finding.message for finding in findings] == [
+        (
+            "the key 'a\\u2028b' holds U+2028 or U+2029, a line break for YAML, on which KFP fails"
+            " (KFP 2.14.3 and later)"
+        )
+    ]
+
+
+def test_a_next_line_in_a_value_is_read_as_a_space() -> None:
+    (finding,) = check_specs(spec(sdkVersion="a\x85b"), None, releases.target("2.17"))
+    assert (finding.rule, finding.severity.value) == ("next-line", "warning")
+    assert finding.message == (
+        "KFP reads U+0085 in 'a\\x85b' as a space; server-side apply and kustomize store it as one"
+    )
+    # And so it is judged.
+    for text, read in (("a \x85 b", "a b"), ("\x85\x85", "\n"), ("a\x85\x85 \x85b", "a\n\nb")):
+        (error,) = check_specs(spec(schemaVersion=text), None, releases.target("2.17"))
+        assert error.cluster_message == OTHER_VERSION + read
 
 
 LOST_SIZE = (
@@ -250,8 +365,6 @@ IGNORED = "the platform spec is accepted and silently ignored: "
     [
         ({}, "spec.platformSpec.platforms", "it has no platform named 'kubernetes'"),
         ({"platforms": {}}, "spec.platformSpec.platforms", "it has no platform named 'kubernetes'"),
-        ("text", "spec.platformSpec", "it is a string: 'text', not an object"),
-        ([], "spec.platformSpec", "it is a list, not an object"),
         (
             {"platforms": {"kubernetes": None}},
             "spec.platformSpec.platforms[kubernetes]",
@@ -439,12 +552,17 @@ def test_the_corpus_is_clean_under_the_targets_that_know_its_fields(target: str)
     assert counts == (NEWER if target in ("2.14", "portable") else {})
 
 
-def test_the_recorded_verdicts_agree() -> None:
+@pytest.fixture(scope="module")
+def agreement() -> Any:
     location = importlib.util.spec_from_file_location("agreement", ROOT / "tools" / "agreement.py")
     assert location is not None
     assert location.loader is not None
-    agreement = importlib.util.module_from_spec(location)
-    location.loader.exec_module(agreement)
+    module = importlib.util.module_from_spec(location)
+    location.loader.exec_module(module)
+    return module
+
+
+def test_the_recorded_verdicts_agree(agreement: Any) -> None:
     rows = list(agreement.rows(shared("reference/spec-verdicts.jsonl.gz")))
     assert len(rows) == 3000
     assert [difference for row in rows if (difference := agreement.spec(row))] == []
@@ -454,3 +572,22 @@ def test_the_recorded_verdicts_agree() -> None:
     assert agreement.spec({**row, "message": "else"}).startswith("message is 'else'")
     moved = re.sub(r"line 1:[0-9]+", "line 1:1", row["cause"])
     assert " is at spec.pipelineSpec, ours at " in agreement.spec({**row, "cause": moved})
+
+
+def test_the_verdicts_of_five_releases_agree(agreement: Any) -> None:
+    rows = list(agreement.rows(shared("reference/go-verdicts.jsonl.gz")))
+    assert len(rows) == 5746
+    assert [difference for row in rows if (difference := agreement.verdicts(row))] == []
+    row = next(row for row in rows if row["message"])
+    other = {**row["allowed"], "2.16.0": True}
+    assert agreement.verdicts({**row, "allowed": other}).startswith("2.16.0: allowed is True")
+    assert agreement.verdicts({**row, "message": "else"}).startswith("2.17.0: message is 'else'")
+
+
+def test_the_verdicts_on_updates_agree(agreement: Any) -> None:
+    rows = list(agreement.rows(shared("reference/go-updates.jsonl.gz")))
+    assert len(rows) == 921
+    assert [difference for row in rows if (difference := agreement.updates(row))] == []
+    row = next(row for row in rows if row["message"])
+    assert agreement.updates({**row, "allowed": True}).startswith("allowed is True")
+    assert agreement.updates({**row, "message": "else"}).startswith("message is 'else'")
