@@ -77,22 +77,33 @@ _MAPS: Final = frozenset(
 )
 
 
+_DEEPEST: Final = 32
+_LONGEST_KEY: Final = 320
+"""Longer than the key of any label or annotation that Kubernetes accepts."""
+
+
 def format_path(path: Sequence[str | int]) -> str:
     """Return a path as text, such as `spec.pipelineSpec.root.dag.tasks[train]`.
 
     Fields are joined by dots; list indexes and the keys of maps whose keys the user chooses stand
-    in brackets. A segment that is not a plain word stands in brackets as well.
+    in brackets. A segment that is not a plain word stands in brackets as well. What is longer than
+    anybody can read is cut: a key of more than 320 characters, and the middle of a path of more
+    than 32 segments.
 
     Args:
         path: Keys and list indexes from the root of the object.
     """
     parts: list[str] = []
     below_map = False
+    if len(path) > _DEEPEST:
+        path = (*path[: _DEEPEST // 2], "…", *path[-_DEEPEST // 2 :])
     for depth, segment in enumerate(path):
         if isinstance(segment, int):
             parts.append(f"[{segment}]")
             below_map = False
             continue
+        if len(segment) > _LONGEST_KEY:
+            segment = f"{segment[:_LONGEST_KEY]}…"
         word = segment.replace("-", "_").isidentifier() and segment.isascii()
         if below_map or not word:
             parts.append(f"[{segment}]")

@@ -86,7 +86,7 @@ def check_object(obj: Any, context: ObjectContext | None = None) -> list[Finding
             finding(
                 registry.OBJECT_TYPE,
                 (),
-                f"A manifest must be a mapping with apiVersion, kind, metadata and spec, not"
+                f"A manifest must be an object with apiVersion, kind, metadata and spec, not"
                 f" {described(obj)}.",
                 value=obj,
             )

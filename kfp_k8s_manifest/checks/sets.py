@@ -8,7 +8,12 @@ from typing import Any
 
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks import registry
-from kfp_k8s_manifest.checks.words import finding, shown, text_at
+from kfp_k8s_manifest.checks.words import (
+    finding,
+    shown,
+    text_at,
+    writing,
+)
 from kfp_k8s_manifest.findings import Finding
 from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import Target
@@ -52,10 +57,10 @@ def check_kep(obj: Mapping[str, Any], target: Target) -> list[Finding]:
         finding(
             registry.KEP_PIPELINE_INFO_NAME,
             ("spec", "pipelineSpec", "pipelineInfo", "name"),
-            f"{shown(inner)} must equal metadata.name, {shown(name)}: so the KEP asks (no released"
-            " webhook does).",
+            f"{shown(inner)} must equal metadata.name, {shown(name)}: so the KEP asks; no released"
+            " webhook does.",
             value=inner,
-            hint=f"Write {name!r}, or check against a release instead (--target 2.17).",
+            hint=f"{writing(name)}, or check against a release instead, such as --target 2.17.",
         )
     ]
 
@@ -70,7 +75,7 @@ def _duplicates(objects: Sequence[Any]) -> Iterator[_Found]:
         earlier = first.setdefault((kind, namespace, name), index)
         if earlier == index:
             continue
-        place = f" in namespace {namespace!r}" if namespace else ""
+        place = f" in namespace {shown(namespace)}" if namespace else ""
         same = "the same content" if _equal(objects[earlier], obj) else "another content"
         yield (
             index,
@@ -133,9 +138,9 @@ def _shadowed(pipeline: str, version: str, composite: str, name: str, *, named: 
     return finding(
         registry.REST_NAME_COLLISION,
         ("spec", "versionName") if named else ("metadata", "name"),
-        f"{shown(version)} of pipeline {pipeline!r} is looked up by KFP's REST server (2.17) as"
-        f" {composite!r} first, and that is another PipelineVersion: asked for {version!r}, the"
-        f" server returns {composite!r} instead of {name!r}.",
+        f"{shown(version)} of pipeline {shown(pipeline)} is looked up by KFP's REST server (2.17) as"
+        f" {shown(composite)} first, and that is another PipelineVersion: asked for {shown(version)}, the"
+        f" server returns {shown(composite)} instead of {shown(name)}.",
         value=version,
         hint="Give one of the two versions another name.",
     )
@@ -146,8 +151,8 @@ def _coincides(composite: str, twin: str, version: str, *, named: bool, same: bo
     return finding(
         registry.REST_NAME_COLLISION,
         ("spec", "versionName") if named else ("metadata", "name"),
-        f"{shown(version)} gives the name {composite!r} on KFP's REST server (2.17), as does"
-        f" PipelineVersion {twin!r} of {whose}: only one of them can be found, or created, under"
+        f"{shown(version)} gives the name {shown(composite)} on KFP's REST server (2.17), as does"
+        f" PipelineVersion {shown(twin)} of {whose}: only one of them can be found, or created, under"
         " it.",
         value=version,
         hint="Give one of the two versions another name.",
@@ -158,9 +163,9 @@ def _not_found(version: str, composite: str, name: str) -> Finding:
     return finding(
         registry.REST_NAME_MISMATCH,
         ("spec", "versionName"),
-        f"{shown(version)} does not fit metadata.name {name!r}: KFP's REST server (2.17) looks for"
-        f" {composite!r}, then for {version!r}, so that it does not find this version by name"
-        f" (by id it does).",
+        f"{shown(version)} does not fit metadata.name {shown(name)}: KFP's REST server (2.17) looks for"
+        f" {shown(composite)}, then for {shown(version)}, so that it does not find this version by name;"
+        " by id it does.",
         value=version,
-        hint=f"Name the object {composite!r}, or leave spec.versionName out.",
+        hint=f"Name the object {shown(composite)}, or leave spec.versionName out.",
     )

@@ -1,31 +1,87 @@
-"""What the checks of one object share: the words for values, and making findings."""
+"""The one vocabulary of the findings: words for values, and making findings.
+
+A message begins with its field and a colon, which `finding` writes, and goes on in sentences with a
+full stop. It uses Kubernetes' words: object, list, string, number, boolean, null. A hint, if there is
+one, says what to do: a verb, then the rest of a sentence with a full stop. Whatever comes from the
+object, a value or a key, goes through `shown` or its kin, which cut it: an object may hold a name of
+a megabyte, and its report must not.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
 
+from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks.registry import Rule
+from kfp_k8s_manifest.errors import InvalidNameError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity, format_path
 
+__all__ = [
+    "MOST",
+    "Scope",
+    "described",
+    "finding",
+    "go_quote",
+    "json_type",
+    "listed",
+    "quoting",
+    "schema_type",
+    "short",
+    "shown",
+    "text_at",
+    "valid_name",
+    "value_at",
+    "writing",
+]
+
+MOST: Final = 100
+"""How many problems of one document are told; a document with more is broken as a whole, and looking
+for similar names takes its time for each."""
+
 _SHOWN: Final = 80
+_LISTED: Final = 8
+_LONGEST: Final = 2_000
+# Longer than any name that Kubernetes accepts.
+_LONGEST_WRITTEN: Final = 320
+# Beyond this a number is no value that anybody meant, and Python refuses to write the longest.
+_HUGE_BITS: Final = 200
 
 
 def shown(value: Any) -> str:
-    """Return a value as a message shows it: a string as `repr`, anything else as JSON, cut."""
+    """Return a value as a message shows it: `repr` for a string, cut; JSON for a number or boolean.
+
+    An object or a list is named, not shown: it may be huge, or deep.
+    """
     if isinstance(value, str):
-        text = repr(value) if len(value) <= _SHOWN else repr(value[:_SHOWN]) + "…"
-    elif isinstance(value, (dict, list)):
-        # A tree may be huge or deep: its beginning is enough, so it is not written in full.
-        text = ("{…}" if isinstance(value, dict) else "[…]") if value else str(value)
-    else:
-        text = json.dumps(value)
-    return text
+        return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}…"
+    if isinstance(value, (dict, list)) or value is ABSENT:
+        return _WORDS[json_type(value)]
+    if isinstance(value, int) and value.bit_length() > _HUGE_BITS:
+        return "a huge number"
+    return json.dumps(value)
+
+
+def described(value: Any) -> str:
+    """Return a value with its type, such as `the number 5`, `an object` or `null`."""
+    kind = json_type(value)
+    if kind in ("string", "number", "bool"):
+        word = "boolean" if kind == "bool" else kind
+        text = shown(value)
+        return text if text.startswith("a ") else f"the {word} {text}"
+    return _WORDS[kind]
+
+
+_WORDS: Final = {"object": "an object", "array": "a list", "null": "null", "": "nothing"}
 
 
 def json_type(value: Any) -> str:
-    """Return what Go's decoder calls the type of a value, such as `number` or `bool`."""
+    """Return what Go's decoder calls the type of a value, such as `number` or `bool`.
+
+    The type of `ABSENT` is "".
+    """
     if isinstance(value, str):
         return "string"
     if isinstance(value, bool):
@@ -34,7 +90,9 @@ def json_type(value: Any) -> str:
         return "number"
     if isinstance(value, dict):
         return "object"
-    return "array" if isinstance(value, list) else "null"
+    if isinstance(value, list):
+        return "array"
+    return "" if value is ABSENT else "null"
 
 
 def schema_type(value: Any) -> str:
@@ -47,28 +105,29 @@ def schema_type(value: Any) -> str:
     return json_type(value)
 
 
-_WORDS: Final = {
-    "string": "a string",
-    "bool": "a boolean",
-    "number": "a number",
-    "object": "a mapping",
-    "array": "a list",
-    "null": "null",
-}
+def quoting(value: Any) -> str:
+    """Return the advice to write a scalar as a string: `Quote it: "5"`, without the full stop.
+
+    Args:
+        value: The number or boolean, or the text that is written without quotes.
+    """
+    text = value if isinstance(value, str) else json.dumps(value)
+    return (
+        f"Quote it: {json.dumps(text, ensure_ascii=False)}" if len(text) <= _SHOWN else "Quote it"
+    )
 
 
-def described(value: Any) -> str:
-    """Return a value and its type in words, such as `5, a number`."""
-    if value is None:
-        return "null"
-    if isinstance(value, (dict, list)) and value:
-        return _WORDS[json_type(value)]
-    return f"{shown(value)}, {_WORDS[json_type(value)]}"
+def writing(value: str) -> str:
+    """Return the advice to write a string: `Write 'x'`, without the full stop."""
+    return f"Write {value!r}" if len(value) <= _LONGEST_WRITTEN else "Correct it"
 
 
-def as_quoted(value: Any) -> str:
-    """Return a number or boolean as the quoted string that the author most likely meant."""
-    return json.dumps(value if isinstance(value, str) else json.dumps(value))
+def valid_name(text: str, kind: naming.NameKind) -> str:
+    """Return the advice to write the name that `naming.sanitize` makes of a text, or ""."""
+    try:
+        return f"{writing(naming.sanitize(text, kind))}."
+    except InvalidNameError:
+        return ""
 
 
 def go_quote(text: str) -> str:
@@ -76,6 +135,42 @@ def go_quote(text: str) -> str:
     quoted = json.dumps(text, ensure_ascii=False)
     # For the other control characters Go writes `\x00`, JSON `\u0000`.
     return re.sub(r"(?<!\\)((?:\\\\)*)\\u00([01][0-9a-f])", r"\1\\x\2", quoted)
+
+
+def listed(words: Iterable[str]) -> str:
+    """Return `a`, `a and b`, or `a, b and c`, cut where there are many."""
+    items = list(words)
+    if len(items) > _LISTED:
+        items = [*items[:_LISTED], f"{len(items) - _LISTED} more"]
+    return " and ".join(filter(None, (", ".join(items[:-1]), items[-1] if items else "")))
+
+
+def short(release: str) -> str:
+    """Return `2.14` for `2.14.0`; generations begin with a minor release."""
+    return release.removesuffix(".0")
+
+
+class Scope(NamedTuple):
+    """For which of a target's schemas something holds.
+
+    Attributes:
+        all: All schemas of the target, oldest first.
+        some: Those that are meant.
+    """
+
+    all: tuple[str, ...]
+    some: frozenset[str]
+
+    def within(self, generations: frozenset[str]) -> Scope:
+        """Return the scope of something that holds for fewer."""
+        return Scope(self.all, self.some & generations)
+
+    @property
+    def suffix(self) -> str:
+        """Which releases are meant, in words, where it is not all of the target's."""
+        if self.some >= frozenset(self.all):
+            return ""
+        return f" (KFP {listed(short(each) for each in self.all if each in self.some)})"
 
 
 def finding(
@@ -106,28 +201,32 @@ def finding(
     return Finding(
         rule=rule.id,
         severity=severity or rule.severity,
-        message=f"{field}: {text}" if field else text,
+        # Values are cut where they are put into a text; this holds for whatever escapes that.
+        message=_cut(f"{field}: {text}" if field else text),
         path=path,
         value=value,
-        hint=hint,
-        cluster_message=cluster_message,
+        hint=_cut(hint),
+        cluster_message=_cut(cluster_message),
         on_key=on_key,
     )
 
 
-def text_at(tree: Any, *keys: str) -> str:
-    """Return the string at a path of keys, or "" where there is none."""
-    for key in keys:
-        if not isinstance(tree, dict):
-            return ""
-        tree = tree.get(key)
-    return tree if isinstance(tree, str) else ""
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def value_at(tree: Any, *keys: str) -> Any:
-    """Return the value at a path of keys, or `ABSENT` where there is none."""
-    for key in keys:
-        if not isinstance(tree, dict) or key not in tree:
-            return ABSENT
-        tree = tree[key]
+def value_at(tree: Any, *path: str | int) -> Any:
+    """Return the value at a path of keys and list indexes, or `ABSENT` where there is none."""
+    try:
+        for step in path:
+            # A character of a string lies at no path.
+            tree = ABSENT if isinstance(tree, str) else tree[step]
+    except (LookupError, TypeError):
+        return ABSENT
     return tree
+
+
+def text_at(tree: Any, *path: str | int) -> str:
+    """Return the string at a path of keys and list indexes, or "" where there is none."""
+    found = value_at(tree, *path)
+    return found if isinstance(found, str) else ""

@@ -93,7 +93,7 @@ def test_what_is_no_mapping(obj: Any) -> None:
     (finding,) = check_object(obj)
     assert finding.rule == "object-type"
     assert finding.message.startswith(
-        "A manifest must be a mapping with apiVersion, kind, metadata and spec, not "
+        "A manifest must be an object with apiVersion, kind, metadata and spec, not "
     )
 
 

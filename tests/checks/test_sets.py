@@ -99,7 +99,7 @@ def test_the_kep_wants_equal_names() -> None:
     assert finding.rule == "kep-pipeline-info-name"
     assert finding.message == (
         "spec.pipelineSpec.pipelineInfo.name: 'train' must equal metadata.name, 'train-v1': so the"
-        " KEP asks (no released webhook does)."
+        " KEP asks; no released webhook does."
     )
     assert check_kep(version("train"), kep) == []
     assert check_kep(version("train-v1"), newest) == []

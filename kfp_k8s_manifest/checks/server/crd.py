@@ -20,8 +20,10 @@ from kfp_k8s_manifest.checks.words import (
     finding,
     go_quote,
     json_type,
+    quoting,
     schema_type,
     shown,
+    valid_name,
 )
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path
 from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
@@ -148,10 +150,10 @@ def _null(path: Path, wanted: str) -> Finding:
     return finding(
         registry.NULL_FIELD,
         path,
-        "is null: `kubectl create` and `kubectl apply` drop it, but server-side apply rejects"
-        " the object.",
+        "is null: `kubectl create` and `kubectl apply` drop it, but server-side apply rejects the"
+        " object.",
         value=None,
-        hint='Remove the field, or write "".' if wanted == "string" else "Remove the field.",
+        hint='Remove it, or write "".' if wanted == "string" else "Remove it.",
         cluster_message=f'{_dotted(path)} in body must be of type {wanted}: "null"',
     )
 
@@ -163,19 +165,19 @@ def _required(name: str, value: Any) -> Finding:
         ("is null, which counts as missing" if value is None else "is missing")
         + "; the CRD requires it (the pipeline's intermediate representation).",
         value=value,
-        hint="`kfp-k8s build` writes the whole object from a pipeline or its IR file.",
+        hint="Write the object with `kfp-k8s compile`, from a pipeline or its IR file.",
         cluster_message=f"spec.{name}: Required value",
     )
 
 
-_WORDS: Final = {"object": "a mapping", "string": "a string"}
+_WORDS: Final = {"object": "an object", "string": "a string"}
 
 
 def _wrong_type(path: Path, value: Any, wanted: str) -> Finding:
     found = schema_type(value)
     hint = ""
     if wanted == "string" and json_type(value) in ("number", "bool"):
-        hint = "Write it in quotes."
+        hint = f"{quoting(value)}."
     return finding(
         registry.CRD_TYPE,
         path,
@@ -208,6 +210,6 @@ def _check_string(value: str, field: CrdField) -> Iterator[Finding]:
         path,
         f"{shown(value)} {'; '.join(naming.version_name_problems(value))}.",
         value=value,
-        hint="`kfp-k8s name suggest --for version-name` makes one that passes.",
+        hint=valid_name(value, "version-name"),
         cluster_message=said,
     )

@@ -12,10 +12,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks import registry
-from kfp_k8s_manifest.checks.words import as_quoted, described, finding, go_quote, json_type, shown
+from kfp_k8s_manifest.checks.words import (
+    described,
+    finding,
+    go_quote,
+    json_type,
+    quoting,
+    shown,
+)
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path
 from kfp_k8s_manifest.golang.times import time_problem
-from kfp_k8s_manifest.model.kinds import API_VERSION, GROUP, KINDS, PIPELINE_VERSION
+from kfp_k8s_manifest.model.kinds import API_VERSION, GROUP, KINDS
 from kfp_k8s_manifest.spelling import closest
 
 __all__ = ["METADATA_FIELDS", "DecodedMeta", "check_type_meta", "decode_metadata"]
@@ -37,9 +44,8 @@ class DecodedMeta:
 
     def mismatch(self, path: Path, value: Any, wanted: str, go_field: str, go_type: str) -> None:
         """Note a value of a wrong type."""
-        quoted = as_quoted(value)
         scalar = isinstance(value, (bool, int, float))
-        hint = f"Write it in quotes: {quoted}." if wanted == "a string" and scalar else ""
+        hint = f"{quoting(value)}." if wanted == "a string" and scalar else ""
         where = f"Go struct field {go_field}" if go_field else "Go value"
         said = f"json: cannot unmarshal {json_type(value)}"
         # For an integer Go tells the number as well, in a notation of its own.
@@ -70,22 +76,22 @@ def check_type_meta(obj: Mapping[str, Any]) -> list[Finding]:
     for rule, key, example in _TYPE_META:
         value = obj.get(key)
         if value is None or value == "":
-            text = "is missing; without it Kubernetes cannot tell what the object is (for example"
-            text += f" {example!r})."
+            text = "is missing; without it Kubernetes cannot tell what the object is."
             said = f"{key} not set"
         elif not isinstance(value, str):
-            text = f"must be a string such as {example!r}, not {described(value)}."
+            text = f"must be a string, not {described(value)}."
             said = f"{key} isn't string type"
         else:
             continue
         value = obj.get(key, ABSENT)
-        findings.append(finding(rule, (key,), text, value=value, cluster_message=said))
+        hint = f"Write {example}."
+        findings.append(finding(rule, (key,), text, value=value, hint=hint, cluster_message=said))
     return findings or _unserved(obj["apiVersion"], obj["kind"])
 
 
 _TYPE_META: Final = (
-    (registry.API_VERSION, "apiVersion", API_VERSION),
-    (registry.KIND, "kind", PIPELINE_VERSION),
+    (registry.API_VERSION, "apiVersion", repr(API_VERSION)),
+    (registry.KIND, "kind", " or ".join(map(repr, KINDS))),
 )
 
 
@@ -107,7 +113,7 @@ def _unserved(api_version: str, kind: str) -> list[Finding]:
         ]
     meant = closest(kind, KINDS)
     text = f"must be 'Pipeline' or 'PipelineVersion', not {shown(kind)}; case counts."
-    hint = f"Write {meant!r}." if meant else ""
+    hint = f"Write {meant!r}." if meant else "Write 'Pipeline' or 'PipelineVersion'."
     return [finding(registry.KIND, ("kind",), text, value=kind, hint=hint, cluster_message=message)]
 
 
@@ -122,7 +128,7 @@ def decode_metadata(obj: Mapping[str, Any]) -> DecodedMeta:
     if metadata is None:
         return out
     if not isinstance(metadata, dict):
-        out.mismatch(("metadata",), metadata, "a mapping", "", "v1.ObjectMeta")
+        out.mismatch(("metadata",), metadata, "an object", "", "v1.ObjectMeta")
         return out
     out.values = _struct(metadata, ("metadata",), "ObjectMeta", METADATA_FIELDS, out)
     return out
@@ -159,7 +165,7 @@ def _string(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
 
 def _bool(value: Any, path: Path, go_field: str, out: DecodedMeta) -> bool:
     if not isinstance(value, bool):
-        out.mismatch(path, value, "true or false", go_field, "bool")
+        out.mismatch(path, value, "a boolean", go_field, "bool")
         return False
     return value
 
@@ -187,7 +193,7 @@ def _time(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
                 f"{shown(value)} is not a time of RFC 3339 ({problem}); for example"
                 " '2026-01-31T09:00:00Z'.",
                 value=value,
-                hint="Leave it out: the API server sets it.",
+                hint="Remove it; the API server sets it.",
                 # Go's package `time` quotes what is not printable in a way of its own.
                 cluster_message="parsing time "
                 + (go_quote(value) if value.isascii() and value.isprintable() else ""),
@@ -198,7 +204,7 @@ def _time(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
 
 def _strings(value: Any, path: Path, go_field: str, out: DecodedMeta) -> dict[str, str]:
     if not isinstance(value, dict):
-        out.mismatch(path, value, "a mapping of strings", go_field, "map[string]string")
+        out.mismatch(path, value, "an object with strings", go_field, "map[string]string")
         return {}
     return {
         key: "" if each is None else _string(each, (*path, key), go_field, out)
@@ -219,7 +225,7 @@ def _string_list(value: Any, path: Path, go_field: str, out: DecodedMeta) -> lis
 def _struct_list(go_struct: str, fields: Mapping[str, Decoder]) -> Decoder:
     def decode(value: Any, path: Path, go_field: str, out: DecodedMeta) -> list[dict[str, Any]]:
         if not isinstance(value, list):
-            out.mismatch(path, value, "a list of mappings", go_field, f"[]v1.{go_struct}")
+            out.mismatch(path, value, "a list of objects", go_field, f"[]v1.{go_struct}")
             return []
         items = []
         for index, each in enumerate(value):
@@ -229,7 +235,7 @@ def _struct_list(go_struct: str, fields: Mapping[str, Decoder]) -> Decoder:
             else:
                 if each is not None:
                     place = (*path, index)
-                    out.mismatch(place, each, "a mapping", go_field, f"v1.{go_struct}")
+                    out.mismatch(place, each, "an object", go_field, f"v1.{go_struct}")
                 items.append({})
         return items
 

@@ -20,8 +20,8 @@ from kfp_k8s_manifest.checks.server.names import (
 from kfp_k8s_manifest.checks.words import (
     finding,
     shown,
+    valid_name,
 )
-from kfp_k8s_manifest.errors import InvalidNameError
 from kfp_k8s_manifest.findings import ABSENT, Finding
 from kfp_k8s_manifest.model.kinds import API_VERSION, MAX_ANNOTATIONS
 
@@ -49,13 +49,6 @@ def check_metadata(values: Mapping[str, Any]) -> list[Finding]:
     ]
 
 
-def _suggest(kind: naming.NameKind, text: str) -> str:
-    try:
-        return f"{naming.sanitize(text, kind)!r} would pass."
-    except InvalidNameError:
-        return ""
-
-
 def _names(values: Mapping[str, Any]) -> Iterator[Finding]:
     name, prefix = values.get("name", ""), values.get("generateName", "")
     prefix_problems = naming.object_name_problems(_masked(prefix)) if prefix else []
@@ -75,15 +68,16 @@ def _names(values: Mapping[str, Any]) -> Iterator[Finding]:
                 ("metadata", "name"),
                 f"{shown(name)} {'; '.join(problems)}.",
                 value=name,
-                hint=_suggest("version", name),
+                hint=valid_name(name, "version"),
                 cluster_message=name_message("metadata.name", name),
             )
     elif not prefix:
         yield finding(
             registry.METADATA_NAME,
             ("metadata", "name"),
-            "is missing; every object needs a name (for example 'train-v1').",
+            "is missing; every object needs a name.",
             value=values.get("name", ABSENT),
+            hint="Write a name, such as 'train-v1'.",
             cluster_message="metadata.name: Required value: name or generateName is required",
         )
     else:
@@ -136,7 +130,7 @@ def _namespace(values: Mapping[str, Any]) -> Iterator[Finding]:
             ("metadata", "namespace"),
             f"{shown(namespace)} {'; '.join(problems)}.",
             value=namespace,
-            hint=_suggest("namespace", namespace),
+            hint=valid_name(namespace, "namespace"),
         )
 
 
@@ -148,7 +142,7 @@ def _labels(labels: Mapping[str, str]) -> Iterator[Finding]:
             yield finding(
                 registry.METADATA_LABEL_KEY,
                 ("metadata", "labels"),
-                f"has the key {shown(key)}; its {_key_words(problems)}.",
+                f"has the key {shown(key)}, which is invalid: its {_key_words(problems)}.",
                 value=key,
                 on_key=True,
                 cluster_message=key_message("metadata.labels", key),
@@ -160,7 +154,7 @@ def _labels(labels: Mapping[str, str]) -> Iterator[Finding]:
                 path,
                 f"{shown(value)} {'; '.join(problems)}.",
                 value=value,
-                hint=_suggest("label", value),
+                hint=valid_name(value, "label"),
                 cluster_message=label_value_message(value),
             )
 
@@ -184,7 +178,7 @@ def _annotations(annotations: Mapping[str, str]) -> Iterator[Finding]:
             yield finding(
                 registry.METADATA_ANNOTATION_KEY,
                 ("metadata", "annotations"),
-                f"has the key {shown(key)}; its {_key_words(problems)}.",
+                f"has the key {shown(key)}, which is invalid: its {_key_words(problems)}.",
                 value=key,
                 on_key=True,
                 cluster_message=key_message("metadata.annotations", key, lower=True),
@@ -219,7 +213,7 @@ def _owner_references(references: Sequence[Mapping[str, Any]]) -> Iterator[Findi
         yield finding(
             registry.METADATA_OWNER_REFERENCE,
             ("metadata", "ownerReferences", index, "controller"),
-            f"is true for {second!r} and for {controllers[0][1]!r}; only one owner may be the"
+            f"is true for {shown(second)} and for {shown(controllers[0][1])}; only one owner may be the"
             " controller.",
             value=True,
             cluster_message="Only one reference can have Controller set to true.",
@@ -248,7 +242,7 @@ def _owner_reference(reference: Mapping[str, Any], index: int) -> Iterator[Findi
                 (*path, key),
                 "is missing or empty; an owner reference needs apiVersion, kind, name and uid.",
                 value=reference.get(key, ABSENT),
-                hint="Leave out a reference to the Pipeline: KFP's webhook adds it, with the uid.",
+                hint="Remove the reference if its owner is the Pipeline: KFP's webhook adds it, with the uid.",
                 cluster_message=f'metadata.ownerReferences.{key}: Invalid value: "": must not be'
                 " empty",
             )
@@ -269,7 +263,7 @@ def _finalizers(finalizers: Sequence[str]) -> Iterator[Finding]:
             yield finding(
                 registry.METADATA_FINALIZER,
                 ("metadata", "finalizers", index),
-                f"is {shown(name)}; its {_key_words(problems)}.",
+                f"{shown(name)} is no valid finalizer: its {_key_words(problems)}.",
                 value=name,
                 cluster_message=key_message("metadata.finalizers", name),
             )
@@ -277,7 +271,7 @@ def _finalizers(finalizers: Sequence[str]) -> Iterator[Finding]:
         yield finding(
             registry.METADATA_FINALIZER,
             ("metadata", "finalizers"),
-            "have both 'orphan' and 'foregroundDeletion', of which only one may be set.",
+            "hold both 'orphan' and 'foregroundDeletion', of which only one may be set.",
             value=list(finalizers),
             cluster_message="finalizer orphan and foregroundDeletion cannot be both set",
         )
@@ -319,7 +313,7 @@ def _server_fields(values: Mapping[str, Any]) -> Iterator[Finding]:
                 ("metadata", key),
                 f"is set by the API server; {why}.",
                 value=value,
-                hint=f"Remove metadata.{key}.",
+                hint="Remove it.",
                 cluster_message=_REFUSED_MESSAGES.get(key, ""),
             )
     for key in _IGNORED:
@@ -329,7 +323,7 @@ def _server_fields(values: Mapping[str, Any]) -> Iterator[Finding]:
                 ("metadata", key),
                 "is set by the API server; what is written here is ignored.",
                 value=values[key],
-                hint=f"Remove metadata.{key}.",
+                hint="Remove it.",
             )
 
 

@@ -7,13 +7,16 @@ is kept whatever it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.server.crd import crd_facts
 from kfp_k8s_manifest.checks.server.decode import METADATA_FIELDS
-from kfp_k8s_manifest.checks.words import finding
+from kfp_k8s_manifest.checks.words import (
+    finding,
+    writing,
+)
 from kfp_k8s_manifest.findings import Finding, Path
 from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import CrdField, FieldType, Target
@@ -137,27 +140,29 @@ def _unknown_field(
     said = f'unknown field "{dotted}"'
     if releases:
         text = f"is not a field of a {kind} in {releases}"
-        hint = "Remove it, or name a target that knows it (for example --target 2.17)."
+        hint = "Remove it, or check against a target that knows it, such as --target 2.17."
     else:
         text = f"is not a field that Kubernetes knows in a {kind}"
-        meant = _meant(path, fields)
-        hint = f"Did you mean {meant}?" if meant else "Remove it."
+        hint = _advice(path, fields)
     text += "; with strict field validation, kubectl's default, the object is rejected."
     return finding(registry.UNKNOWN_FIELD, path, text, value=value, hint=hint, cluster_message=said)
 
 
-def _meant(path: Path, fields: Mapping[str, CrdField]) -> str:
-    """Return the path of the field that an unknown one most likely means, or ""."""
+def _advice(path: Path, fields: Mapping[str, CrdField]) -> str:
+    """Return what to do about a field that nobody knows: it is misspelt, misplaced or too much."""
     key = str(path[-1])
+    siblings: Iterable[str] = ()
     if len(path) == 1:
-        if key in fields:
-            return f"spec.{key}"
-        return f"metadata.{key}" if key in METADATA_FIELDS else closest(key, (*_TOP, "status"))
-    if path[0] == "metadata" and len(path) == 2:
-        return f"spec.{key}" if key in fields else closest(key, METADATA_FIELDS)
-    if path[0] == "spec" and len(path) == 2:
-        near = closest(key, fields)
-        if not near and key in METADATA_FIELDS:
-            return f"metadata.{key}"
-        return near
-    return ""
+        siblings = (*_TOP, "status")
+    elif len(path) == 2:
+        siblings = {"metadata": METADATA_FIELDS, "spec": fields}.get(str(path[0]), ())
+    homes = [
+        place
+        for place, known in (("spec", fields), ("metadata", METADATA_FIELDS))
+        if siblings and key in known
+    ]
+    # What lies at the top belongs into `spec` first; what is spelt well is only misplaced.
+    meant = "" if homes else closest(key, siblings)
+    if meant:
+        return f"{writing(meant)} instead."
+    return f"Move it to {homes[0]}.{key}." if homes else "Remove it."

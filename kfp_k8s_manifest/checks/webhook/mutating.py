@@ -13,7 +13,14 @@ from typing import Any, Final
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.server.names import label_value_message
-from kfp_k8s_manifest.checks.words import finding, json_type, shown, text_at, value_at
+from kfp_k8s_manifest.checks.words import (
+    finding,
+    json_type,
+    listed,
+    shown,
+    text_at,
+    value_at,
+)
 from kfp_k8s_manifest.findings import ABSENT, Finding
 from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_ID_LABEL, PIPELINE_LABEL
 from kfp_k8s_manifest.releases import Release, Target
@@ -167,16 +174,18 @@ def check_mutating(
 
 def _no_name(obj: Mapping[str, Any], name: Any) -> Finding:
     spec = value_at(obj, "spec")
-    if spec is ABSENT or spec is None:
-        text = "spec is missing, and so is spec.pipelineName,"
+    no_spec = spec is ABSENT or spec is None
+    if no_spec:
+        text = "is missing, and with it spec.pipelineName,"
     else:
         text = "is empty," if name == "" else "is null," if name is None else "is missing,"
     return finding(
         registry.PIPELINE_NOT_FOUND,
-        () if text.startswith("spec") else ("spec", "pipelineName"),
+        ("spec",) if no_spec else ("spec", "pipelineName"),
         f"{text} so that no Pipeline is found; it must be the metadata.name of a Pipeline in the"
-        " same namespace (for example 'train').",
+        " same namespace.",
         value=name,
+        hint="Write the metadata.name of the Pipeline, such as 'train'.",
         cluster_message="Failed to get the Pipeline ",
     )
 
@@ -193,15 +202,15 @@ def _lookup(obj: Mapping[str, Any], name: str, pipelines: KnownPipelines) -> Ite
         yield finding(
             registry.PIPELINE_NAMESPACE,
             ("spec", "pipelineName"),
-            f"{shown(name)} is a Pipeline in namespace {namespace or there!r}, but {whose} names"
-            f" no namespace: it is found only if both are applied to {namespace or there!r}.",
+            f"{shown(name)} is a Pipeline in namespace {shown(namespace or there)}, but {whose} names"
+            f" no namespace: it is found only if both are applied to {shown(namespace or there)}.",
             value=name,
             hint="Write metadata.namespace in both, or in neither.",
             cluster_message=_NOT_FOUND,
         )
         return
-    place = f"namespace {namespace!r}" if namespace else "the same namespace"
-    found = f" (one exists in {', '.join(map(repr, elsewhere))})" if elsewhere else ""
+    place = f"namespace {shown(namespace)}" if namespace else "the same namespace"
+    found = f" (one exists in {listed(map(shown, elsewhere))})" if elsewhere else ""
     yield finding(
         registry.PIPELINE_NOT_FOUND,
         ("spec", "pipelineName"),

@@ -101,23 +101,23 @@ def test_unknown_fields(kind: str, target: str, obj: dict[str, Any], expected: l
         ("PipelineVersion", "2.16", {"spec": {"versionName": "v"}},
          ("spec.versionName: is not a field of a PipelineVersion in KFP 2.16.0; with strict field"
          " validation, kubectl's default, the object is rejected."),
-         "Remove it, or name a target that knows it (for example --target 2.17)."),
+         "Remove it, or check against a target that knows it, such as --target 2.17."),
         ("PipelineVersion", "portable", {"spec": {"tags": {"a": "b"}}},
          ("spec.tags: is not a field of a PipelineVersion in KFP 2.14.0 to 2.16.0; with strict"
          " field validation, kubectl's default, the object is rejected."),
-         "Remove it, or name a target that knows it (for example --target 2.17)."),
+         "Remove it, or check against a target that knows it, such as --target 2.17."),
         ("PipelineVersion", "2.17", {"spec": {"pipelinename": "p"}},
          ("spec.pipelinename: is not a field that Kubernetes knows in a PipelineVersion; with strict"
          " field validation, kubectl's default, the object is rejected."),
-         "Did you mean pipelineName?"),
+         "Write 'pipelineName' instead."),
         ("PipelineVersion", "2.17", {"displayName": "p"},
          ("displayName: is not a field that Kubernetes knows in a PipelineVersion; with strict field"
          " validation, kubectl's default, the object is rejected."),
-         "Did you mean spec.displayName?"),
+         "Move it to spec.displayName."),
         ("Pipeline", "2.17", {"spec": {"labels": {}}},
          ("spec.labels: is not a field that Kubernetes knows in a Pipeline; with strict field"
          " validation, kubectl's default, the object is rejected."),
-         "Did you mean metadata.labels?"),
+         "Move it to metadata.labels."),
         ("Pipeline", "2.17", {"spec": {"code_source": 1}},
          ("spec.code_source: is not a field that Kubernetes knows in a Pipeline; with strict field"
          " validation, kubectl's default, the object is rejected."),
@@ -134,31 +134,31 @@ def test_messages_of_unknown_fields(
 @pytest.mark.parametrize(
     ("spec", "message", "hint", "cluster"),
     [
-        ({"displayName": 2024}, "spec.displayName: must be a string, not 2024, a number.",
-         "Write it in quotes.",
+        ({"displayName": 2024}, "spec.displayName: must be a string, not the number 2024.",
+         'Quote it: "2024".',
          'spec.displayName in body must be of type string: "integer"'),
-        ({"displayName": 1.5}, "spec.displayName: must be a string, not 1.5, a number.",
-         "Write it in quotes.",
+        ({"displayName": 1.5}, "spec.displayName: must be a string, not the number 1.5.",
+         'Quote it: "1.5".',
          'spec.displayName in body must be of type string: "number"'),
-        ({"tags": ["a"]}, "spec.tags: must be a mapping, not a list.", "",
+        ({"tags": ["a"]}, "spec.tags: must be an object, not a list.", "",
          'spec.tags in body must be of type object: "array"'),
-        ({"tags": {"a": False}}, "spec.tags[a]: must be a string, not false, a boolean.",
-         "Write it in quotes.",
+        ({"tags": {"a": False}}, "spec.tags[a]: must be a string, not the boolean false.",
+         'Quote it: "false".',
          'spec.tags.a in body must be of type string: "boolean"'),
         ({"description": None},
          ("spec.description: is null: `kubectl create` and `kubectl apply` drop it, but server-side"
          " apply rejects the object."),
-         'Remove the field, or write "".',
+         'Remove it, or write "".',
          'spec.description in body must be of type string: "null"'),
         ({"versionName": "V1"},
          ("spec.versionName: 'V1' must be lower-case letters, digits, '.' and '-', with a letter or"
          " digit at both ends (for example 'v1.2')."),
-         "`kfp-k8s name suggest --for version-name` makes one that passes.",
+         "Write 'v1'.",
          r"spec.versionName in body should match '^[a-z0-9]([a-z0-9\.\-]*[a-z0-9])?$'"),
         ({"pipelineSpec": None},
          ("spec.pipelineSpec: is null, which counts as missing; the CRD requires it (the pipeline's"
          " intermediate representation)."),
-         "`kfp-k8s build` writes the whole object from a pipeline or its IR file.",
+         "Write the object with `kfp-k8s compile`, from a pipeline or its IR file.",
          "spec.pipelineSpec: Required value"),
     ],
 )  # fmt: skip

@@ -137,7 +137,7 @@ MESSAGES = [
             " '.', with a letter or digit at both ends of each part between dots (for example"
             " 'train-v1')."
         ),
-        "'train-a' would pass.",
+        "Write 'train-a'.",
         (
             'metadata.name: Invalid value: "Train_A": a lowercase RFC 1123 subdomain must consist of'
             " lower case alphanumeric characters, '-' or '.'"
@@ -145,20 +145,20 @@ MESSAGES = [
     ),
     (
         {},
-        "metadata.name: is missing; every object needs a name (for example 'train-v1').",
-        "",
+        "metadata.name: is missing; every object needs a name.",
+        "Write a name, such as 'train-v1'.",
         "metadata.name: Required value: name or generateName is required",
     ),
     (
         {"name": "x", "labels": {"release": 5}},
-        "metadata.labels[release]: must be a string, not 5, a number.",
-        'Write it in quotes: "5".',
+        "metadata.labels[release]: must be a string, not the number 5.",
+        'Quote it: "5".',
         "json: cannot unmarshal number into Go struct field ObjectMeta.labels of type string",
     ),
     (
         {"name": "x", "labels": {"on": True}},
-        "metadata.labels[on]: must be a string, not true, a boolean.",
-        'Write it in quotes: "true".',
+        "metadata.labels[on]: must be a string, not the boolean true.",
+        'Quote it: "true".',
         "json: cannot unmarshal bool into Go struct field ObjectMeta.labels of type string",
     ),
     (
@@ -167,7 +167,7 @@ MESSAGES = [
             "metadata.labels[team]: 'Team A' must be empty or letters, digits, '-', '_' and '.', with a"
             " letter or digit at both ends (for example 'team_a')."
         ),
-        "'Team-A' would pass.",
+        "Write 'Team-A'.",
         (
             'metadata.labels: Invalid value: "Team A": a valid label must be an empty string or consist'
             " of alphanumeric characters, '-', '_' or '.'"
@@ -176,8 +176,8 @@ MESSAGES = [
     (
         {"name": "x", "labels": {"a/b/c": ""}},
         (
-            "metadata.labels: has the key 'a/b/c'; its text must be a name with at most one prefix and a"
-            " '/' (for example 'example.com/team')."
+            "metadata.labels: has the key 'a/b/c', which is invalid: its text must be a name with at most"
+            " one prefix and a '/' (for example 'example.com/team')."
         ),
         "",
         (
@@ -200,7 +200,7 @@ MESSAGES = [
             "metadata.creationTimestamp: '2026-02-29T00:00:00Z' is not a time of RFC 3339 (the day is"
             " out of range); for example '2026-01-31T09:00:00Z'."
         ),
-        "Leave it out: the API server sets it.",
+        "Remove it; the API server sets it.",
         'parsing time "2026-02-29T00:00:00Z"',
     ),
     (
@@ -260,16 +260,13 @@ def test_integers(value: Any, fits: bool) -> None:
         (
             {"kind": "Pipeline"},
             "api-version",
-            (
-                "apiVersion: is missing; without it Kubernetes cannot tell what the object is (for"
-                " example 'pipelines.kubeflow.org/v2beta1')."
-            ),
+            "apiVersion: is missing; without it Kubernetes cannot tell what the object is.",
             "apiVersion not set",
         ),
         (
             {"apiVersion": 2, "kind": "Pipeline"},
             "api-version",
-            "apiVersion: must be a string such as 'pipelines.kubeflow.org/v2beta1', not 2, a number.",
+            "apiVersion: must be a string, not the number 2.",
             "apiVersion isn't string type",
         ),
         (
@@ -290,10 +287,7 @@ def test_integers(value: Any, fits: bool) -> None:
         (
             {"apiVersion": "pipelines.kubeflow.org/v2beta1"},
             "kind",
-            (
-                "kind: is missing; without it Kubernetes cannot tell what the object is (for example"
-                " 'PipelineVersion')."
-            ),
+            "kind: is missing; without it Kubernetes cannot tell what the object is.",
             "kind not set",
         ),
     ],

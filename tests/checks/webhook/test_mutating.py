@@ -89,8 +89,8 @@ def test_no_spec() -> None:
     del obj["spec"]
     (finding,) = judged(obj)
     assert finding.message == (
-        "spec is missing, and so is spec.pipelineName, so that no Pipeline is found; it must be the"
-        " metadata.name of a Pipeline in the same namespace (for example 'train')."
+        "spec: is missing, and with it spec.pipelineName, so that no Pipeline is found; it must be the"
+        " metadata.name of a Pipeline in the same namespace."
     )
 
 

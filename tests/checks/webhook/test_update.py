@@ -78,8 +78,8 @@ def test_message_names_the_first_changes() -> None:
         "spec.pipelineSpec: has changed, but a PipelineVersion is immutable: in KFP 2.17.0 only"
         " metadata and displayName, tags may change. Changed:"
         " spec.pipelineSpec.root.dag.tasks[a].x (1 → 2),"
-        " spec.pipelineSpec.root.dag.tasks[b] ({} → absent),"
-        " spec.pipelineSpec.root.dag.tasks[c] ({} → absent) and 1 more."
+        " spec.pipelineSpec.root.dag.tasks[b] (an object → absent),"
+        " spec.pipelineSpec.root.dag.tasks[c] (an object → absent) and 1 more."
     )
     assert finding.hint == "Publish it as a new version, under another metadata.name."
     assert finding.cluster_message == (
