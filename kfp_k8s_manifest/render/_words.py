@@ -13,9 +13,7 @@ __all__ = ["brief", "count", "object_name", "printable", "summary"]
 # Control characters, and those that turn the direction of text: in a terminal or a log they would
 # let a manifest write whatever it likes over the report. What no encoding has (halves of pairs, of
 # which a file's name may consist) would end the writing.
-_UNPRINTABLE = (
-    "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
-)
+_UNPRINTABLE = "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 _TEXT: Final = 2_000
 """Characters of a message, a hint, a value."""
 _NAME: Final = 300
@@ -52,14 +50,16 @@ def _cut(text: str, most: int) -> str:
     return f"{text[: most - tail - 1]}…{text[-tail:]}"
 
 
-def _cut_value(value: Any) -> Any:
+def _cut_value(value: Any, depth: int = 0) -> Any:
     """Return a value whose strings are cut; a tree has but few of them, which checks see to."""
     if isinstance(value, str):
         return _cut(value, _TEXT)
+    if depth > _PARTS:
+        return value
     if isinstance(value, dict):
-        return {_cut_value(key): _cut_value(each) for key, each in value.items()}
+        return {_cut_value(key): _cut_value(each, depth + 1) for key, each in value.items()}
     if isinstance(value, list):
-        return [_cut_value(each) for each in value]
+        return [_cut_value(each, depth + 1) for each in value]
     return value
 
 

@@ -57,8 +57,9 @@ def render(report: Report, *, strict: bool = False) -> str:
 
 def _case(file: FileResult, findings: Sequence[Finding], failing: set[Severity]) -> str:
     missed = [each for each in findings if each.rule in NOT_CHECKED]
-    failed = [each for each in findings if each.severity in failing and each not in missed]
-    others = [each for each in findings if each not in missed and each not in failed]
+    rest = [each for each in findings if each.rule not in NOT_CHECKED]
+    failed = [each for each in rest if each.severity in failing]
+    others = [each for each in rest if each.severity not in failing]
     inner = _element("error", missed) + _element("failure", failed)
     if not file.objects and not findings:
         inner = '      <skipped message="no Pipeline or PipelineVersion in it"/>\n'

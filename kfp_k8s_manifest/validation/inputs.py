@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from kfp_k8s_manifest.errors import UsageError
@@ -13,6 +13,9 @@ from kfp_k8s_manifest.reading import STDIN, read_found, read_named
 from kfp_k8s_manifest.validation.ignoring import Excluded, Ignored
 
 __all__ = ["SUFFIXES", "Input", "find_inputs"]
+
+KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+"""What kustomize calls its file in a folder."""
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 """The files that are read in a folder."""
@@ -29,6 +32,8 @@ class Input:
         explicit: True where somebody named it, False where it was found in a folder.
         skip: Why it is not to be read, such as a link that leaves the folder; or "".
         unreadable: Why it cannot be read, where that is known; or "".
+        in_place: True for a file, which can be written anew; False for a pipe, a device or standard
+            input.
     """
 
     name: str
@@ -37,6 +42,7 @@ class Input:
     explicit: bool = True
     skip: str = ""
     unreadable: str = ""
+    in_place: bool = True
 
     def read(self, limit: int) -> bytes:
         """Return the bytes.
@@ -74,23 +80,37 @@ def find_inputs(
     """
     left_out = Excluded(exclude)
     found: dict[str, Input] = {}
+    kustomizations: list[str] = []
     for given in paths:
         path = os.fspath(given)
         if path == "-":
             if STDIN not in found:
                 data = read_named(path, limit=limit)
-                found[STDIN] = Input(name=STDIN, data=data, size=len(data))
+                found[STDIN] = Input(name=STDIN, data=data, size=len(data), in_place=False)
             continue
-        for each in _expand(path, left_out):
+        for each in _expand(path, left_out, kustomizations):
             # Whoever names a file and its folder has named the file.
             if each.name not in found or each.explicit:
                 found[each.name] = each
+    _skip_patches(found, kustomizations)
     return list(found.values())
 
 
-def _expand(path: str, left_out: Excluded) -> Iterator[Input]:
+def _skip_patches(found: dict[str, Input], kustomizations: Sequence[str]) -> None:
+    if not kustomizations:
+        return
+    from kfp_k8s_manifest.validation.kustomize import patches
+
+    for path in kustomizations:
+        for name in patches(path):
+            if name in found and not found[name].explicit:
+                skip = f"a patch of kustomize, named in {path}"
+                found[name] = replace(found[name], skip=skip)
+
+
+def _expand(path: str, left_out: Excluded, kustomizations: list[str]) -> Iterator[Input]:
     if os.path.isdir(path):  # noqa: PTH112
-        yield from _walk(path, left_out)
+        yield from _walk(path, left_out, kustomizations)
     elif os.path.lexists(path):
         if not left_out(path):
             yield _named(path)
@@ -106,21 +126,26 @@ def _expand(path: str, left_out: Excluded) -> Iterator[Input]:
                 if not left_out(match):
                     yield _named(match)
             elif not path.endswith("**"):
-                yield from _walk(match, left_out)
+                yield from _walk(match, left_out, kustomizations)
     else:
         raise UsageError(f"there is no file or folder {path!r}")
 
 
 def _named(path: str) -> Input:
+    name = os.path.normpath(path)
     try:
-        size = os.stat(path).st_size  # noqa: PTH116
+        state = os.stat(path)  # noqa: PTH116
     except OSError:
-        size = 0
-    return Input(name=os.path.normpath(path), size=size)
+        # Reading it says why it cannot be read.
+        return Input(name=name)
+    return Input(name=name, size=state.st_size, in_place=stat.S_ISREG(state.st_mode))
 
 
-def _walk(root: str, left_out: Excluded) -> Iterator[Input]:
-    """Yield the manifests of a folder: first its own, sorted, then those of the folders in it."""
+def _walk(root: str, left_out: Excluded, kustomizations: list[str]) -> Iterator[Input]:
+    """Yield the manifests of a folder: first its own, sorted, then those of the folders in it.
+
+    The paths of kustomize's own files are added to `kustomizations`.
+    """
     if left_out(root, folder=True):
         return
     within = os.path.join(os.path.realpath(root), "")  # noqa: PTH118
@@ -143,29 +168,28 @@ def _walk(root: str, left_out: Excluded) -> Iterator[Input]:
             if entry.is_dir(follow_symlinks=False):
                 if not ignored(entry.name, folder=True) and not left_out(entry.path, folder=True):
                     deeper.append((entry.path, ignored.enter(entry.name)))
-            elif not entry.name.endswith(SUFFIXES) or ignored(entry.name) or left_out(entry.path):
-                continue
-            else:
-                yield from _found(entry, within)
+            elif not ignored(entry.name) and not left_out(entry.path):
+                if entry.name in KUSTOMIZATIONS:
+                    kustomizations.append(os.path.normpath(entry.path))
+                if entry.name.endswith(SUFFIXES):
+                    yield from _found(entry, within)
         waiting += reversed(deeper)
 
 
 def _found(entry: os.DirEntry[str], within: str) -> Iterator[Input]:
     """Yield a file of a folder, or why it is skipped."""
     name = os.path.normpath(entry.path)
-    if entry.is_symlink():
-        if not os.path.realpath(entry.path).startswith(within):
-            yield Input(name=name, explicit=False, skip="a link that leaves the folder")
-            return
-        if entry.is_dir():
-            # It lies in the folder, and is read there.
-            return
+    if entry.is_symlink() and not os.path.realpath(entry.path).startswith(within):
+        yield Input(name=name, explicit=False, skip="a link that leaves the folder")
+        return
     try:
         state = entry.stat()
     except OSError:
         # Reading it says why it cannot be read.
         yield Input(name=name, explicit=False)
         return
-    regular = stat.S_ISREG(state.st_mode)
-    skip = "" if regular else "neither a file nor a folder"
+    if stat.S_ISDIR(state.st_mode):
+        # A link to a folder of this folder, in which it is found itself.
+        return
+    skip = "" if stat.S_ISREG(state.st_mode) else "neither a file nor a folder"
     yield Input(name=name, size=state.st_size, explicit=False, skip=skip)

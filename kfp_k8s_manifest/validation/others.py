@@ -9,10 +9,11 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from kfp_k8s_manifest import releases
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.words import finding, shown
 from kfp_k8s_manifest.findings import Finding, Severity
-from kfp_k8s_manifest.model.kinds import API_VERSION, GROUP
+from kfp_k8s_manifest.model.kinds import API_VERSION, GROUP, KINDS, PIPELINE
 from kfp_k8s_manifest.yaml.reader import Document
 
 __all__ = [
@@ -73,9 +74,22 @@ def has_no_kind(obj: Any) -> bool:
 
 
 def of_another_operator(obj: Any) -> bool:
-    """Tell whether an object is of a version of KFP's group that KFP itself does not serve."""
+    """Tell whether an object is another operator's that uses KFP's group for its own versions.
+
+    A PipelineVersion is none, and neither is a Pipeline with KFP's fields alone: there the version
+    is a mistake.
+    """
     version = obj.get("apiVersion") if isinstance(obj, dict) else None
-    return isinstance(version, str) and _FOREIGN.fullmatch(version) is not None
+    if not isinstance(version, str) or _FOREIGN.fullmatch(version) is None:
+        return False
+    kind, spec = obj.get("kind"), obj.get("spec")
+    if kind not in KINDS:
+        return True
+    return (
+        kind == PIPELINE
+        and isinstance(spec, dict)
+        and not set(spec) <= set(releases.target("2.17").fields(PIPELINE))
+    )
 
 
 def other_operator(obj: dict[str, Any]) -> Finding:
