@@ -40,15 +40,12 @@ def fmt(
 
     Exit codes: 0 done, 1 a file could not be repaired, or needs it with --check, 2 wrong usage.
     """
-    from dataclasses import replace
-
     from kfp_k8s_manifest.validation.inputs import find_inputs
     from kfp_k8s_manifest.validation.repairs import repair_all
     from kfp_k8s_manifest.yaml.reader import DEFAULT_LIMITS
 
-    inputs = find_inputs(paths, limit=DEFAULT_LIMITS.size, exclude=exclude)
-    if skip_others:
-        inputs = [replace(each, explicit=False) for each in inputs]
+    limit = DEFAULT_LIMITS.size
+    inputs = find_inputs(paths, limit=limit, exclude=exclude, skip_others=skip_others)
     quoted = changed = refused = skipped = 0
     for attempt in repair_all(inputs):
         if attempt.passed_over:

@@ -97,9 +97,7 @@ def validate(
         SourceError: A previous state cannot be read.
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-    inputs = find_inputs(given, limit=_LIMITS.size, exclude=exclude)
-    if skip_others:
-        inputs = [replace(each, explicit=False) for each in inputs]
+    inputs = find_inputs(given, limit=_LIMITS.size, exclude=exclude, skip_others=skip_others)
     earlier = previous_states(find_inputs(previous, limit=_LIMITS.size), _LIMITS)
     if previous_git:
         earlier |= previous_states(git_inputs(given, previous_git, limit=_LIMITS.size), _LIMITS)

@@ -61,7 +61,11 @@ class Input:
 
 
 def find_inputs(
-    paths: Iterable[str | os.PathLike[str]], *, limit: int, exclude: Sequence[str] = ()
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    limit: int,
+    exclude: Sequence[str] = (),
+    skip_others: bool = False,
 ) -> list[Input]:
     """Return what to read, each file once, in the order of the paths.
 
@@ -74,6 +78,7 @@ def find_inputs(
         limit: The number of bytes of standard input beyond which the rest is not read.
         exclude: Patterns in the syntax of `.gitignore`; what they name is left out, even if it is
             named in `paths`.
+        skip_others: True to take what is named as if it had been found in its folder.
 
     Raises:
         UsageError: A path does not exist, a pattern matches nothing or is malformed.
@@ -89,11 +94,21 @@ def find_inputs(
                 found[STDIN] = Input(name=STDIN, data=data, size=len(data), in_place=False)
             continue
         for each in _expand(path, left_out, kustomizations):
+            if skip_others and each.explicit:
+                each = replace(each, explicit=False)
+                kustomizations += _beside(each.name, kustomizations)
             # Whoever names a file and its folder has named the file.
             if each.name not in found or each.explicit:
                 found[each.name] = each
     _skip_patches(found, kustomizations)
     return list(found.values())
+
+
+def _beside(name: str, known: Sequence[str]) -> list[str]:
+    """Return the paths of kustomize's own files in the folder of a file that was named."""
+    folder = os.path.dirname(name)  # noqa: PTH120
+    paths = [os.path.join(folder, each) for each in KUSTOMIZATIONS]  # noqa: PTH118
+    return [path for path in paths if path not in known and os.path.isfile(path)]  # noqa: PTH113
 
 
 def _skip_patches(found: dict[str, Input], kustomizations: Sequence[str]) -> None:
