@@ -75,7 +75,8 @@ def find_inputs(
 
     Args:
         paths: Files, folders, patterns, or `-`.
-        limit: The number of bytes of standard input beyond which the rest is not read.
+        limit: The number of bytes of a pipe, a device or standard input beyond which the rest is not
+            read.
         exclude: Patterns in the syntax of `.gitignore`; what they name is left out, even if it is
             named in `paths`.
         skip_others: True to take what is named as if it had been found in its folder.
@@ -93,7 +94,7 @@ def find_inputs(
                 data = read_named(path, limit=limit)
                 found[STDIN] = Input(name=STDIN, data=data, size=len(data), in_place=False)
             continue
-        for each in _expand(path, left_out, kustomizations):
+        for each in _expand(path, limit, left_out, kustomizations):
             if skip_others and each.explicit:
                 each = replace(each, explicit=False)
                 kustomizations += _beside(each.name, kustomizations)
@@ -123,12 +124,14 @@ def _skip_patches(found: dict[str, Input], kustomizations: Sequence[str]) -> Non
                 found[name] = replace(found[name], skip=skip)
 
 
-def _expand(path: str, left_out: Excluded, kustomizations: list[str]) -> Iterator[Input]:
+def _expand(
+    path: str, limit: int, left_out: Excluded, kustomizations: list[str]
+) -> Iterator[Input]:
     if os.path.isdir(path):  # noqa: PTH112
         yield from _walk(path, left_out, kustomizations)
     elif os.path.lexists(path):
         if not left_out(path):
-            yield _named(path)
+            yield _named(path, limit)
     elif any(char in path for char in "*?["):
         # Patterns are rare, and the module is not free to import.
         import glob
@@ -139,21 +142,28 @@ def _expand(path: str, left_out: Excluded, kustomizations: list[str]) -> Iterato
         for match in matches:
             if not os.path.isdir(match):  # noqa: PTH112
                 if not left_out(match):
-                    yield _named(match)
+                    yield _named(match, limit)
             elif not path.endswith("**"):
                 yield from _walk(match, left_out, kustomizations)
     else:
         raise UsageError(f"there is no file or folder {path!r}")
 
 
-def _named(path: str) -> Input:
+def _named(path: str, limit: int) -> Input:
     name = os.path.normpath(path)
     try:
         state = os.stat(path)  # noqa: PTH116
     except OSError:
         # Reading it says why it cannot be read.
         return Input(name=name)
-    return Input(name=name, size=state.st_size, in_place=stat.S_ISREG(state.st_mode))
+    if stat.S_ISREG(state.st_mode):
+        return Input(name=name, size=state.st_size)
+    # A pipe is read once; what it held is asked for again where a finding is put in its place.
+    try:
+        data = read_named(path, limit=limit)
+    except OSError as error:
+        return Input(name=name, unreadable=error.strerror or str(error), in_place=False)
+    return Input(name=name, data=data, size=len(data), in_place=False)
 
 
 def _walk(root: str, left_out: Excluded, kustomizations: list[str]) -> Iterator[Input]:

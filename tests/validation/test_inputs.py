@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,17 @@ def test_a_folder_that_cannot_be_read_is_told() -> None:
             os.seteuid(user)
         assert (finding.rule, finding.file) == ("file-unreadable", f"{folder}/closed")
         assert finding.message.endswith("the folder cannot be read: Permission denied")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
+def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(f"{MANIFEST}---\n{MANIFEST}",))
+    writer.start()
+    (finding,) = validate(pipe).findings
+    writer.join()
+    assert (finding.rule, finding.file, finding.line) == ("duplicate-object", str(pipe), 7)
 
 
 def test_what_is_named_stays_named_in_its_folder(tmp_path: Path) -> None:

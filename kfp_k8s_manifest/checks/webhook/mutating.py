@@ -27,6 +27,7 @@ from kfp_k8s_manifest.releases import Release, Target
 
 __all__ = [
     "KnownPipelines",
+    "check_lookup",
     "check_mutating",
     "label_value",
     "mutate",
@@ -166,7 +167,7 @@ def check_mutating(
             )
         ]
     return [
-        *_lookup(obj, name, pipelines),
+        *check_lookup(obj, pipelines),
         *_label(name, target),
         *_overwritten(obj, name, target),
     ]
@@ -190,7 +191,17 @@ def _no_name(obj: Mapping[str, Any], name: Any) -> Finding:
     )
 
 
-def _lookup(obj: Mapping[str, Any], name: str, pipelines: KnownPipelines) -> Iterator[Finding]:
+def check_lookup(obj: Mapping[str, Any], pipelines: KnownPipelines) -> Iterator[Finding]:
+    """Check whether the Pipeline of a PipelineVersion exists: the part that hangs on the others.
+
+    Args:
+        obj: A PipelineVersion; one whose `spec.pipelineName` names no Pipeline by its form has no
+            finding here, since `check_mutating` has one.
+        pipelines: The Pipelines that exist.
+    """
+    name = text_at(obj, "spec", "pipelineName")
+    if not name or naming.object_name_problems(name):
+        return
     namespace = text_at(obj, "metadata", "namespace")
     if pipelines.assume or name in pipelines.names or (namespace, name) in pipelines.in_set:
         return
