@@ -24,8 +24,9 @@ from kfp_k8s_manifest.admission.request import (
     parse,
 )
 from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.mutation import mutate
 from kfp_k8s_manifest.checks.order import ObjectContext, check_creation, check_stored_change
-from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines, check_mutating, mutate
+from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines, check_mutating
 from kfp_k8s_manifest.findings import Finding, Severity
 from kfp_k8s_manifest.model.ir import JsonValue
 from kfp_k8s_manifest.releases import Target

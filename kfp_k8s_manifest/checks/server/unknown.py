@@ -13,6 +13,7 @@ from typing import Any, Final
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.schema import OBJECT_META
 from kfp_k8s_manifest.checks.server.crd import crd_facts
+from kfp_k8s_manifest.checks.server.names import server_path
 from kfp_k8s_manifest.checks.words import (
     finding,
     writing,
@@ -136,8 +137,7 @@ def _unknown_field(
     kind: str,
     fields: Mapping[str, CrdField],
 ) -> Finding:
-    dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)[1:]
-    said = f'unknown field "{dotted}"'
+    said = f'unknown field "{server_path(path)}"'
     if releases:
         text = f"is not a field of a {kind} in {releases}"
         hint = "Remove it, or check against a target that knows it, such as --target 2.17."

@@ -1,4 +1,4 @@
-"""KFP's mutating webhook for PipelineVersions: what it demands, and what it makes of an object.
+"""KFP's mutating webhook for PipelineVersions: what it demands, and what follows from what it sets.
 
 It looks up the Pipeline that `spec.pipelineName` names in the object's namespace, sets labels and
 an owner reference, and leaves the API server to reject a label that this makes invalid.
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.mutation import is_pipeline
 from kfp_k8s_manifest.checks.server.names import label_value_message
 from kfp_k8s_manifest.checks.words import (
     finding,
@@ -29,8 +30,6 @@ __all__ = [
     "KnownPipelines",
     "check_lookup",
     "check_mutating",
-    "label_value",
-    "mutate",
 ]
 
 _NOT_FOUND: Final = "The spec.pipelineName doesn't map to an existing Pipeline object"
@@ -79,63 +78,6 @@ class KnownPipelines:
             else:
                 names.add(name)
         return cls(in_set=frozenset(in_set), names=frozenset(names), assume=assume)
-
-
-def label_value(pipeline_name: str, target: Target) -> str | None:
-    """Return what the webhook sets as label `pipelines.kubeflow.org/pipeline`.
-
-    Args:
-        pipeline_name: The name of the Pipeline.
-        target: Where it has several releases, the newest counts.
-
-    Returns:
-        The value, which may be an invalid label, or None for the KEP, which knows no such label.
-    """
-    return target.releases[-1].pipeline_label(pipeline_name)
-
-
-def mutate(
-    obj: Mapping[str, Any], pipeline_name: str, pipeline_uid: str, target: Target
-) -> dict[str, Any]:
-    """Return a PipelineVersion as the mutating webhook leaves it; the argument stays as it is.
-
-    Args:
-        obj: The object.
-        pipeline_name: The name of its Pipeline.
-        pipeline_uid: The uid of its Pipeline.
-        target: Which release's webhook; of several the newest counts. The KEP's sets the label
-            `pipelines.kubeflow.org/pipeline-id` and the owner reference alone.
-    """
-    found = obj.get("metadata")
-    metadata = dict(found) if isinstance(found, Mapping) else {}
-    given = metadata.get("labels")
-    labels = dict(given) if isinstance(given, Mapping) else {}
-    labels[PIPELINE_ID_LABEL] = pipeline_uid
-    value = label_value(pipeline_name, target)
-    if value is not None:
-        labels[PIPELINE_LABEL] = value
-    references = metadata.get("ownerReferences")
-    metadata["labels"] = labels
-    metadata["ownerReferences"] = _owners(
-        references if isinstance(references, list) else [], pipeline_name, pipeline_uid
-    )
-    return {**obj, "metadata": metadata}
-
-
-def _owners(references: list[Any], name: str, uid: str) -> list[Any]:
-    owner = {"name": name, "uid": uid, "blockOwnerDeletion": True}
-    for index, reference in enumerate(references):
-        if _is_pipeline(reference):
-            return [*references[:index], {**reference, **owner}, *references[index + 1 :]]
-    return [*references, {"apiVersion": API_VERSION, "kind": PIPELINE, **owner}]
-
-
-def _is_pipeline(reference: Any) -> bool:
-    return (
-        isinstance(reference, dict)
-        and reference.get("apiVersion") == API_VERSION
-        and reference.get("kind") == PIPELINE
-    )
 
 
 def check_mutating(
@@ -280,7 +222,7 @@ def _overwritten(obj: Mapping[str, Any], name: str, target: Target) -> Iterator[
             )
     references = value_at(obj, "metadata", "ownerReferences")
     for index, reference in enumerate(references if isinstance(references, list) else ()):
-        if not _is_pipeline(reference):
+        if not is_pipeline(reference):
             continue
         given = reference.get("name")
         if given not in (name, "", None) and json_type(given) == "string":
