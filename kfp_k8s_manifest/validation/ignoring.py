@@ -1,29 +1,23 @@
 """Which files of a folder are left out: those of `--exclude` and of `.gitignore`.
 
-Both have git's syntax, which pathspec reads; it is imported where there is a pattern. Git itself is
-not asked: it may be missing, and what is validated need not lie in a repository.
+Git itself is not asked: it may be missing, and what is validated need not lie in a repository.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.reading import read_found
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+from kfp_k8s_manifest.validation.patterns import Pattern, decide, parse
 
 __all__ = ["Excluded", "Ignored"]
 
 _FILE: Final = ".gitignore"
 _SIZE: Final = 256 * 1024
 """Bytes that a `.gitignore` may have to be heeded."""
-_STARS: Final = 3
-"""How many `*` a part of a pattern may have: with each one, a long name takes longer to compare."""
 
 
 class Excluded:
@@ -33,29 +27,29 @@ class Excluded:
         patterns: Patterns in git's syntax, relative to the working directory.
 
     Raises:
-        UsageError: A pattern is malformed.
+        UsageError: A pattern names nothing.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        self._spec = _parsed(patterns) if patterns else None
+        self._patterns = [_required(each) for each in patterns]
         self._here = os.path.realpath(os.curdir) if patterns else ""
 
     def __call__(self, path: str, *, folder: bool = False) -> bool:
-        """Tell whether a file or folder is left out.
+        """Tell whether a file or folder is left out, or a folder above it.
 
         Args:
             path: Its path.
-            folder: True for a folder, which is left out with all that is in it.
+            folder: True for a folder.
         """
-        if self._spec is None:
+        if not self._patterns:
             return False
         inside = os.path.relpath(os.path.abspath(path), self._here).replace(os.sep, "/")  # noqa: PTH100
-        if inside == os.curdir:
-            return False
         # What lies elsewhere has no place below the working directory, but its names count.
-        while inside.startswith("../"):
-            inside = inside.removeprefix("../")
-        return self._spec.match_file(f"{inside}/" if folder else inside)
+        parts = [part for part in inside.split("/") if part not in (os.curdir, os.pardir)]
+        return any(
+            decide(self._patterns, parts[:length], folder=folder or length < len(parts))
+            for length in range(1, len(parts) + 1)
+        )
 
 
 class Ignored:
@@ -64,9 +58,9 @@ class Ignored:
     The closest file that has something to say of a path decides, as for git.
     """
 
-    def __init__(self, specs: Sequence[tuple[GitIgnoreSpec, str]] = ()) -> None:
-        # Each with the path from its own folder to this one: "" or "a/b/".
-        self._specs = tuple(specs)
+    def __init__(self, files: Sequence[tuple[Sequence[Pattern], tuple[str, ...]]] = ()) -> None:
+        # Each with the way from its own folder to this one.
+        self._files = tuple(files)
 
     @classmethod
     def above(cls, folder: str) -> Ignored:
@@ -102,22 +96,19 @@ class Ignored:
             folder: The path of this folder.
         """
         path = os.path.join(folder, _FILE)  # noqa: PTH118
-        # As for git, a link is none. A file that would take long to read or to compare with is not
-        # heeded: then more is checked, not less.
+        # As for git, a link is none.
         if not os.path.isfile(path) or os.path.islink(path):  # noqa: PTH113, PTH114
             return self
         try:
             data = read_found(path, limit=_SIZE)
-            lines = data.decode("utf-8").splitlines()
-        except (OSError, UnicodeDecodeError):
+        except OSError:
             return self
-        patterns = [line for line in lines if line.strip() and not line.startswith("#")]
-        if len(data) > _SIZE or not patterns or any(map(_is_slow, patterns)):
+        if len(data) > _SIZE:
             return self
-        try:
-            return Ignored((*self._specs, (_parsed(patterns), "")))
-        except UsageError:
-            return self
+        lines = os.fsdecode(data.removeprefix(b"\xef\xbb\xbf")).split("\n")
+        found = [parse(line.removesuffix("\r")) for line in lines]
+        patterns = [pattern for pattern in found if pattern]
+        return Ignored((*self._files, (patterns, ()))) if patterns else self
 
     def enter(self, name: str) -> Ignored:
         """Return what is known in a folder of this one.
@@ -125,7 +116,7 @@ class Ignored:
         Args:
             name: The folder's name.
         """
-        return Ignored([(spec, f"{prefix}{name}/") for spec, prefix in self._specs])
+        return Ignored([(patterns, (*way, name)) for patterns, way in self._files])
 
     def __call__(self, name: str, *, folder: bool = False) -> bool:
         """Tell whether a file or folder of this folder is left out.
@@ -134,24 +125,15 @@ class Ignored:
             name: Its name.
             folder: True for a folder.
         """
-        for spec, prefix in reversed(self._specs):
-            included = spec.check_file(f"{prefix}{name}/" if folder else prefix + name).include
-            if included is not None:
-                return included
+        for patterns, way in reversed(self._files):
+            decided = decide(patterns, (*way, name), folder=folder)
+            if decided is not None:
+                return decided
         return False
 
 
-def _parsed(patterns: Sequence[str]) -> GitIgnoreSpec:
-    from pathspec import GitIgnoreSpec
-
-    try:
-        return GitIgnoreSpec.from_lines(patterns)
-    except ValueError as error:
-        raise UsageError(f"a pattern cannot be read: {error}") from error
-
-
-def _is_slow(pattern: str) -> bool:
-    parts = pattern.split("/")
-    return parts.count("**") > _STARS or any(
-        len(re.findall(r"\*+", part)) > _STARS for part in parts
-    )
+def _required(text: str) -> Pattern:
+    pattern = parse(text)
+    if pattern is None:
+        raise UsageError(f"the pattern {text!r} names nothing; an example that does: 'charts/'")
+    return pattern

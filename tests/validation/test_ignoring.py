@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kfp_k8s_manifest.errors import UsageError
@@ -65,7 +66,7 @@ trees = st.lists(
 
 
 @given(files=trees, top=patterns, below=patterns)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_as_git_does(files: list[str], top: list[str], below: list[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -111,19 +112,69 @@ def test_outside_of_a_work_tree_the_folders_own_files_count(tmp_path: Path) -> N
     assert found(tmp_path / "m", root=tmp_path) == ["m/x.yaml"]
 
 
-def test_a_file_that_would_take_long_is_not_heeded(tmp_path: Path) -> None:
-    for patterns_text in (
-        "*a" * 40 + "b.yaml\nx.yaml\n",
-        "**/" * 40 + "b\nx.yaml\n",
-        "x.yaml\n" + "#" * 300_000,
-    ):
-        make(tmp_path, {".gitignore": patterns_text, "x.yaml": "", "a" * 200 + ".yaml": ""})
-        assert found(tmp_path, root=tmp_path) == ["a" * 200 + ".yaml", "x.yaml"]
-    (tmp_path / ".gitignore").write_bytes(b"x.yaml\n\xff\n")
-    assert "x.yaml" in found(tmp_path, root=tmp_path)
+ODD = ("a.yaml", "ab.yaml", "]b.yaml", "-.yaml", "a b.yaml", "#a.yaml", "!a.yaml", "A.yaml", "é.yaml",
+       "\\.yaml", "a/b.yaml", "a/a/b.yaml", "a ", "a /b.yaml")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("odd")
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    make(folder, dict.fromkeys([name for name in ODD if name.endswith(".yaml")], ""))
+    return folder
+
+
+@given(line=st.text(alphabet="ab*?[]!\\-/ .#^éA", max_size=8))
+@settings(max_examples=300, deadline=None)
+@example("[[:upper:]]*")
+@example("[![:alpha:]]*")
+@example("[a-")
+@example("a\\ ")
+@example("a\\  ")
+@example("/a/**/b.yaml")
+@example("a/**/**/b.yaml")
+@example("**/a/b.yaml")
+@example("[]]b*")
+@example("[^]]b*")
+@example("[\\]]*")
+@example("[a-b-]*")
+@example("[--.]*")
+@example("a\\")
+@example("[a\\-z]*.yaml")
+@example("[é]*")
+def test_each_pattern_as_git_does(odd: Path, line: str) -> None:
+    (odd / ".gitignore").write_bytes(f"{line}\n".encode())
+    assert sorted(found(odd, root=odd)) == by_git(odd)
+
+
+def test_line_ends_and_the_byte_order_mark(odd: Path) -> None:
+    for text in ("\ufeffa.yaml\r\n# c\r\n\r\n-*\r\n", "a.yaml\r\n-*", "a.yaml\r"):
+        (odd / ".gitignore").write_bytes(text.encode())
+        assert sorted(found(odd, root=odd)) == by_git(odd)
+
+
+def test_a_pattern_cannot_keep_it_busy(tmp_path: Path) -> None:
+    name = "a" * 200
+    patterns_text = "*a" * 100 + "b.yaml\n" + "**/a*/" * 40 + "b\nx.yaml\n"
+    make(tmp_path, {".gitignore": patterns_text, "x.yaml": "", f"{name}.yaml": ""})
+    deep = tmp_path.joinpath(*["a"] * 60)
+    deep.mkdir(parents=True)
+    (deep / "y.yaml").write_text("")
+    before = time.process_time()
+    assert [Path(each).name for each in found(tmp_path, root=tmp_path)] == [
+        f"{name}.yaml",
+        "y.yaml",
+    ]
+    # With regular expressions this does not end.
+    assert time.process_time() - before < 60
+
+
+def test_a_file_that_is_not_heeded(tmp_path: Path) -> None:
+    make(tmp_path, {".gitignore": "x.yaml\n" + "#" * 300_000, "x.yaml": ""})
+    assert found(tmp_path, root=tmp_path) == ["x.yaml"]
     (tmp_path / ".gitignore").unlink()
     (tmp_path / ".gitignore").symlink_to("/dev/zero")
-    assert "x.yaml" in found(tmp_path, root=tmp_path)
+    assert found(tmp_path, root=tmp_path) == ["x.yaml"]
 
 
 def test_exclude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,5 +192,9 @@ def test_exclude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found("../there", exclude=("x.yaml",)) == []
     assert found("../there", exclude=("a/",)) == []
     assert found(str(tmp_path / "here"), exclude=("a/",)) == [f"{tmp_path}/here/b/x.yaml"]
-    with pytest.raises(UsageError, match="a pattern cannot be read"):
-        found(".", exclude=("!",))
+    for pattern in ("", "!", "#a", "/", "[a"):
+        with pytest.raises(UsageError) as caught:
+            found(".", exclude=(pattern,))
+        assert str(caught.value) == (
+            f"the pattern {pattern!r} names nothing; an example that does: 'charts/'"
+        )
