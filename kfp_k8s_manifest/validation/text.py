@@ -31,7 +31,7 @@ from kfp_k8s_manifest.yaml.reader import Document, Limits, load_all
 
 __all__ = ["Item", "Outcome", "Previous", "check_text", "locate", "skeleton"]
 
-_SHOWN_VALUES: Final = 20
+_SHOWN_VALUES: Final = 30
 _TOO_LARGE: Final = "larger than {:,} bytes, so the file was not read"
 
 PackageCheck = Callable[
@@ -262,7 +262,7 @@ def _is_large(tree: Any) -> bool:
         if seen > _SHOWN_VALUES or (isinstance(each, str) and len(each) > _SHOWN_CHARACTERS):
             return True
         if isinstance(each, dict):
-            stack.extend(each.values())
+            stack.extend((*each, *each.values()))
         elif isinstance(each, list):
             stack.extend(each)
     return False

@@ -93,7 +93,7 @@ def test_invalid(run: Run, tmp_path: Path) -> None:
     done = run("a.yaml", "--target", "2.17")
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout == (
-        "a.yaml:6:16: error[crd-type]: spec.displayName is written unquoted, 08; Kubernetes reads"
+        "a.yaml:6:16: error[crd-type]: spec.displayName: is written unquoted, `08`; Kubernetes reads"
         " the number 8 where a string is expected.\n"
         "  6 |   displayName: 08\n"
         "    |                ^\n"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 
 import pytest
 
-from kfp_k8s_manifest import Severity, validate_text
+from kfp_k8s_manifest import Severity
 from kfp_k8s_manifest.checks.registry import RULES
-from tests.parity.table import Row, rows
+from tests.parity.table import Row, rows, validated
 
 ROWS = rows()
 
@@ -29,18 +28,7 @@ def test_every_rule_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_row(row: Row) -> None:
-    text = row.text
-    known = [each["metadata"] for each in row.before]
-    report = validate_text(
-        text,
-        target=row.target,
-        known_pipelines=[
-            f"{each['namespace']}/{each['name']}" if "namespace" in each else each["name"]
-            for each in known
-        ],
-        previous=json.dumps(row.previous) if row.previous else "",
-        allow_empty=True,
-    )
+    report = validated(row)
     found = [each for each in report.findings if each.severity is not Severity.NOTE]
     rules = {each.rule for each in found}
     assert {each.rule for each in report.findings} <= RULES.keys()
