@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import Final
 
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.words import finding
@@ -14,7 +15,10 @@ from kfp_k8s_manifest.releases import Target
 
 __all__ = ["check_package"]
 
-_SPECS = ("pipelineSpec", "platformSpec")
+_REASON: Final = 600
+"""Characters of what `compile` says that are told in full."""
+
+_SPECS: Final = ("pipelineSpec", "platformSpec")
 
 
 def check_package(
@@ -38,6 +42,9 @@ def check_package(
         bundle = build(read_package(data, source=name), ManifestOptions(target=target.name))
     except KfpK8sError as error:
         reason = str(error).removeprefix(f"{name}: ")
+        if len(reason) > _REASON:
+            # A value of the package is in it, with what is wrong about it at the end.
+            reason = f"{reason[:60]}…{reason[-120:]}"
         refused = finding(registry.IR_INVALID, (), f"`kfp-k8s compile` refuses it: {reason}.")
         return 0, [(0, (), refused)]
     source = "-" if name == STDIN else shlex.quote(name)
