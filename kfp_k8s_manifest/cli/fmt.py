@@ -42,7 +42,7 @@ def fmt(
     """
     from kfp_k8s_manifest.validation.inputs import find_inputs
     from kfp_k8s_manifest.validation.repairs import repair_all
-    from kfp_k8s_manifest.yaml.reader import DEFAULT_LIMITS
+    from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
 
     limit = DEFAULT_LIMITS.size
     inputs = find_inputs(paths, limit=limit, exclude=exclude, skip_others=skip_others)

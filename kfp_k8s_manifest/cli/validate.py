@@ -149,7 +149,7 @@ def validate(
     text = render(report, format_name, strict=strict, color=colored)
     if output and output != "-":
         from kfp_k8s_manifest.files import write_text
-        from kfp_k8s_manifest.render._words import summary
+        from kfp_k8s_manifest.render.summary import summary
 
         write_text(output, text)
         click.echo(summary(report, strict=strict), err=True)

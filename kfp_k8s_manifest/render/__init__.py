@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from kfp_k8s_manifest.findings import Report
-from kfp_k8s_manifest.render._words import brief
+from kfp_k8s_manifest.render.summary import brief
 
 __all__ = ["FORMATS", "render"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kfp_k8s_manifest.findings import Finding, Report
-from kfp_k8s_manifest.render._words import object_name, summary
+from kfp_k8s_manifest.render.summary import object_name, summary
 
 __all__ = ["render"]
 

@@ -18,7 +18,7 @@ from kfp_k8s_manifest.findings import (
     Report,
     Severity,
 )
-from kfp_k8s_manifest.render._words import object_name
+from kfp_k8s_manifest.render.summary import object_name
 
 __all__ = ["render"]
 

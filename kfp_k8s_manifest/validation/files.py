@@ -43,11 +43,11 @@ from kfp_k8s_manifest.validation.text import (
     check_text,
     locate,
 )
-from kfp_k8s_manifest.yaml.reader import Limits, load_all
+from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
+from kfp_k8s_manifest.yaml.reader import load_all
 
 __all__ = ["validate", "validate_text"]
 
-_LIMITS: Final = Limits()
 _WORTH_WORKERS: Final = 400_000
 """Bytes from which on starting worker processes pays."""
 
@@ -95,10 +95,12 @@ def validate(
         SourceError: A previous state cannot be read.
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-    inputs = find_inputs(given, limit=_LIMITS.size, exclude=exclude, skip_others=skip_others)
-    earlier = previous_states(find_inputs(previous, limit=_LIMITS.size), _LIMITS)
+    inputs = find_inputs(given, limit=DEFAULT_LIMITS.size, exclude=exclude, skip_others=skip_others)
+    earlier = previous_states(find_inputs(previous, limit=DEFAULT_LIMITS.size), DEFAULT_LIMITS)
     if previous_git:
-        earlier |= previous_states(git_inputs(given, previous_git, limit=_LIMITS.size), _LIMITS)
+        earlier |= previous_states(
+            git_inputs(given, previous_git, limit=DEFAULT_LIMITS.size), DEFAULT_LIMITS
+        )
     run = _Run(
         target=target if isinstance(target, Target) else find_target(target),
         known=tuple(known_pipelines),
@@ -141,7 +143,7 @@ def validate_text(
         known=tuple(known_pipelines),
         assume=assume_pipelines,
         previous=previous_states(
-            [_text_input("<previous>", previous)] if previous else [], _LIMITS
+            [_text_input("<previous>", previous)] if previous else [], DEFAULT_LIMITS
         ),
     )
     report = run.report([_text_input(source, text)], 1)
@@ -255,7 +257,7 @@ def _check_input(each: Input, context: ObjectContext, previous: Previous | None 
     if each.skip:
         return Outcome(passed_over=each.skip)
     try:
-        data = each.read(_LIMITS.size)
+        data = each.read(DEFAULT_LIMITS.size)
     except OSError as error:
         finding = Finding(
             rule="file-unreadable",
@@ -268,7 +270,7 @@ def _check_input(each: Input, context: ObjectContext, previous: Previous | None 
         each.name,
         data,
         context,
-        limits=_LIMITS,
+        limits=DEFAULT_LIMITS,
         previous=previous,
         explicit=each.explicit,
         check_package=check_package,
@@ -276,7 +278,9 @@ def _check_input(each: Input, context: ObjectContext, previous: Previous | None 
 
 
 def _read_again(item: Item, source: Input) -> Any:
-    documents = load_all(source.read(_LIMITS.size), source=source.name, limits=_LIMITS)
+    documents = load_all(
+        source.read(DEFAULT_LIMITS.size), source=source.name, limits=DEFAULT_LIMITS
+    )
     tree = documents[item.document].value
     for key in item.prefix:
         tree = tree[key]
@@ -288,8 +292,8 @@ def _located_again(
 ) -> tuple[list[Finding], dict[int, str]]:
     """Return findings in their places, and the lines that they point at."""
     try:
-        data = source.read(_LIMITS.size)
-        document = load_all(data, source=source.name, limits=_LIMITS)[item.document]
+        data = source.read(DEFAULT_LIMITS.size)
+        document = load_all(data, source=source.name, limits=DEFAULT_LIMITS)[item.document]
     except (OSError, YamlError, IndexError):
         # The file has changed since it was checked; its name is all that can be told.
         return [each.at(file=source.name) for each in findings], {}

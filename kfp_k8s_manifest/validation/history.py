@@ -10,7 +10,8 @@ from kfp_k8s_manifest.errors import SourceError, YamlError
 from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.validation.inputs import SUFFIXES, Input
 from kfp_k8s_manifest.validation.others import looks_like_template, names_group
-from kfp_k8s_manifest.yaml.reader import Limits, load_all
+from kfp_k8s_manifest.yaml.limits import Limits
+from kfp_k8s_manifest.yaml.reader import load_all
 
 __all__ = ["git_inputs", "object_states", "previous_states"]
 

@@ -9,7 +9,7 @@ from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.validation.inputs import Input
 from kfp_k8s_manifest.validation.others import looks_like_template, names_group
 from kfp_k8s_manifest.validation.repair import Repaired, repair
-from kfp_k8s_manifest.yaml.reader import DEFAULT_LIMITS
+from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
 
 __all__ = ["Attempt", "repair_all"]
 

@@ -27,7 +27,8 @@ from kfp_k8s_manifest.validation.others import (
     template,
     template_alone,
 )
-from kfp_k8s_manifest.yaml.reader import Document, Limits, load_all
+from kfp_k8s_manifest.yaml.limits import Limits
+from kfp_k8s_manifest.yaml.reader import Document, load_all
 
 __all__ = ["Item", "Outcome", "Previous", "check_text", "locate", "skeleton"]
 
