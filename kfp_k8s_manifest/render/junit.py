@@ -56,10 +56,11 @@ def render(report: Report, *, strict: bool = False) -> str:
 
 
 def _case(file: FileResult, findings: Sequence[Finding], failing: set[Severity]) -> str:
-    missed = [each for each in findings if each.rule in NOT_CHECKED]
-    rest = [each for each in findings if each.rule not in NOT_CHECKED]
-    failed = [each for each in rest if each.severity in failing]
-    others = [each for each in rest if each.severity not in failing]
+    sorted_out: dict[str, list[Finding]] = {"error": [], "failure": [], "other": []}
+    for each in findings:
+        fails = "failure" if each.severity in failing else "other"
+        sorted_out["error" if each.rule in NOT_CHECKED else fails].append(each)
+    missed, failed, others = sorted_out.values()
     inner = _element("error", missed) + _element("failure", failed)
     if not file.objects and not findings:
         inner = '      <skipped message="no Pipeline or PipelineVersion in it"/>\n'
