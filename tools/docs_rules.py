@@ -13,7 +13,13 @@ from typing import Any
 
 from kfp_k8s_manifest.checks.catalogue import Page, pages
 
-_INTRO = """# Rules
+# Who searches for a rule's id wants its section before all pages that speak of it.
+_INTRO = """---
+search:
+  boost: 3
+---
+
+# Rules
 
 What the checks can find. Each rule has a stable id, by which `--select`, `--ignore` and
 `kfp-k8s explain` know it; its family works for the first two as well.

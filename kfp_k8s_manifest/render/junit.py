@@ -45,9 +45,11 @@ def render(report: Report, *, strict: bool = False) -> str:
 
 
 def _case(file: FileResult, findings: Sequence[Finding], failing: set[Severity]) -> str:
-    missed = [each for each in findings if each.rule in NOT_CHECKED]
-    failed = [each for each in findings if each.severity in failing and each not in missed]
-    others = [each for each in findings if each not in missed and each not in failed]
+    sorted_out: dict[str, list[Finding]] = {"error": [], "failure": [], "other": []}
+    for each in findings:
+        fails = "failure" if each.severity in failing else "other"
+        sorted_out["error" if each.rule in NOT_CHECKED else fails].append(each)
+    missed, failed, others = sorted_out.values()
     inner = _element("error", missed) + _element("failure", failed)
     if not file.objects and not findings:
         inner = '      <skipped message="no Pipeline or PipelineVersion in it"/>\n'

@@ -19,8 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks import registry
-from kfp_k8s_manifest.checks.order import ObjectContext, check_set
+from kfp_k8s_manifest.checks.order import ObjectContext
 from kfp_k8s_manifest.checks.registry import RULES
 from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines
 from kfp_k8s_manifest.errors import UsageError, YamlError
@@ -34,8 +33,8 @@ from kfp_k8s_manifest.validation.text import (
     Outcome,
     Previous,
     check_text,
-    locate,
 )
+from kfp_k8s_manifest.validation.together import check_together
 from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
 from kfp_k8s_manifest.yaml.reader import load_all
 
@@ -181,8 +180,12 @@ class _Run:
             excerpts.update({(name, line): text for line, text in outcome.excerpts.items()})
             files.append(FileResult(name=name, objects=len(outcome.items), skipped=outcome.skipped))
             items += [(index, item) for item in outcome.items]
-        together = self._check_set(items, inputs)
-        for index, located, lines in together:
+        pipelines = KnownPipelines.of(
+            (*(item.object for _, item in items), *self.previous.values()),
+            known=self.known,
+            assume=self.assume,
+        )
+        for index, located, lines in check_together(items, inputs, self.target, pipelines):
             findings += located
             excerpts.update({(inputs[index].name, line): text for line, text in lines.items()})
         return Report(
@@ -202,45 +205,6 @@ class _Run:
         from kfp_k8s_manifest.validation.workers import check_inputs
 
         return check_inputs(_check_input, inputs, self.context, min(workers, len(inputs)))
-
-    def _check_set(
-        self, items: Sequence[tuple[int, Item]], inputs: Sequence[Input]
-    ) -> Iterator[tuple[int, list[Finding], Mapping[int, str]]]:
-        """Check what concerns several objects; read a text again only where something is wrong."""
-        objects = [item.object for _, item in items]
-        pipelines = KnownPipelines.of(
-            (*objects, *self.previous.values()), known=self.known, assume=self.assume
-        )
-        found = check_set(objects, self.target, pipelines)
-        if any(each.rule == registry.DUPLICATE_OBJECT.id for own in found for each in own):
-            self._tell_apart(items, inputs, objects)
-            found = check_set(objects, self.target, pipelines)
-        for (index, item), own in zip(items, found, strict=True):
-            if own:
-                yield (index, *_located_again(own, item, inputs[index]))
-
-    def _tell_apart(
-        self,
-        items: Sequence[tuple[int, Item]],
-        inputs: Sequence[Input],
-        objects: Sequence[dict[str, Any]],
-    ) -> None:
-        """Give objects of one name a mark of their content, so that equal ones are known."""
-        import hashlib
-        import json
-
-        seen: dict[tuple[Any, ...], int] = {}
-        for position, obj in enumerate(objects):
-            metadata = obj["metadata"]
-            key = (obj.get("kind"), metadata.get("namespace"), metadata.get("name"))
-            first = seen.setdefault(key, position)
-            if first == position:
-                continue
-            for each in (first, position):
-                index, item = items[each]
-                tree = _read_again(item, inputs[index])
-                text = json.dumps(tree, sort_keys=True).encode()
-                objects[each]["content"] = hashlib.sha256(text).hexdigest()
 
 
 def _processors() -> int:
@@ -269,32 +233,6 @@ def _check_input(each: Input, context: ObjectContext, previous: Previous | None 
         previous=previous,
         explicit=each.explicit,
     )
-
-
-def _read_again(item: Item, source: Input) -> Any:
-    documents = load_all(
-        source.read(DEFAULT_LIMITS.size), source=source.name, limits=DEFAULT_LIMITS
-    )
-    tree = documents[item.document].value
-    for key in item.prefix:
-        tree = tree[key]
-    return tree
-
-
-def _located_again(
-    findings: Sequence[Finding], item: Item, source: Input
-) -> tuple[list[Finding], dict[int, str]]:
-    """Return findings in their places, and the lines that they point at."""
-    try:
-        data = source.read(DEFAULT_LIMITS.size)
-        document = load_all(data, source=source.name, limits=DEFAULT_LIMITS)[item.document]
-    except (OSError, YamlError, IndexError):
-        # The file has changed since it was checked; its name is all that can be told.
-        return [each.at(file=source.name) for each in findings], {}
-    located = locate(findings, document, item.prefix, source.name)
-    lines = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    wanted = {each.line for each in located if each.line and each.line <= len(lines)}
-    return located, {line: lines[line - 1] for line in wanted}
 
 
 def _selected(report: Report, select: Sequence[str], ignore: Sequence[str]) -> Report:

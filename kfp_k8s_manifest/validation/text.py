@@ -6,7 +6,7 @@ the checks of the whole set ask for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -18,9 +18,10 @@ from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.yaml.limits import Limits
 from kfp_k8s_manifest.yaml.reader import Document, load_all
 
-__all__ = ["Item", "Outcome", "Previous", "check_text", "locate", "skeleton"]
+__all__ = ["Item", "Outcome", "Previous", "check_text", "lines_of", "locate", "skeleton"]
 
 _SHOWN_VALUES: Final = 30
+_PART: Final = 4096
 _SHOWN_CHARACTERS: Final = 1_000
 
 Identity = tuple[str, str, str]
@@ -223,9 +224,24 @@ def _unreadable(error: YamlError, name: str) -> Finding:
 
 def _excerpts(data: bytes | str, findings: Sequence[Finding]) -> dict[int, str]:
     wanted = {finding.line for finding in findings if finding.line}
-    if not wanted:
-        return {}
+    return lines_of(data, wanted) if wanted else {}
+
+
+def lines_of(data: bytes | str, wanted: Iterable[int]) -> dict[int, str]:
+    """Return some lines of a text by their one-based numbers; those beyond its end are left out."""
     text = data if isinstance(data, str) else data.decode("utf-8", "replace")
-    # Lines end as YAML has it; `splitlines` would end them at form feeds as well.
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return {line: lines[line - 1] for line in sorted(wanted) if line <= len(lines)}
+    found: dict[int, str] = {}
+    line, start = 1, 0
+    for number in sorted(set(wanted)):
+        # Whole parts are passed over by counting, which is much faster than looking at each line.
+        while line < number and start < len(text):
+            skipped = text.count("\n", start, start + _PART)
+            if line + skipped < number:
+                line, start = line + skipped, start + _PART
+            else:
+                start, line = text.find("\n", start) + 1, line + 1
+        if line < number:
+            break
+        end = text.find("\n", start)
+        found[number] = text[start : end if end >= 0 else None].removesuffix("\r")
+    return found
