@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from kfp_k8s_manifest.errors import UsageError
 
-__all__ = ["Extra", "FolderLayout", "Surroundings", "find_layout"]
+__all__ = ["Extra", "Layout", "Surroundings", "layout"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Extra:
     start: bool = False
 
 
-class FolderLayout(Protocol):
+class Layout(Protocol):
     """What a layout says."""
 
     name: str
@@ -84,7 +84,7 @@ class FolderLayout(Protocol):
         ...
 
 
-def find_layout(name: str) -> FolderLayout:
+def layout(name: str) -> Layout:
     """Return the layout of a name.
 
     Raises:
@@ -92,7 +92,7 @@ def find_layout(name: str) -> FolderLayout:
     """
     from kfp_k8s_manifest.gitops.layouts import argocd, flat, flux, kustomize, per_pipeline
 
-    known: Final[Mapping[str, FolderLayout]] = {
+    known: Final[Mapping[str, Layout]] = {
         each.LAYOUT.name: each.LAYOUT for each in (flat, per_pipeline, kustomize, argocd, flux)
     }
     if name not in known:

@@ -1,3 +1,0 @@
-{{- define "training.labels" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
-{{- end }}
