@@ -19,7 +19,7 @@ from kfp.compiler import pipeline_spec_builder
 from kfp.dsl import base_component, pipeline_context
 from kfp.dsl.types import type_utils
 
-from kfp_k8s_manifest.compiler.build import ManifestOptions, build
+from kfp_k8s_manifest.compiler.build import ManifestOptions, build, described
 from kfp_k8s_manifest.compiler.bundle import Bundle
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.files import write_text
@@ -160,10 +160,8 @@ def pipeline_ir(
             workspace that is used but not configured.
     """
     if not isinstance(pipeline_func, base_component.BaseComponent):
-        raise ValueError(
-            "Unsupported pipeline_func type. Expected a pipeline (@dsl.pipeline) or a component"
-            f" (@dsl.component, @dsl.container_component). Got: {type(pipeline_func)}"
-        )
+        # kfp refuses it, in its own words.
+        package_text(pipeline_func, "-")
     override: dict[str, Any] = {
         "pipeline_name": pipeline_name,
         "pipeline_parameters": pipeline_parameters,
@@ -176,7 +174,9 @@ def pipeline_ir(
         )
         platform = json_format.MessageToDict(pipeline_func.platform_spec)
     spec = json_format.MessageToDict(message)
-    _require_workspace(spec, platform)
+    if _lacks_workspace(spec, platform):
+        # From 2.15 on kfp refuses it, in its own words.
+        package_text(pipeline_func, "-.yaml")
     return PipelineIR(pipeline_spec=spec, platform_spec=platform or None)
 
 
@@ -283,7 +283,12 @@ def _compile(
     output_format: OutputFormat,
     options: ManifestOptions | None,
 ) -> Bundle | None:
-    bound = _kfp_signature.bind(compiler, *args, **kwargs)
+    try:
+        bound = _kfp_signature.bind(compiler, *args, **kwargs)
+    except TypeError:
+        # Python's own words for a call of kfp's method.
+        _kfp_compile(compiler, *args, **kwargs)
+        raise
     given = bound.arguments
     if output_format == "ir" and (options is None and not given.get("kubernetes_manifest_format")):
         _kfp_compile(*bound.args, **bound.kwargs)
@@ -300,6 +305,8 @@ def _compile(
         from_kfp,
         only_version=from_kfp is not None or given.get("kubernetes_manifest_format", False),
     )
+    if given.get("kubernetes_manifest_format"):
+        options = described(options, ir)
     bundle = build(ir, options)
     bundle.require_valid()
     path = str(given["package_path"])
@@ -346,16 +353,14 @@ def _require_format(output_format: Any) -> OutputFormat:
     return cast(OutputFormat, output_format)
 
 
-def _require_workspace(spec: dict[str, Any], platform: dict[str, Any]) -> None:
-    """Refuse, as kfp does from 2.15 on, an importer that needs a workspace that is not there."""
+def _lacks_workspace(spec: dict[str, Any], platform: dict[str, Any]) -> bool:
+    """Tell whether an importer needs a workspace that is not there."""
     executors = spec.get("deploymentSpec", {}).get("executors", {})
     needs = any(item.get("importer", {}).get("downloadToWorkspace") for item in executors.values())
     configs = platform.get("platforms", {}).values()
-    if needs and not any(config.get("pipelineConfig", {}).get("workspace") for config in configs):
-        raise ValueError(
-            "dsl.importer(download_to_workspace=True) needs a workspace: declare the pipeline with"
-            " pipeline_config=dsl.PipelineConfig(workspace=dsl.WorkspaceConfig(size='1Gi'))"
-        )
+    return needs and not any(
+        config.get("pipelineConfig", {}).get("workspace") for config in configs
+    )
 
 
 def _with_our_parameters(function: Callable[..., Any], own: Callable[..., Any]) -> None:
