@@ -40,6 +40,11 @@ _NOTE: Final = Severity.NOTE
 
 # What is read at all.
 FILE_UNREADABLE = Rule("file-unreadable", "input", _ERROR, "2.14.0")
+IR_INVALID = Rule("ir-invalid", "input", _ERROR, "2.14.0")
+IR_PACKAGE = Rule("ir-package", "input", _NOTE, "2.14.0")
+NOTHING_TO_CHECK = Rule("nothing-to-check", "input", _ERROR, "2.14.0", (_NOTE,))
+OTHER_OPERATOR = Rule("other-operator", "input", _NOTE, "2.14.0")
+TEMPLATE = Rule("template", "input", _WARNING, "2.14.0")
 
 # The text.
 YAML_INVALID = Rule("yaml-invalid", "yaml", _ERROR, "2.14.0")

@@ -10,7 +10,14 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from kfp_k8s_manifest.findings import NOT_CHECKED, FileResult, Finding, Report, Severity
+from kfp_k8s_manifest.findings import (
+    NOT_CHECKED,
+    FileResult,
+    Finding,
+    PassedOver,
+    Report,
+    Severity,
+)
 from kfp_k8s_manifest.render.summary import object_name
 
 __all__ = ["render"]
@@ -31,6 +38,10 @@ def render(report: Report, *, strict: bool = False) -> str:
         by_file[finding.file].append(finding)
     failing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     cases = [_case(file, by_file[file.name], failing) for file in report.files]
+    if by_file[""]:
+        whole = FileResult(name="(all files)", objects=report.objects, skipped=report.skipped)
+        cases.append(_case(whole, by_file[""], failing))
+    cases += [_passed_over(each) for each in report.passed_over]
     failures = sum("<failure" in case for case in cases)
     errors = sum("<error" in case for case in cases)
     skipped = sum("<skipped" in case for case in cases)
@@ -57,6 +68,13 @@ def _case(file: FileResult, findings: Sequence[Finding], failing: set[Severity])
         inner += f"      <system-out>{_lines(others)}</system-out>\n"
     head = f'    <testcase classname="kfp-k8s" name="{_attribute(file.name)}"'
     return f"{head}>\n{inner}    </testcase>\n" if inner else f"{head}/>\n"
+
+
+def _passed_over(file: PassedOver) -> str:
+    return (
+        f'    <testcase classname="kfp-k8s" name="{_attribute(file.name)}">\n'
+        f'      <skipped message="{_attribute(file.reason)}"/>\n    </testcase>\n'
+    )
 
 
 def _element(tag: str, findings: Sequence[Finding]) -> str:
