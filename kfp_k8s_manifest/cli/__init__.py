@@ -105,6 +105,10 @@ def cli() -> None:
     """
 
 
-@cli.group(cls=LazyGroup, lazy={"compile": _COMMANDS["compile"]}, hidden=True)
+@cli.group(
+    cls=LazyGroup,
+    lazy={"compile": ("dsl", "dsl_compile", "Compile to IR, or to manifests, as kfp does.")},
+    hidden=True,
+)
 def dsl() -> None:
-    """The same commands under kfp's spelling, `dsl compile`."""
+    """Kfp's spelling, `dsl compile`."""

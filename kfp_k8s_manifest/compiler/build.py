@@ -219,7 +219,8 @@ def _require_known_fields(obj: Mapping[str, Any], goal: Target) -> None:
     if unknown:
         raise UsageError(
             f"{obj['kind']} spec.{unknown[0]} is not known to the target {goal.name!r}, which would"
-            f" drop it. {target_remedy('2.17')}; otherwise leave it out"
+            " drop it; leave it out, or choose a target that knows it."
+            f" {target_remedy('2.17')}"
         )
 
 
