@@ -2,21 +2,35 @@
 
 `deploymentSpec` of the pipeline spec, and each executor's configuration in the platform spec, are
 structs of any content for the webhook. KFP reads them when a run starts, as
-`ml_pipelines.PipelineDeploymentConfig` and `kfp_kubernetes.KubernetesExecutorConfig`, and then the
-run fails on, or goes without, what it does not know.
+`ml_pipelines.PipelineDeploymentConfig` and `kfp_kubernetes.KubernetesExecutorConfig`: the former
+without the fields that it does not know, the latter strictly.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
-from kfp_k8s_manifest.checks import protojson
+from kfp_k8s_manifest.checks import protojson, registry
+from kfp_k8s_manifest.checks.registry import Rule
 from kfp_k8s_manifest.checks.webhook import explain
-from kfp_k8s_manifest.checks.webhook.words import MOST, Scope, at
+from kfp_k8s_manifest.checks.webhook.words import MOST, Scope
+from kfp_k8s_manifest.checks.words import finding, listed, short, shown, value_at
 from kfp_k8s_manifest.findings import Finding, Path, Severity
 from kfp_k8s_manifest.releases import Target
 
 __all__ = ["check_untyped"]
+
+_SPELLINGS: Final = ("deploymentSpec", "deployment_spec")
+
+
+class _Part(NamedTuple):
+    """An untyped part: its message, the family of its rules, where it is, and its value."""
+
+    message: str
+    family: str
+    path: Path
+    value: dict[str, Any]
 
 
 def check_untyped(pipeline_spec: Any, platform_spec: Any, target: Target) -> list[Finding]:
@@ -27,39 +41,81 @@ def check_untyped(pipeline_spec: Any, platform_spec: Any, target: Target) -> lis
         platform_spec: The value of `spec.platformSpec`, or None.
         target: The releases to satisfy.
     """
-    findings: list[Finding] = []
-    for spelling in ("deploymentSpec", "deployment_spec"):
-        deployment = at(pipeline_spec, (spelling,))
-        if isinstance(deployment, dict):
-            findings += _check(
-                "ml_pipelines.PipelineDeploymentConfig",
-                "deployment",
-                ("spec", "pipelineSpec", spelling),
-                deployment,
-                target,
-            )
-    kubernetes = at(platform_spec, ("platforms", "kubernetes"))
-    for spelling in ("deploymentSpec", "deployment_spec"):
-        executors = at(kubernetes, (spelling, "executors"))
-        if not isinstance(executors, dict):
-            continue
-        for name, config in executors.items():
-            path: Path = ("spec", "platformSpec", "platforms", "kubernetes", spelling, "executors")
-            if isinstance(config, dict):
-                findings += _check(
-                    "kfp_kubernetes.KubernetesExecutorConfig",
-                    "executor-config",
-                    (*path, name),
-                    config,
-                    target,
-                )
-    return findings
-
-
-def _check(message: str, family: str, root: Path, value: Any, target: Target) -> list[Finding]:
     generations = target.generations
     scope = Scope(all=generations, some=frozenset(generations))
-    return [
-        explain.problem(problem, root, value, scope, "", family=family, severity=Severity.WARNING)
-        for problem in protojson.check(message, value, generations)[:MOST]
-    ]
+    findings: list[Finding] = []
+    newer: dict[tuple[str, str, str], list[tuple[_Part, protojson.Problem]]] = {}
+    for part in _parts(pipeline_spec, platform_spec):
+        for problem in protojson.check(part.message, part.value, generations)[:MOST]:
+            if problem.on_key and problem.since and not problem.until:
+                key = (part.family, str(problem.path[-1]), problem.since)
+                newer.setdefault(key, []).append((part, problem))
+                continue
+            findings.append(
+                explain.problem(
+                    problem,
+                    part.path,
+                    part.value,
+                    scope,
+                    "",
+                    family=part.family,
+                    severity=Severity.WARNING,
+                )
+            )
+    return findings + [_too_new(found, scope) for found in newer.values()]
+
+
+def _parts(pipeline_spec: Any, platform_spec: Any) -> Iterator[_Part]:
+    """Yield the untyped parts of both specs."""
+    for spelling in _SPELLINGS:
+        deployment = value_at(pipeline_spec, spelling)
+        if isinstance(deployment, dict):
+            path: Path = ("spec", "pipelineSpec", spelling)
+            message = "ml_pipelines.PipelineDeploymentConfig"
+            yield _Part(message, "deployment", path, deployment)
+    for spelling in _SPELLINGS:
+        steps = ("platforms", "kubernetes", spelling, "executors")
+        executors = value_at(platform_spec, *steps)
+        for name, config in executors.items() if isinstance(executors, dict) else ():
+            if isinstance(config, dict):
+                path = ("spec", "platformSpec", *steps, name)
+                message = "kfp_kubernetes.KubernetesExecutorConfig"
+                yield _Part(message, "executor-config", path, config)
+
+
+_TOO_NEW: Final[dict[str, Rule]] = {
+    "deployment": registry.DEPLOYMENT_FIELD_TOO_NEW,
+    "executor-config": registry.EXECUTOR_CONFIG_FIELD_TOO_NEW,
+}
+
+
+def _too_new(found: list[tuple[_Part, protojson.Problem]], scope: Scope) -> Finding:
+    """Return the one warning about a field that some releases do not know, wherever it stands."""
+    part, problem = found[0]
+    path = (*part.path, *problem.path)
+    since = short(problem.since)
+    unknown = scope.within(problem.generations)
+    releases = listed(short(each) for each in scope.all if each in unknown.some)
+    labels = dict.fromkeys(_executor((*part.path, *problem.path)) for part, problem in found)
+    executors = [shown(label) for label in labels if label]
+    where = f", set for {'executor' if len(executors) == 1 else 'executors'} {listed(executors)},"
+    loss = "ignores it."
+    if part.family == "executor-config":
+        loss = "refuses the executor's whole configuration for it, and a run cannot start there."
+    text = (
+        f"the field {shown(path[-1])}{where if executors else ''} is known since {since}; KFP"
+        f" {releases} {loss}"
+    )
+    default = problem.value in (False, "", 0) and problem.value is not None
+    hint = f"Remove it, or choose a target from {since} on."
+    if default:
+        hint = (
+            f"Remove it: {shown(problem.value)} is its default. Or choose a target from {since} on."
+        )
+    return finding(_TOO_NEW[part.family], path, text, value=problem.value, hint=hint, on_key=True)
+
+
+def _executor(path: Path) -> str:
+    """Return the label of the executor that a path leads through, or ""."""
+    at = path.index("executors") if "executors" in path else len(path)
+    return str(path[at + 1]) if at + 1 < len(path) else ""

@@ -13,8 +13,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kfp_k8s_manifest.checks.lint import SEVERITIES, lint
+from kfp_k8s_manifest.checks.lint import lint
 from kfp_k8s_manifest.checks.lint._graph import cycles
+from kfp_k8s_manifest.checks.registry import RULES
 
 TABLE = yaml.safe_load(
     (Path(__file__).parent / "data" / "lint-cases.yaml").read_text(encoding="utf-8")
@@ -115,8 +116,8 @@ def check(pipeline: Any, platform: Any) -> None:
     findings = lint(pipeline, platform)
     assert repr((pipeline, platform)) == before
     for finding in findings:
-        assert finding.rule in SEVERITIES
-        assert finding.severity is SEVERITIES[finding.rule]
+        assert RULES[finding.rule].family == "lint"
+        assert finding.severity is RULES[finding.rule].severity
         assert finding.path[0] == "spec"
         assert finding.path[1] in ("pipelineSpec", "platformSpec")
         assert finding.message
@@ -139,7 +140,8 @@ def test_numbers_too_long_to_be_written() -> None:
     taken["parameterType"] = "LIST"
     (finding,) = lint(pipeline)
     assert finding.message == (
-        "task 'train' gives a huge number for 'rows', which is LIST and takes a list"
+        "spec.pipelineSpec.root.dag.tasks[train].inputs.parameters[rows].runtimeValue.constant: task"
+        " 'train' gives a huge number for 'rows', which is LIST and takes a list."
     )
 
 
@@ -257,8 +259,8 @@ def test_a_long_cycle_is_told_shortly() -> None:
     (finding,) = lint(pipeline)
     assert finding.rule == "task-cycle"
     assert finding.message == (
-        "tasks wait for each other: 't0' → 't9999' → 't9998' → 't9997' → … (9995 more) → 't1' →"
-        " 't0'; none of them can ever start"
+        "spec.pipelineSpec.root.dag.tasks[t0]: tasks wait for each other: 't0' → 't9999' → 't9998' →"
+        " 't9997' → … (9995 more) → 't1' → 't0'; none of them can ever start."
     )
 
 
