@@ -6,30 +6,26 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from aiohttp import web
 
 from kfp_k8s_manifest.admission import review as core
 from kfp_k8s_manifest.admission.lookup import Fetched
+from kfp_k8s_manifest.admission.metrics import Metrics
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.model.ir import JsonValue
 from kfp_k8s_manifest.releases import Target
-from kfp_k8s_manifest.serving.connections import Connections
 from kfp_k8s_manifest.serving.logs import log
-from kfp_k8s_manifest.serving.metrics import CONTENT_TYPE_LATEST, Metrics
 
-__all__ = ["MUTATE_PATH", "VALIDATE_PATH", "Lookup", "State", "make_app"]
+__all__ = ["MUTATE_PATH", "VALIDATE_PATH", "Lookup", "make_app"]
 
 VALIDATE_PATH: Final = "/webhooks/validate-pipelineversion"
 MUTATE_PATH: Final = "/webhooks/mutate-pipelineversion"
 
 # Reviews of more bytes than this are judged in another thread, so that small ones need not wait.
 _LARGE: Final = 128 * 1024
-
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Lookup(Protocol):
@@ -39,91 +35,39 @@ class Lookup(Protocol):
         """Return the uid of a Pipeline, or None; raises `ClusterError` where it cannot be told."""
 
 
-@dataclass(slots=True, kw_only=True)
-class State:
-    """What the handlers share.
-
-    Attributes:
-        target: The releases whose rules count.
-        lookup: Finds Pipelines.
-        metrics: What is counted.
-        body_timeout: Seconds for a request's body to arrive.
-        connections: The server's connections, once it listens.
-        ready: Whether reviews are wanted; False before the start and while shutting down.
-        draining: True while shutting down: every answer asks the client to close the connection.
-    """
-
-    target: Target
-    lookup: Lookup
-    metrics: Metrics
-    body_timeout: float
-    connections: Connections | None = None
-    ready: bool = False
-    draining: bool = False
-
-
-def make_app(state: State, *, body_limit: int) -> web.Application:
+def make_app(
+    target: Target,
+    lookup: Lookup,
+    metrics: Metrics,
+    *,
+    body_limit: int = 8 * 1024 * 1024,
+    body_timeout: float = 10.0,
+) -> web.Application:
     """Return the application.
 
     Args:
-        state: What the handlers share.
-        body_limit: The greatest size of a request's body, in bytes.
+        target: The releases whose rules count.
+        lookup: Finds Pipelines.
+        metrics: What is counted.
+        body_limit: The greatest size of a request's body, in bytes. An update carries the object
+            twice, and the API server takes objects of 3 MiB.
+        body_timeout: Seconds for a request's body to arrive.
     """
-    handlers = _Handlers(state)
-    app = web.Application(
-        middlewares=[handlers.around],
-        client_max_size=body_limit,
-        logger=logging.getLogger("aiohttp"),
-    )
+    handlers = _Handlers(target, lookup, metrics, body_timeout)
+    app = web.Application(client_max_size=body_limit, logger=logging.getLogger("aiohttp"))
     app.router.add_post(VALIDATE_PATH, handlers.validate)
     app.router.add_post(MUTATE_PATH, handlers.mutate)
-    app.router.add_get("/healthz", handlers.health)
-    app.router.add_get("/readyz", handlers.readiness)
-    app.router.add_get("/metrics", handlers.metrics)
     return app
 
 
 class _Handlers:
-    def __init__(self, state: State) -> None:
-        self._state = state
-
-    @web.middleware
-    async def around(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        """Note what is under way, count what went wrong, and close connections while draining."""
-        state = self._state
-        assert state.connections is not None
-        with state.connections.request(request.protocol):
-            try:
-                response = await handler(request)
-            except web.HTTPException as error:
-                state.metrics.bad_requests.labels(str(error.status)).inc()
-                log(logging.WARNING, "bad request", status=error.status, reason=error.text,
-                    path=request.path, peer=request.remote)  # fmt: skip
-                # Whatever is left of the body is not worth reading.
-                error.headers["Connection"] = "close"
-                raise
-            if state.draining:
-                response.headers["Connection"] = "close"
-                response.force_close()
-            return response
-
-    async def health(self, _: web.Request) -> web.Response:
-        """Tell that the process answers at all."""
-        return web.Response(text="ok\n")
-
-    async def readiness(self, _: web.Request) -> web.Response:
-        """Tell whether reviews are wanted."""
-        ready = self._state.ready
-        return web.Response(text="ok\n" if ready else "not ready\n", status=200 if ready else 503)
-
-    async def metrics(self, _: web.Request) -> web.Response:
-        """Tell the metrics."""
-        state = self._state
-        state.metrics.connections.set(len(state.connections or ()))
-        state.metrics.ready.set(state.ready)
-        return web.Response(
-            body=state.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+    def __init__(
+        self, target: Target, lookup: Lookup, metrics: Metrics, body_timeout: float
+    ) -> None:
+        self._target = target
+        self._lookup = lookup
+        self._metrics = metrics
+        self._body_timeout = body_timeout
 
     async def validate(self, request: web.Request) -> web.Response:
         """Answer the validating webhook."""
@@ -148,7 +92,7 @@ class _Handlers:
             answer, decision = await self._judge(request, hook, large=large)
         except ClusterError as error:
             # Neither allowed nor refused: the webhook's failurePolicy decides.
-            self._state.metrics.reviews.labels(hook.value, request.operation, "unknown").inc()
+            self._metrics.reviews.labels(hook.value, request.operation, "unknown").inc()
             log(logging.ERROR, "review impossible", **fields, reason=str(error))
             raise web.HTTPServiceUnavailable(text=f"cannot be judged: {error}\n") from error
         except RecursionError as error:
@@ -163,7 +107,7 @@ class _Handlers:
     async def _judge(
         self, request: core.AdmissionRequest, hook: core.Hook, *, large: bool
     ) -> tuple[bytes, core.Decision]:
-        target = self._state.target
+        target = self._target
         key = core.wanted(request, hook=hook, target=target)
         found: dict[tuple[str, str], str | None] = {}
         if key is not None:
@@ -179,12 +123,12 @@ class _Handlers:
     async def _look_up(self, namespace: str, name: str) -> str | None:
         started = time.perf_counter()
         try:
-            return await self._state.lookup.uid(namespace, name)
+            return await self._lookup.uid(namespace, name)
         except ClusterError:
-            self._state.metrics.lookup_failures.inc()
+            self._metrics.lookup_failures.inc()
             raise
         finally:
-            self._state.metrics.lookup_seconds.observe(time.perf_counter() - started)
+            self._metrics.lookup_seconds.observe(time.perf_counter() - started)
 
     async def _body(self, request: web.Request) -> bytes:
         if request.content_type != "application/json":
@@ -195,7 +139,7 @@ class _Handlers:
         if (request.content_length or 0) > limit:
             raise web.HTTPRequestEntityTooLarge(limit, request.content_length or 0)
         try:
-            return await asyncio.wait_for(request.read(), self._state.body_timeout)
+            return await asyncio.wait_for(request.read(), self._body_timeout)
         except asyncio.TimeoutError as error:
             raise web.HTTPRequestTimeout(text="the body did not arrive in time\n") from error
 
@@ -206,7 +150,7 @@ class _Handlers:
         decision: core.Decision,
         seconds: float,
     ) -> None:
-        metrics = self._state.metrics
+        metrics = self._metrics
         verdict = "allowed" if decision.allowed else "refused"
         metrics.reviews.labels(hook.value, request.operation, verdict).inc()
         metrics.review_seconds.labels(hook.value).observe(seconds)

@@ -10,24 +10,25 @@ read that has not been sent yet, so its answer is never older than the question.
 from __future__ import annotations
 
 import asyncio
-import ssl
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
-import aiohttp
-
-from kfp_k8s_manifest.cluster import ClusterConfig
-from kfp_k8s_manifest.cluster._http import USER_AGENT, ApiError, api_error
-from kfp_k8s_manifest.cluster.api import object_path
-from kfp_k8s_manifest.cluster.auth import Authentication
+from kfp_k8s_manifest.cluster import (
+    PIPELINES,
+    ApiError,
+    ClusterConfig,
+    UnknownTypeError,
+    operations,
+    requests,
+)
+from kfp_k8s_manifest.cluster.async_client import AsyncClient
 from kfp_k8s_manifest.errors import ClusterError
+from kfp_k8s_manifest.naming import object_name_problems
 
 __all__ = ["Fetched", "PipelineLookup"]
 
-_METADATA_ONLY: Final = (
-    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
-)
 _CONNECTIONS: Final = 32
+# The metadata of a Pipeline; etcd takes objects of 1.5 MiB, of which labels are the rest.
+_ANSWER_LIMIT: Final = 1024 * 1024
 
 
 class Fetched:
@@ -46,20 +47,19 @@ class PipelineLookup:
 
     Args:
         config: How to reach the cluster.
-        timeout: Seconds for one lookup.
+        timeout: Seconds for each step of a lookup.
     """
 
     def __init__(self, config: ClusterConfig, *, timeout: float = 5.0) -> None:
         self._config = config
-        self._authentication = Authentication(config)
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
-        self._session: aiohttp.ClientSession | None = None
-        self._opening = asyncio.Lock()
+        self._client = AsyncClient(config, timeout=timeout, connections=_CONNECTIONS)
         self._gate = asyncio.Semaphore(_CONNECTIONS)
-        self._waiting: dict[tuple[str, str], asyncio.Future[str | None]] = {}
+        # Reads that were not sent yet, and how many wait for each read.
+        self._unsent: dict[tuple[str, str], asyncio.Task[str | None]] = {}
+        self._waiting: dict[asyncio.Task[str | None], int] = {}
 
     async def start(self, *, patience: float = 30.0) -> None:
-        """Open the session, and see that Pipelines can be read.
+        """See that Pipelines can be read.
 
         Args:
             patience: Seconds to go on trying where the API server cannot be reached.
@@ -78,109 +78,63 @@ class PipelineLookup:
         """Return why Pipelines cannot be read, or None."""
         try:
             # The least permission that is needed is `get`, so nothing is listed.
-            await self._get(object_path("pipelines", self._config.namespace, "kfp-k8s-probe"))
+            await self._read(self._config.namespace, "kfp-k8s-probe")
         except ClusterError as error:
-            # The server need not be allowed to read Pipelines in the namespace it runs in.
+            # The server need not be allowed to read Pipelines in the namespace it runs in; and the
+            # CRDs may be installed after it.
             forbidden = isinstance(error, ApiError) and error.code == 403
-            return None if forbidden else error
+            return None if forbidden or isinstance(error, UnknownTypeError) else error
         return None
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._client.close()
 
     async def uid(self, namespace: str, name: str) -> str | None:
         """Return the uid of a Pipeline, or None where there is none of that name.
 
+        A read that nobody waits for any more is given up.
+
         Raises:
-            ClusterError: The API server cannot be reached, or refuses the request.
+            ClusterError: The API server cannot be reached, refuses the request, or answers what is
+                no Pipeline.
         """
+        if object_name_problems(name):
+            # No object has such a name, and in a path it might mean something else.
+            return None
         key = (namespace, name)
-        waiting = self._waiting.get(key)
-        if waiting is not None:
-            return await asyncio.shield(waiting)
-        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self._waiting[key] = future
+        read = self._unsent.get(key)
+        if read is None:
+            read = self._unsent[key] = asyncio.ensure_future(self._wait_and_read(key))
+            self._waiting[read] = 0
+        self._waiting[read] += 1
         try:
-            async with self._gate:
-                # From here on the read is under way: whoever comes now needs a later one.
-                del self._waiting[key]
-                uid = await self._read(namespace, name)
-        except BaseException as error:
-            self._waiting.pop(key, None)
-            if isinstance(error, ClusterError):
-                future.set_exception(error)
-            else:
-                future.set_exception(ClusterError("the lookup was given up"))
-            # Others may wait for it or not; an exception that nobody takes is no bug here.
-            future.exception()
-            raise
-        future.set_result(uid)
-        return uid
+            return await asyncio.shield(read)
+        finally:
+            self._waiting[read] -= 1
+            if not self._waiting[read]:
+                del self._waiting[read]
+                read.cancel()
+                if self._unsent.get(key) is read:
+                    del self._unsent[key]
+
+    async def _wait_and_read(self, key: tuple[str, str]) -> str | None:
+        async with self._gate:
+            # From here on the read is under way: whoever comes now needs a later one.
+            del self._unsent[key]
+            return await self._read(*key)
 
     async def _read(self, namespace: str, name: str) -> str | None:
-        found = await self._get(object_path("pipelines", namespace, name))
-        return None if found is None else str(found["metadata"]["uid"])
-
-    async def _open(self) -> aiohttp.ClientSession:
-        if self._session is not None and not self._session.closed:
-            return self._session
-        async with self._opening:
-            if self._session is not None and not self._session.closed:
-                return self._session
-            tls = await asyncio.to_thread(self._authentication.tls)
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=tls),
-                timeout=self._timeout,
-                headers={"Accept": _METADATA_ONLY, "User-Agent": USER_AGENT},
-                skip_auto_headers=("Accept-Encoding",),
-            )
-            return self._session
-
-    async def _headers(self) -> dict[str, str]:
-        if self._authentication.needs_renewal:
-            return await asyncio.to_thread(self._authentication.headers)
-        return self._authentication.headers()
-
-    async def _get(self, path: str) -> Any:
-        for attempt in range(2):
-            status, body = await self._send(path)
-            if status == 401 and not attempt:
-                await self._renew()
-                continue
-            break
-        if status == 404:
+        request = requests.get(
+            PIPELINES, name, namespace=namespace, metadata_only=True, limit=_ANSWER_LIMIT
+        )
+        found = await self._client.run(operations.find(request))
+        if found is None:
             return None
-        if status >= 400:
-            raise api_error(status, body, f"GET {path}")
-        import json
-
-        try:
-            return json.loads(body)
-        except ValueError as error:
-            raise ClusterError(f"GET {path}: the answer is no JSON") from error
-
-    async def _renew(self) -> None:
-        """Take new credentials; an exec plugin may bring another certificate as well."""
-        self._authentication.expire()
-        if self._config.exec_plugin is not None and self._session is not None:
-            await self._session.close()
-
-    async def _send(self, path: str) -> tuple[int, bytes]:
-        session = await self._open()
-        options: dict[str, Any] = {}
-        if self._config.tls_server_name:
-            options["server_hostname"] = self._config.tls_server_name
-        if self._config.proxy:
-            options["proxy"] = self._config.proxy
-        url = self._config.server + path
-        try:
-            async with session.get(
-                url, headers=await self._headers(), allow_redirects=False, **options
-            ) as answer:
-                return answer.status, await answer.read()
-        except (aiohttp.ClientError, asyncio.TimeoutError, ssl.SSLError, OSError) as error:
-            host = urlsplit(url).netloc
-            why = str(error) or "it does not answer in time"
-            raise ClusterError(f"the API server at {host} cannot be reached: {why}") from error
+        uid = found["metadata"].get("uid")
+        if not isinstance(uid, str) or not uid:
+            raise ClusterError(
+                f"the API server answered {request} with an object whose metadata.uid is"
+                f" {uid!r:.100}, not a text"
+            )
+        return uid

@@ -61,7 +61,10 @@ def shown(value: Any) -> str:
         return _WORDS[json_type(value)]
     if isinstance(value, int) and value.bit_length() > _HUGE_BITS:
         return "a huge number"
-    return json.dumps(value)
+    if value is None or isinstance(value, (bool, int, float)):
+        return json.dumps(value)
+    # Trees that no reader of text makes may hold anything.
+    return repr(value)[:_SHOWN]
 
 
 def described(value: Any) -> str:

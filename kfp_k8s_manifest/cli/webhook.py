@@ -109,11 +109,14 @@ def serve(
     /metrics. Needs the extra 'webhook'. Logs are JSON on the standard error.
     """
     try:
+        from kfp_k8s_manifest.admission.app import make_app
         from kfp_k8s_manifest.admission.lookup import PipelineLookup
-        from kfp_k8s_manifest.admission.server import ServerOptions
-        from kfp_k8s_manifest.admission.server import serve as serve_
+        from kfp_k8s_manifest.admission.metrics import PREFIX, Metrics
         from kfp_k8s_manifest.serving import logs
         from kfp_k8s_manifest.serving.connections import ConnectionLimits
+        from kfp_k8s_manifest.serving.metrics import ServerMetrics
+        from kfp_k8s_manifest.serving.server import Server, ServerOptions, TlsFiles
+        from kfp_k8s_manifest.serving.server import serve as serve_
     except ModuleNotFoundError as error:
         raise KfpK8sError(
             f"{error.name} is not installed: pip install 'kfp-k8s-manifest[webhook]'"
@@ -128,24 +131,28 @@ def serve(
     gc.enable()
     logs.set_up(log_level)
     options = ServerOptions(
-        target=find_target(target),
-        certificate=certificate,
-        key=key,
+        tls=TlsFiles(certificate=certificate, key=key, reload=reload),
         host=host,
         port=port,
-        body_limit=body_limit,
-        body_timeout=read_timeout,
         drain=drain,
         grace=grace,
-        reload=reload,
         limits=ConnectionLimits(most=max_connections, handshake=read_timeout, head=read_timeout),
     )
     config = load_config(kubeconfig, context)
+    found = find_target(target)
 
     async def run() -> None:
         lookup = PipelineLookup(config)
+        metrics = ServerMetrics(PREFIX)
+        app = make_app(
+            found,
+            lookup,
+            Metrics(metrics.registry, found.name),
+            body_limit=body_limit,
+            body_timeout=read_timeout,
+        )
         try:
-            await serve_(options, lookup, prepare=lookup.start)
+            await serve_(Server(app, options, metrics), prepare=lookup.start)
         finally:
             await lookup.close()
 

@@ -1,25 +1,46 @@
-"""What this package asks a cluster, and the implementation over HTTP."""
+"""What this package's commands ask a cluster, and the implementation through a client."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from kfp_k8s_manifest.cluster._http import ApiClient, ApiError
+from kfp_k8s_manifest.cluster import operations, requests
+from kfp_k8s_manifest.cluster.client import Client
 from kfp_k8s_manifest.cluster.config import load_config
-from kfp_k8s_manifest.errors import ClusterError
-from kfp_k8s_manifest.model.ir import JsonValue
-from kfp_k8s_manifest.model.kinds import API_VERSION, GROUP, PIPELINE, PIPELINE_VERSION, PLURALS
+from kfp_k8s_manifest.cluster.requests import Object, Request
+from kfp_k8s_manifest.cluster.resource_types import PIPELINE_VERSIONS, PIPELINES, ResourceType
+from kfp_k8s_manifest.model.kinds import GROUP
 
-__all__ = ["Cluster", "KubernetesCluster", "connect", "object_path"]
+__all__ = ["Cluster", "KubernetesCluster", "connect"]
 
-Object = Mapping[str, JsonValue]
-
-_PAGE: Final = "200"
-_METADATA_ONLY: Final = (
-    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+_CRDS: Final = ResourceType(
+    group="apiextensions.k8s.io",
+    version="v1",
+    plural="customresourcedefinitions",
+    kind="CustomResourceDefinition",
+    namespaced=False,
 )
-_HOOKS: Final = ("validatingwebhookconfigurations", "mutatingwebhookconfigurations")
+_HOOKS: Final = tuple(
+    ResourceType(
+        group="admissionregistration.k8s.io",
+        version="v1",
+        plural=f"{kind.lower()}s",
+        kind=kind,
+        namespaced=False,
+    )
+    for kind in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+)
+_ACCESS_REVIEWS: Final = ResourceType(
+    group="authorization.k8s.io",
+    version="v1",
+    plural="selfsubjectaccessreviews",
+    kind="SelfSubjectAccessReview",
+    namespaced=False,
+)
+_SERVICES: Final = ResourceType(group="", version="v1", plural="services", kind="Service")
+_SLICES: Final = ResourceType(
+    group="discovery.k8s.io", version="v1", plural="endpointslices", kind="EndpointSlice"
+)
 
 
 class Cluster(Protocol):
@@ -77,21 +98,7 @@ def connect(kubeconfig: str | None = None, context: str | None = None) -> Kubern
     Raises:
         ClusterError: There is no usable configuration.
     """
-    return KubernetesCluster(ApiClient(load_config(kubeconfig, context)))
-
-
-def object_path(plural: str, namespace: str | None, name: str = "") -> str:
-    """Return the URL path of objects of KFP's group.
-
-    Args:
-        plural: `pipelines` or `pipelineversions`.
-        namespace: The namespace; None for all.
-        name: An object's name, or "" for the collection.
-    """
-    from urllib.parse import quote
-
-    place = f"/namespaces/{quote(namespace, safe='')}" if namespace is not None else ""
-    return f"/apis/{API_VERSION}{place}/{plural}" + (f"/{quote(name, safe='')}" if name else "")
+    return KubernetesCluster(Client(load_config(kubeconfig, context)))
 
 
 class KubernetesCluster:
@@ -101,7 +108,7 @@ class KubernetesCluster:
         client: The client to ask with.
     """
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
 
     def close(self) -> None:
@@ -120,61 +127,66 @@ class KubernetesCluster:
 
     def known_pipelines(self, namespace: str | None = None) -> list[str]:
         """Return the Pipelines as `namespace/name`, sorted; None for all namespaces."""
-        found = self._list(object_path(PLURALS[PIPELINE], namespace), accept=_METADATA_ONLY)
-        return sorted(f"{o['metadata']['namespace']}/{o['metadata']['name']}" for o in found)
+        page = self._client.run(
+            operations.list_all(
+                requests.list_objects(PIPELINES, namespace=namespace, metadata_only=True)
+            )
+        )
+        return sorted("/".join(_key(item)) for item in page.items)
 
     def pipelines(self, namespace: str | None = None) -> list[Object]:
         """Return the Pipelines of a namespace, or of all."""
-        return self._list(object_path(PLURALS[PIPELINE], namespace))
+        return self._list(PIPELINES, namespace)
 
     def versions(self, namespace: str | None = None) -> list[Object]:
         """Return the PipelineVersions of a namespace, or of all."""
-        return self._list(object_path(PLURALS[PIPELINE_VERSION], namespace))
+        return self._list(PIPELINE_VERSIONS, namespace)
 
     def pipeline(self, namespace: str, name: str) -> Object | None:
         """Return a Pipeline, or None where there is none of that name."""
-        return self._get(object_path(PLURALS[PIPELINE], namespace, name))
+        return self._client.run(operations.find(requests.get(PIPELINES, name, namespace=namespace)))
 
     def version(self, namespace: str, name: str) -> Object | None:
         """Return a PipelineVersion, or None where there is none of that name."""
-        return self._get(object_path(PLURALS[PIPELINE_VERSION], namespace, name))
+        return self._client.run(
+            operations.find(requests.get(PIPELINE_VERSIONS, name, namespace=namespace))
+        )
 
     def crd(self, plural: str) -> Object | None:
         """Return the CustomResourceDefinition `{plural}.pipelines.kubeflow.org`, or None."""
-        return self._get(
-            f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.{GROUP}"
-        )
+        return self._client.run(operations.find(requests.get(_CRDS, f"{plural}.{GROUP}")))
 
     def webhook_configurations(self) -> list[Object]:
         """Return all validating and mutating webhook configurations, with their kind."""
-        found: list[Object] = []
-        for plural in _HOOKS:
-            kind = "Validating" if plural.startswith("v") else "Mutating"
-            items = self._list(f"/apis/admissionregistration.k8s.io/v1/{plural}")
-            found += [{**item, "kind": f"{kind}WebhookConfiguration"} for item in items]
-        return found
+        return [
+            {**item, "kind": resource.kind} for resource in _HOOKS for item in self._list(resource)
+        ]
 
     def can(self, verb: str, resource: str, namespace: str = "", *, group: str = "") -> bool:
         """Tell whether the current user may do something, in a namespace or ("") everywhere."""
-        attributes = {"verb": verb, "group": group, "resource": resource, "namespace": namespace}
-        answer = self._client.request(
-            "POST",
-            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
-            body={
-                "apiVersion": "authorization.k8s.io/v1",
-                "kind": "SelfSubjectAccessReview",
-                "spec": {"resourceAttributes": attributes},
+        review: Object = {
+            "apiVersion": _ACCESS_REVIEWS.api_version,
+            "kind": _ACCESS_REVIEWS.kind,
+            "spec": {
+                "resourceAttributes": {
+                    "verb": verb,
+                    "group": group,
+                    "resource": resource,
+                    "namespace": namespace,
+                }
             },
-        )
-        return bool(answer["status"].get("allowed"))
+        }
+        answer = self._client.send(requests.create(_ACCESS_REVIEWS, review))
+        status = answer.get("status")
+        return isinstance(status, dict) and status.get("allowed") is True
 
     def endpoints(self, namespace: str, service: str) -> int | None:
         """Return how many ready endpoints a service has, or None where there is no service."""
-        if self._get(f"/api/v1/namespaces/{namespace}/services/{service}") is None:
+        service_request = requests.get(_SERVICES, service, namespace=namespace)
+        if self._client.run(operations.find(service_request)) is None:
             return None
-        slices = self._list(
-            f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
-            labelSelector=f"kubernetes.io/service-name={service}",
+        slices: list[Any] = self._list(
+            _SLICES, namespace, labels=f"kubernetes.io/service-name={service}"
         )
         ready = [
             endpoint
@@ -187,46 +199,23 @@ class KubernetesCluster:
 
     def dry_run(self, obj: Object, namespace: str) -> Object:
         """Create an object without storing it; the whole of admission runs."""
-        plural = f"{str(obj['kind']).lower()}s"
-        created: Object = self._client.request(
-            "POST", object_path(plural, namespace), query={"dryRun": "All"}, body=obj
-        )
-        return created
+        resource = next(r for r in (PIPELINES, PIPELINE_VERSIONS) if r.kind == obj["kind"])
+        request = requests.create(resource, obj, namespace=namespace, dry_run=True)
+        return self._client.send(request)
 
     def server_version(self) -> str:
         """Return the API server's version, such as `v1.34.1`."""
-        return str(self._client.request("GET", "/version").get("gitVersion", ""))
+        answer = self._client.run(operations.send_raw(Request(method="GET", path="/version")))
+        return str(answer.get("gitVersion", ""))
 
-    def _get(self, path: str) -> Object | None:
-        try:
-            found: Object = self._client.request("GET", path)
-        except ApiError as error:
-            if error.code == 404:
-                return None
-            raise
-        return found
+    def _list(
+        self, resource: ResourceType, namespace: str | None = None, *, labels: str = ""
+    ) -> list[Object]:
+        first = requests.list_objects(resource, namespace=namespace, labels=labels)
+        return list(self._client.run(operations.list_all(first)).items)
 
-    def _list(self, path: str, *, accept: str = "application/json", **query: str) -> list[Object]:
-        """Return all objects of a collection, page by page."""
-        for attempt in range(2):
-            items: list[Object] = []
-            token = ""
-            try:
-                while True:
-                    page = {**query, "limit": _PAGE, **({"continue": token} if token else {})}
-                    answer = self._client.request("GET", path, query=page, accept=accept)
-                    items += answer.get("items") or ()
-                    token = (answer.get("metadata") or {}).get("continue") or ""
-                    if not token:
-                        return items
-            except ApiError as error:
-                if error.code == 404 and path.startswith(f"/apis/{API_VERSION}"):
-                    plural = path.rpartition("/")[2]
-                    raise ClusterError(
-                        f"the cluster at {self.server} does not know {plural} of {API_VERSION}:"
-                        " its CRD is missing (`kfp-k8s crds | kubectl apply -f -` installs it)"
-                    ) from error
-                # The list grew too old between two pages; it has to be read anew.
-                if error.code != 410 or attempt:
-                    raise
-        raise AssertionError("unreachable")
+
+def _key(obj: Object) -> tuple[str, str]:
+    metadata = obj.get("metadata")
+    found = metadata if isinstance(metadata, dict) else {}
+    return str(found.get("namespace", "")), str(found.get("name", ""))

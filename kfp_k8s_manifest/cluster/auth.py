@@ -13,10 +13,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from kfp_k8s_manifest._version import __version__
 from kfp_k8s_manifest.cluster.config import ClusterConfig, ExecPlugin
+from kfp_k8s_manifest.cluster.requests import Request
 from kfp_k8s_manifest.errors import ClusterError
 
 __all__ = ["Authentication", "tls_context"]
+
+_USER_AGENT: Final = f"kfp-k8s/{__version__}"
 
 # A mounted token is replaced by the kubelet at 80 % of its life, an hour at the least.
 _TOKEN_SECONDS: Final = 60.0
@@ -88,6 +92,20 @@ class Authentication:
         headers = dict(self._config.headers)
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
+        return headers
+
+    def headers_of(self, request: Request) -> dict[str, str]:
+        """Return all header fields of a request.
+
+        Args:
+            request: The request.
+
+        Raises:
+            ClusterError: As for `headers`.
+        """
+        headers = {"Accept": request.accept, "User-Agent": _USER_AGENT, **self.headers()}
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
         return headers
 
     def tls(self) -> ssl.SSLContext:

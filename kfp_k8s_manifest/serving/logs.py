@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["LOGGER", "log", "set_up"]
 
-LOGGER = logging.getLogger("kfp_k8s_manifest.admission")
+LOGGER = logging.getLogger("kfp_k8s_manifest.serving")
 
 
 class _JsonFormatter(logging.Formatter):

@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kfp_k8s_manifest.admission.server import ServerOptions, WebhookServer
+from kfp_k8s_manifest.admission.app import make_app
+from kfp_k8s_manifest.admission.metrics import PREFIX, Metrics
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.releases import target
 from kfp_k8s_manifest.serving.connections import ConnectionLimits
+from kfp_k8s_manifest.serving.metrics import ServerMetrics
+from kfp_k8s_manifest.serving.server import Server, ServerOptions, TlsFiles
 from tests.apiserver.certificates import CertificateAuthority
 
 VALIDATE = "/webhooks/validate-pipelineversion"
@@ -58,7 +61,7 @@ class Serving:
     authority: CertificateAuthority
     folder: Path
     loop: asyncio.AbstractEventLoop
-    server: WebhookServer
+    server: Server
 
     def tls(self) -> ssl.SSLContext:
         return ssl.create_default_context(cadata=self.authority.certificate.decode())
@@ -109,18 +112,12 @@ def serving(folder: Path, *, release: str = "2.17", **options: Any) -> Iterator[
     write_certificate(authority, folder)
     lookup = FakeLookup({("team-a", "train"): "a9b5ce5e-135d-4273-9c8b-0ac5ec1af16d"})
     limits = ConnectionLimits(**options.pop("limits", {}))
-    server = WebhookServer(
-        ServerOptions(
-            target=target(release),
-            certificate=folder / "tls.crt",
-            key=folder / "tls.key",
-            host="127.0.0.1",
-            port=0,
-            limits=limits,
-            **options,
-        ),
-        lookup,
+    tls = TlsFiles(
+        certificate=folder / "tls.crt", key=folder / "tls.key", reload=options.pop("reload", 2.0)
     )
+    metrics = ServerMetrics(PREFIX)
+    app = make_app(target(release), lookup, Metrics(metrics.registry, release), **options)
+    server = Server(app, ServerOptions(tls=tls, host="127.0.0.1", port=0, limits=limits), metrics)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

@@ -17,6 +17,8 @@ from kfp_k8s_manifest.cluster import ClusterConfig
 from kfp_k8s_manifest.errors import ClusterError
 from tests.cluster.fake_api import Asked, fake_api
 
+READ = "GET /apis/pipelines.kubeflow.org/v2beta1/namespaces/a/pipelines/p"
+
 
 def looked_up(url: str, use: Callable[[PipelineLookup], Awaitable[Any]], **options: Any) -> Any:
     async def run() -> Any:
@@ -48,11 +50,13 @@ def test_found_and_not_found() -> None:
         assert looked_up(api.url, use) == ["1", None]
 
 
-def test_names_are_quoted() -> None:
-    with fake_api(lambda _: (404, {})) as api:
-        looked_up(api.url, lambda lookup: lookup.uid("a", "../../../api/v1/secrets?x"))
-        assert "secrets%3Fx" in api.asked[0].path
-        assert "/../" not in api.asked[0].path
+@pytest.mark.parametrize(
+    "name", ["../../../api/v1/secrets?x", "..", ".", "a/b", "A", "a%2fb", "a" * 254, "p\n", "é"]
+)
+def test_what_no_object_can_be_called_is_not_asked_for(name: str) -> None:
+    with fake_api(lambda _: found("1")) as api:
+        assert looked_up(api.url, lambda lookup: lookup.uid("a", name)) is None
+        assert api.asked == []
 
 
 def test_nothing_is_remembered() -> None:
@@ -101,14 +105,18 @@ def test_a_crowd_shares_the_reads_that_wait() -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ((500, {"reason": "InternalError", "message": "broken"}), "500 InternalError: broken"),
-        ((403, {"reason": "Forbidden", "message": "no"}), "403 Forbidden: no"),
-        ((200, b"<html>"), "the answer is no JSON"),
+        (
+            (500, {"reason": "InternalError", "message": "broken"}),
+            f"500 InternalError to {READ}: broken",
+        ),
+        ((403, {"reason": "Forbidden", "message": "no"}), f"403 Forbidden to {READ}: no"),
+        ((200, b"<html>"), f"{READ} with something else than JSON: <html>"),
     ],
 )
 def test_failures(answer: tuple[int, Any], message: str) -> None:
-    with fake_api(lambda _: answer) as api, pytest.raises(ClusterError, match=message):
+    with fake_api(lambda _: answer) as api, pytest.raises(ClusterError) as caught:
         looked_up(api.url, lambda lookup: lookup.uid("a", "p"))
+    assert str(caught.value) == f"the API server answered {message}"
 
 
 def test_an_api_server_that_does_not_answer() -> None:
@@ -142,12 +150,17 @@ def test_a_token_that_was_replaced(tmp_path: Path) -> None:
 
 
 def test_the_start_waits_for_the_api_server_but_not_for_permission() -> None:
-    answers = iter([(200, b"<html>"), (404, {})])
+    answers = iter([(200, b"<html>"), (404, {"reason": "NotFound"})])
     with fake_api(lambda _: next(answers)) as api:
         looked_up(api.url, lambda lookup: lookup.start())
         assert len(api.asked) == 2
-    with fake_api(lambda _: (403, {"reason": "Forbidden", "message": "no"})) as api:
-        looked_up(api.url, lambda lookup: lookup.start())
+    for answer in (
+        (403, {"reason": "Forbidden", "message": "no"}),
+        # The CRDs are not there yet, so neither is anything to judge.
+        (404, b"404 page not found"),
+    ):
+        with fake_api(lambda _, answer=answer: answer) as api:
+            looked_up(api.url, lambda lookup: lookup.start())
     with (
         fake_api(lambda _: (401, {"reason": "Unauthorized", "message": "who"})) as api,
         pytest.raises(ClusterError, match="401 Unauthorized"),

@@ -232,7 +232,9 @@ def test_kubectl_prints_the_warnings(crds: ControlPlane, hooks: Hooks) -> None:
     assert "platformSpec" in done.stderr
 
 
-def test_a_finalizer_can_go_when_the_pipeline_is_gone(crds: ControlPlane, hooks: Hooks) -> None:
+def test_a_finalizer_can_go_when_the_pipeline_is_gone(
+    controllers: ControlPlane, crds: ControlPlane, hooks: Hooks
+) -> None:
     namespace = hooks.namespaces["2.17"]
     held = version("held-v1", "held", namespace)
     held["metadata"]["finalizers"] = ["example.com/hold"]

@@ -108,7 +108,9 @@ def test_a_run_on_a_server(kfp_k8s: Run, tmp_path: Path) -> None:
     def kubernetes(asked: Asked) -> tuple[int, Any]:
         kind = "PipelineVersion" if "/pipelineversions/" in asked.path else "Pipeline"
         wanted = objects[kind]["metadata"]["name"]
-        return (200, objects[kind]) if asked.path.endswith(f"/{wanted}") else (404, {})
+        if asked.path.endswith(f"/{wanted}"):
+            return 200, objects[kind]
+        return 404, {"reason": "NotFound", "message": "no"}
 
     def kfp(asked: Asked) -> tuple[int, Any]:
         if asked.path.startswith("/apis/v2beta1/runs"):

@@ -8,15 +8,14 @@ without the fields that it does not know, the latter strictly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from kfp_k8s_manifest.checks import protojson, registry
 from kfp_k8s_manifest.checks.registry import Rule
 from kfp_k8s_manifest.checks.webhook import explain
-from kfp_k8s_manifest.checks.webhook.words import MOST, Scope
-from kfp_k8s_manifest.checks.words import finding, listed, short, shown, value_at
-from kfp_k8s_manifest.findings import Finding, Path, Severity
+from kfp_k8s_manifest.checks.words import MOST, Scope, finding, listed, short, shown, value_at
+from kfp_k8s_manifest.findings import Finding, Path
 from kfp_k8s_manifest.releases import Target
 
 __all__ = ["check_untyped"]
@@ -25,10 +24,10 @@ _SPELLINGS: Final = ("deploymentSpec", "deployment_spec")
 
 
 class _Part(NamedTuple):
-    """An untyped part: its message, the family of its rules, where it is, and its value."""
+    """An untyped part: its message, its rules by kind of problem, where it is, and its value."""
 
     message: str
-    family: str
+    rules: Mapping[str, Rule]
     path: Path
     value: dict[str, Any]
 
@@ -44,24 +43,14 @@ def check_untyped(pipeline_spec: Any, platform_spec: Any, target: Target) -> lis
     generations = target.generations
     scope = Scope(all=generations, some=frozenset(generations))
     findings: list[Finding] = []
-    newer: dict[tuple[str, str, str], list[tuple[_Part, protojson.Problem]]] = {}
+    newer: dict[tuple[Rule, str | int, str], list[tuple[_Part, protojson.Problem]]] = {}
     for part in _parts(pipeline_spec, platform_spec):
         for problem in protojson.check(part.message, part.value, generations)[:MOST]:
             if problem.on_key and problem.since and not problem.until:
-                key = (part.family, str(problem.path[-1]), problem.since)
+                key = (part.rules["field-too-new"], problem.path[-1], problem.since)
                 newer.setdefault(key, []).append((part, problem))
                 continue
-            findings.append(
-                explain.problem(
-                    problem,
-                    part.path,
-                    part.value,
-                    scope,
-                    "",
-                    family=part.family,
-                    severity=Severity.WARNING,
-                )
-            )
+            findings.append(explain.problem(problem, part.path, part.value, scope, "", part.rules))
     return findings + [_too_new(found, scope) for found in newer.values()]
 
 
@@ -72,7 +61,7 @@ def _parts(pipeline_spec: Any, platform_spec: Any) -> Iterator[_Part]:
         if isinstance(deployment, dict):
             path: Path = ("spec", "pipelineSpec", spelling)
             message = "ml_pipelines.PipelineDeploymentConfig"
-            yield _Part(message, "deployment", path, deployment)
+            yield _Part(message, explain.DEPLOYMENT, path, deployment)
     for spelling in _SPELLINGS:
         steps = ("platforms", "kubernetes", spelling, "executors")
         executors = value_at(platform_spec, *steps)
@@ -80,13 +69,7 @@ def _parts(pipeline_spec: Any, platform_spec: Any) -> Iterator[_Part]:
             if isinstance(config, dict):
                 path = ("spec", "platformSpec", *steps, name)
                 message = "kfp_kubernetes.KubernetesExecutorConfig"
-                yield _Part(message, "executor-config", path, config)
-
-
-_TOO_NEW: Final[dict[str, Rule]] = {
-    "deployment": registry.DEPLOYMENT_FIELD_TOO_NEW,
-    "executor-config": registry.EXECUTOR_CONFIG_FIELD_TOO_NEW,
-}
+                yield _Part(message, explain.EXECUTOR_CONFIG, path, config)
 
 
 def _too_new(found: list[tuple[_Part, protojson.Problem]], scope: Scope) -> Finding:
@@ -100,7 +83,8 @@ def _too_new(found: list[tuple[_Part, protojson.Problem]], scope: Scope) -> Find
     executors = [shown(label) for label in labels if label]
     where = f", set for {'executor' if len(executors) == 1 else 'executors'} {listed(executors)},"
     loss = "ignores it."
-    if part.family == "executor-config":
+    rule = part.rules["field-too-new"]
+    if rule is registry.EXECUTOR_CONFIG_FIELD_TOO_NEW:
         loss = "refuses the executor's whole configuration for it, and a run cannot start there."
     text = (
         f"the field {shown(path[-1])}{where if executors else ''} is known since {since}; KFP"
@@ -112,7 +96,7 @@ def _too_new(found: list[tuple[_Part, protojson.Problem]], scope: Scope) -> Find
         hint = (
             f"Remove it: {shown(problem.value)} is its default. Or choose a target from {since} on."
         )
-    return finding(_TOO_NEW[part.family], path, text, value=problem.value, hint=hint, on_key=True)
+    return finding(rule, path, text, value=problem.value, hint=hint, on_key=True)
 
 
 def _executor(path: Path) -> str:

@@ -56,7 +56,7 @@ def _bool(field: str, generations: frozenset[str]) -> Check:
     def check(value: Any) -> list[Problem] | None:
         if isinstance(value, bool):
             return None
-        return _invalid(value, "wrong-type", field, generations, "bool", "true or false")
+        return _invalid(value, "wrong-type", field, generations, "bool", "a boolean")
 
     return check
 

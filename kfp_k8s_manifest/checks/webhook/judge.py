@@ -23,6 +23,8 @@ from kfp_k8s_manifest.releases import Release
 __all__ = [
     "NO_SPEC",
     "SCHEMA_VERSION",
+    "TWO_PIPELINES",
+    "TWO_PLATFORMS",
     "UNDECODABLE",
     "UNREADABLE",
     "Document",
@@ -34,6 +36,10 @@ __all__ = [
 
 NO_SPEC: Final = "no pipeline spec is provided"
 """What the webhook says whenever it does not take the pipeline spec for one."""
+
+TWO_PIPELINES: Final = "multiple pipeline specs provided"
+TWO_PLATFORMS: Final = "multiple platform specs provided"
+"""What the webhook says of two specs of one kind."""
 
 UNREADABLE: Final = (
     "unable to decode yaml document: yaml: map merge requires map or sequence of maps as the value"
@@ -218,7 +224,7 @@ def judge(documents: Sequence[Document], release: Release) -> Outcome:
             return Outcome(UNREADABLE, document)
         if document.is_spec(generation):
             if spec is not None:
-                return Outcome("multiple pipeline specs provided")
+                return Outcome(TWO_PIPELINES)
             if document.schema_version != SCHEMA_VERSION:
                 return Outcome(version_message(document), document)
             if not _ANY_NAME_CHARACTER.search(document.pipeline_name):
@@ -226,7 +232,7 @@ def judge(documents: Sequence[Document], release: Release) -> Outcome:
             spec = document
         elif document.is_platform(generation):
             if platform is not None:
-                return Outcome("multiple platform specs provided")
+                return Outcome(TWO_PLATFORMS)
             platform = document
     if spec is None:
         return Outcome(NO_SPEC)

@@ -1,20 +1,19 @@
+"""Where the Kubernetes API is and who we are: kubeconfig files, tokens, plugins, proxies."""
+
 from __future__ import annotations
 
 import base64
 import json
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kfp_k8s_manifest.cluster import ApiError, ClusterConfig, KubernetesCluster, load_config
-from kfp_k8s_manifest.cluster._http import ApiClient
+from kfp_k8s_manifest.cluster import ClusterConfig, load_config
 from kfp_k8s_manifest.cluster.auth import Authentication
+from kfp_k8s_manifest.cluster.proxies import find_proxy
 from kfp_k8s_manifest.errors import ClusterError
-from tests.cluster.fake_api import Asked, fake_api
 
 
 def write(path: Path, **user: Any) -> Path:
@@ -189,75 +188,19 @@ def test_exec_plugins_that_fail(tmp_path: Path, script: str, message: str) -> No
         Authentication(load_config(str(tmp_path / "config"))).headers()
 
 
-@contextmanager
-def cluster_at(url: str, **config: Any) -> Iterator[KubernetesCluster]:
-    cluster = KubernetesCluster(ApiClient(ClusterConfig(server=url, **config), timeout=5))
-    yield cluster
-    cluster.close()
-
-
-def named(*names: str) -> list[dict[str, Any]]:
-    return [{"metadata": {"name": name, "namespace": "a"}} for name in names]
-
-
-def test_lists_are_read_page_by_page() -> None:
-    def answer(asked: Asked) -> tuple[int, Any]:
-        more = "continue=" not in asked.path
-        metadata = {"continue": "next"} if more else {}
-        return 200, {"items": named("b" if more else "a"), "metadata": metadata}
-
-    with fake_api(answer) as api, cluster_at(api.url) as cluster:
-        assert cluster.known_pipelines("a") == ["a/a", "a/b"]
-        assert "PartialObjectMetadataList" in api.asked[0].headers["accept"]
-        assert api.asked[1].path.endswith("limit=200&continue=next")
-
-
-def test_a_list_that_grew_too_old_is_read_anew() -> None:
-    calls = iter([(200, {"items": named("x"), "metadata": {"continue": "n"}}), (410, {}),
-                  (200, {"items": named("y"), "metadata": {}})])  # fmt: skip
-    with fake_api(lambda _: next(calls)) as api, cluster_at(api.url) as cluster:
-        assert cluster.versions("a") == named("y")
-
-
-def test_missing_objects_and_missing_crds() -> None:
-    status = {"reason": "NotFound", "message": "no", "code": 404}
-    with fake_api(lambda _: (404, status)) as api, cluster_at(api.url) as cluster:
-        assert cluster.version("a", "x") is None
-        with pytest.raises(ClusterError, match=r"does not know pipelineversions of .*is missing"):
-            cluster.versions("a")
-
-
-def test_errors() -> None:
-    status = {"reason": "Forbidden", "message": "you may not", "code": 403}
-    with (
-        fake_api(lambda _: (403, status)) as api,
-        cluster_at(api.url) as cluster,
-        pytest.raises(ApiError) as caught,
-    ):
-        cluster.pipelines()
-    assert (caught.value.code, caught.value.reason) == (403, "Forbidden")
-    assert str(caught.value) == (
-        "GET /apis/pipelines.kubeflow.org/v2beta1/pipelines: 403 Forbidden: you may not"
-    )
-    with (
-        fake_api(lambda _: (200, b"<html>")) as api,
-        cluster_at(api.url) as cluster,
-        pytest.raises(ClusterError, match="something else than JSON"),
-    ):
-        cluster.pipelines()
-    with cluster_at(api.url) as cluster, pytest.raises(ClusterError, match="cannot be reached"):
-        cluster.pipelines()
-
-
-def test_a_token_that_is_refused_is_renewed(tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_text("old")
-
-    def answer(asked: Asked) -> tuple[int, Any]:
-        if asked.headers["authorization"] != "Bearer new":
-            token.write_text("new")
-            return 401, {}
-        return 200, {"items": []}
-
-    with fake_api(answer) as api, cluster_at(api.url, token_file=str(token)) as cluster:
-        assert cluster.pipelines() == []
+def test_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = ClusterConfig(server="https://api.example.com")
+    for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert find_proxy(config) is None
+    monkeypatch.setenv("https_proxy", "http://env.example.com:8080")
+    found = find_proxy(config)
+    assert found is not None
+    assert found.netloc == "env.example.com:8080"
+    monkeypatch.setenv("no_proxy", "api.example.com")
+    assert find_proxy(config) is None
+    found = find_proxy(ClusterConfig(server="https://api.example.com", proxy="own.example.com:1"))
+    assert found is not None
+    assert found.netloc == "own.example.com:1"
+    with pytest.raises(ClusterError, match=r"'socks5://x' is not an HTTP proxy"):
+        find_proxy(ClusterConfig(server="https://api.example.com", proxy="socks5://x"))
