@@ -61,7 +61,7 @@ def check_config(label: str, config: object, path: Path, report: Collector) -> N
 def _problems(config: dict[str, Any]) -> Iterator[_Problem]:
     policy = get(config, "imagePullPolicy")
     if isinstance(policy, str) and policy and policy not in _POLICIES:
-        hint = f"Write {listed(map(shown, _POLICIES)).replace(' and ', ' or ')}."
+        hint = f"Write {_any(_POLICIES)}."
         yield ("imagePullPolicy",), policy, f"has the imagePullPolicy {shown(policy)}", hint
     for field, name_field, parameter, is_volume in _NAMED:
         for index, item in _items(config, field):
@@ -69,6 +69,10 @@ def _problems(config: dict[str, Any]) -> Iterator[_Problem]:
     for field, size_field in _VOLUMES:
         for index, item in _items(config, field):
             yield from _volume((field, index), item, size_field)
+
+
+def _any(words: tuple[str, ...]) -> str:
+    return listed(map(shown, words)).replace(" and ", " or ")
 
 
 def _items(config: dict[str, Any], field: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -97,7 +101,7 @@ def _named(
     # The parameter counts where both are given; kfp writes a constant there.
     constant = get(get(given, "runtimeValue"), "constant") if given is not None else name
     if is_volume and isinstance(constant, str) and "{{" not in constant:
-        yield from _volume_name((*place, name_field), constant, f"mounts {shown(constant)}, and")
+        yield from _volume_name((*place, name_field), constant, f"mounts {shown(constant)}")
 
 
 def _volume(
@@ -112,7 +116,7 @@ def _volume(
         yield (*place, size_field), size, what, "Write a quantity, such as '10Gi'."
     name = text(item, "volumeName")
     if name is not None:
-        yield from _volume_name((*place, "volumeName"), name, "has a volume of which")
+        yield from _volume_name((*place, "volumeName"), name, f"has a volume named {shown(name)}")
     yield from _modes((*place, "accessModes"), get(item, "accessModes"))
 
 
@@ -120,7 +124,7 @@ def _volume_name(place: tuple[str | int, ...], name: str, who: str) -> Iterator[
     """Yield that a name is none for a volume: Kubernetes wants a DNS-1123 label."""
     problems = naming.namespace_problems(name)
     if problems:
-        what = f"{who} the volume's name {shown(name)} {'; '.join(problems)}"
+        what = f"{who}, and the name of a pod's volume {'; '.join(problems)}"
         yield place, name, what, "Choose a name of lowercase letters, digits and '-'."
 
 
@@ -128,7 +132,7 @@ def _modes(place: tuple[str | int, ...], modes: object) -> Iterator[_Problem]:
     for index, mode in enumerate(modes if isinstance(modes, list) else ()):
         if isinstance(mode, str) and mode not in _MODES and "{{" not in mode:
             what = f"asks for a volume with the access mode {shown(mode)}"
-            hint = f"Write one of {listed(map(shown, _MODES))}."
+            hint = f"Write {_any(_MODES)}."
             yield (*place, index), mode, what, hint
 
 

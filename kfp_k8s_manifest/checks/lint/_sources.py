@@ -12,6 +12,7 @@ from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.lint._access import get, has, table, where
 from kfp_k8s_manifest.checks.lint._collector import Collector
 from kfp_k8s_manifest.checks.lint._model import (
+    CHANNEL,
     DAG,
     KINDS,
     NONE,
@@ -79,17 +80,19 @@ def check_source(
 def _input_missing(
     dag: Component, name: str, kind: Kind, path: Path, report: Collector, whose: str
 ) -> None:
+    otherwise = f"Declare it under inputDefinitions.{kind.field} of {dag.title}."
+    if name.startswith(CHANNEL):
+        # kfp passes on what a task takes, and not what set_cpu_limit and the like take.
+        otherwise = (
+            f"Pass the value in Python to a task inside of {dag.title} as well, as an argument."
+        )
     report.add(
         registry.INPUT_MISSING,
         f"{whose} takes {shown(name)}, which is no {kind.word} that {dag.title} gets; KFP's driver"
         f" fails with 'parent DAG does not have input {kind.word}'.",
         path,
         name,
-        hint=report.nearest(
-            name,
-            dag.known_inputs(kind),
-            f"Declare it under inputDefinitions.{kind.field} of {dag.title}.",
-        ),
+        hint=report.nearest(name, dag.known_inputs(kind), otherwise),
     )
 
 

@@ -81,21 +81,17 @@ def _too_new(found: list[tuple[_Part, protojson.Problem]], scope: Scope) -> Find
     releases = listed(short(each) for each in scope.all if each in unknown.some)
     labels = dict.fromkeys(_executor((*part.path, *problem.path)) for part, problem in found)
     executors = [shown(label) for label in labels if label]
-    where = f", set for {'executor' if len(executors) == 1 else 'executors'} {listed(executors)},"
-    loss = "ignores it."
+    whose = f"executor{'' if len(executors) == 1 else 's'} {listed(executors)}"
     rule = part.rules["field-too-new"]
     if rule is registry.EXECUTOR_CONFIG_FIELD_TOO_NEW:
-        loss = "refuses the executor's whole configuration for it, and a run cannot start there."
-    text = (
-        f"the field {shown(path[-1])}{where if executors else ''} is known since {since}; KFP"
-        f" {releases} {loss}"
-    )
+        loss = f"refuses the whole configuration of {whose} for it, and no run can start there."
+    else:
+        loss = f"ignores it, in {whose}." if executors else "ignores it."
+    text = f"is known only from KFP {since} on; {releases} {loss}"
     default = problem.value in (False, "", 0) and problem.value is not None
-    hint = f"Remove it, or choose a target from {since} on."
+    hint = f"Remove it, or choose a target from KFP {since} on."
     if default:
-        hint = (
-            f"Remove it: {shown(problem.value)} is its default. Or choose a target from {since} on."
-        )
+        hint = f"Remove it, since {shown(problem.value)} is its default, or choose a target from KFP {since} on."
     return finding(rule, path, text, value=problem.value, hint=hint, on_key=True)
 
 
