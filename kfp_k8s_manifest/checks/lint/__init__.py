@@ -92,7 +92,7 @@ def _check_task(task: Task, model: Model, report: Collector) -> None:
     if task.is_iterated:
         check_iterator(task, report)
         check_loop_name(task, report)
-    if _makes_a_claim(task, model):
+    if "access_modes" in task.inputs["parameters"] and _makes_a_claim(task, model):
         check_claim(task, report)
     if not _POLICIES.isdisjoint(task.set):
         _check_policies(task, report)

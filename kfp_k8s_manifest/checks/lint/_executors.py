@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks import registry
-from kfp_k8s_manifest.checks.lint._access import get, text, where
+from kfp_k8s_manifest.checks.lint._access import fields, get, text, where
 from kfp_k8s_manifest.checks.lint._collector import Collector
 from kfp_k8s_manifest.checks.lint._model import KINDS, Model
 from kfp_k8s_manifest.checks.registry import Rule
@@ -183,25 +183,32 @@ def _check_resources(
     label: str, container: Mapping[str, Any], path: Path, report: Collector
 ) -> None:
     """Check that limits and requests are quantities, which the driver parses."""
-    resources = get(container, "resources")
+    resources = container.get("resources")
     if not isinstance(resources, dict):
         return
-    given: list[tuple[str, Any, tuple[str, ...]]]
-    given = [(name, get(resources, name), (name,)) for name in _RESOURCES]
-    accelerator = get(resources, "accelerator")
-    given.append(
-        ("resourceCount", get(accelerator, "resourceCount"), ("accelerator", "resourceCount"))
+    given = fields(resources)
+    for name in _RESOURCES:
+        value = given.get(name)
+        if isinstance(value, str) and value and not is_quantity(value):
+            _no_quantity(label, value, where(path, container, "resources", name), report)
+    count = get(given.get("accelerator"), "resourceCount")
+    if isinstance(count, str) and count and not is_quantity(count):
+        place = where(path, container, "resources", "accelerator", "resourceCount")
+        _no_quantity(label, count, place, report)
+
+
+def _no_quantity(label: str, value: str, path: Path, report: Collector) -> None:
+    """Say that a limit or request is no quantity, unless it is known at run time only."""
+    if "{{" in value:
+        return
+    report.add(
+        registry.RESOURCE_QUANTITY,
+        f"the executor {shown(label)} has the {path[-1]} {shown(value)}, which is no quantity of"
+        " Kubernetes; KFP's driver fails on it.",
+        path,
+        value,
+        hint=_better_quantity(value),
     )
-    for name, value, place in given:
-        if isinstance(value, str) and value and "{{" not in value and not is_quantity(value):
-            report.add(
-                registry.RESOURCE_QUANTITY,
-                f"the executor {shown(label)} has the {name} {shown(value)}, which is no quantity of"
-                " Kubernetes; KFP's driver fails on it.",
-                where(path, container, "resources", *place),
-                value,
-                hint=_better_quantity(value),
-            )
 
 
 def _better_quantity(value: str) -> str:
