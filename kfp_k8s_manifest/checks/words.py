@@ -18,6 +18,7 @@ from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks.registry import Rule
 from kfp_k8s_manifest.errors import InvalidNameError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity, format_path
+from kfp_k8s_manifest.golang.numbers import INT64_MAX, INT64_MIN
 
 __all__ = [
     "MOST",
@@ -104,7 +105,7 @@ def schema_type(value: Any) -> str:
         return "boolean"
     if isinstance(value, int):
         # Beyond 64 bits the API server holds a number as a double.
-        return "integer" if -(2**63) <= value < 2**63 else "number"
+        return "integer" if INT64_MIN <= value <= INT64_MAX else "number"
     return json_type(value)
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
+from kfp_k8s_manifest.naming import MAX_LABEL
 from kfp_k8s_manifest.releases import _schema
 
 __all__ = [
@@ -30,7 +31,6 @@ TARGET_NAMES: Final = ("2.14", "2.15", "2.16", "2.17", "kep", "portable")
 
 # From this patch release on the webhook cuts the label to 63 bytes.
 _FIRST_THAT_CUTS: Final = (2, 14, 3)
-_LABEL_BYTES: Final = 63
 # From this patch release on the webhook writes what it has read of the specs once more.
 _FIRST_THAT_WRITES_TWICE: Final = (2, 14, 3)
 # From this release on a spec that is no object is an error, not a document to pass over.
@@ -113,7 +113,7 @@ class Release:
             return None
         if not self.cuts_label:
             return pipeline_name
-        return pipeline_name.encode()[:_LABEL_BYTES].decode(errors="ignore")
+        return pipeline_name.encode()[:MAX_LABEL].decode(errors="ignore")
 
     @property
     def writes_specs_twice(self) -> bool:

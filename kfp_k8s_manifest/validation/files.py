@@ -19,14 +19,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.order import ObjectContext
+from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.order import ObjectContext, check_set
 from kfp_k8s_manifest.checks.registry import RULES
-from kfp_k8s_manifest.checks.sets import check_bundle
-from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines, check_mutating
+from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines
 from kfp_k8s_manifest.errors import UsageError, YamlError
 from kfp_k8s_manifest.findings import FileResult, Finding, Report, Severity, sort_findings
 from kfp_k8s_manifest.model.items import items_of
-from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import Target
 from kfp_k8s_manifest.releases import target as find_target
 from kfp_k8s_manifest.validation.inputs import Input, find_inputs, git_inputs
@@ -207,29 +206,16 @@ class _Run:
     ) -> Iterator[tuple[int, list[Finding], Mapping[int, str]]]:
         """Check what concerns several objects; read a text again only where something is wrong."""
         objects = [item.object for _, item in items]
-        found = check_bundle(objects, self.target)
-        if any(each.rule == "duplicate-object" for own in found for each in own):
-            self._tell_apart(items, inputs, objects)
-            found = check_bundle(objects, self.target)
         pipelines = KnownPipelines.of(
             (*objects, *self.previous.values()), known=self.known, assume=self.assume
         )
-        for position, (index, item) in enumerate(items):
-            own = list(found[position])
-            if not self.assume and item.object.get("kind") == PIPELINE_VERSION:
-                own += _lookup(item.object, pipelines, self.target)
+        found = check_set(objects, self.target, pipelines)
+        if any(each.rule == registry.DUPLICATE_OBJECT.id for own in found for each in own):
+            self._tell_apart(items, inputs, objects)
+            found = check_set(objects, self.target, pipelines)
+        for (index, item), own in zip(items, found, strict=True):
             if own:
-                metadata = item.object["metadata"]
-                named = [
-                    replace(
-                        each,
-                        kind=item.object.get("kind", ""),
-                        namespace=metadata.get("namespace", ""),
-                        name=metadata.get("name", ""),
-                    )
-                    for each in own
-                ]
-                yield (index, *_located_again(named, item, inputs[index]))
+                yield (index, *_located_again(own, item, inputs[index]))
 
     def _tell_apart(
         self,
@@ -281,12 +267,6 @@ def _check_input(each: Input, context: ObjectContext, previous: Previous | None 
         previous=previous,
         explicit=each.explicit,
     )
-
-
-def _lookup(obj: Mapping[str, Any], pipelines: KnownPipelines, target: Target) -> list[Finding]:
-    """Return what the mutating webhook says because of the Pipelines that exist."""
-    assumed = check_mutating(obj, KnownPipelines(assume=True), target)
-    return [each for each in check_mutating(obj, pipelines, target) if each not in assumed]
 
 
 def _read_again(item: Item, source: Input) -> Any:

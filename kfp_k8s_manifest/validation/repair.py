@@ -16,8 +16,8 @@ from typing import Any
 from kfp_k8s_manifest.checks.lint import lint
 from kfp_k8s_manifest.checks.order import is_ours
 from kfp_k8s_manifest.checks.source.odd_keys import mappings_with_odd_keys
-from kfp_k8s_manifest.checks.source.unquoted import lost_strings
-from kfp_k8s_manifest.errors import KfpK8sError
+from kfp_k8s_manifest.checks.source.unquoted import lost_strings, may_be_key
+from kfp_k8s_manifest.errors import KfpK8sError, YamlError
 from kfp_k8s_manifest.findings import Path, format_path
 from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.yaml.reader import Document, load_all
@@ -93,7 +93,14 @@ def repair(text: str, *, source: str = "") -> Repaired:
     unique = {(change.line, change.column): change for change in changes}
     ordered = [unique[place] for place in sorted(unique)]
     repaired = _quoted(text, ordered, source)
-    if [each.value for each in load_all(repaired, source=source)] != wanted:
+    try:
+        right = [each.value for each in load_all(repaired, source=source)] == wanted
+    except YamlError as error:
+        raise RepairError(
+            f"{source or 'the text'}: with the quotes put back it could not be read any more"
+            f" ({error.reason}); repair it by hand. Nothing was changed."
+        ) from error
+    if not right:
         raise RepairError(
             f"{source or 'the text'}: quotes alone would change more than the strings that lost"
             " them (an anchor, most likely); repair it by hand. Nothing was changed."
@@ -129,6 +136,8 @@ def _changes(
         yield change, (place, written, False)
     for path in mappings_with_odd_keys(obj):
         for becomes, written in document.renamed_keys((*prefix, *path)).items():
+            if not may_be_key(path, written):
+                continue
             place = (*prefix, *path, becomes)
             line, column = document.scalar_position(place, key=True)
             change = Change(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.order import ObjectContext, check_object, is_ours
+from kfp_k8s_manifest.checks.order import ObjectContext, check_object, identity, is_ours, named
 from kfp_k8s_manifest.checks.source.odd_keys import mappings_with_odd_keys
 from kfp_k8s_manifest.errors import YamlError, YamlLimitError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
@@ -20,6 +20,7 @@ from kfp_k8s_manifest.yaml.reader import Document, Limits, load_all
 __all__ = ["Item", "Outcome", "Previous", "check_text", "locate", "skeleton"]
 
 _SHOWN_VALUES: Final = 20
+_SHOWN_CHARACTERS: Final = 1_000
 
 Identity = tuple[str, str, str]
 Previous = Mapping[Identity, Any]
@@ -122,7 +123,8 @@ def _check(
     context: ObjectContext,
     previous: Previous | None,
 ) -> list[Finding]:
-    found = check_object(obj, context)
+    before = previous.get(identity(obj), ABSENT) if previous else ABSENT
+    found = check_object(obj, context, before)
     if not isinstance(obj, dict):
         return found
     # What only findings need is imported where there are some: a clean run is over sooner.
@@ -130,30 +132,12 @@ def _check(
         from kfp_k8s_manifest.checks.source.unquoted import explain_unquoted
 
         found = explain_unquoted(found, obj, document, prefix)
-    extra: list[Finding] = []
     odd = mappings_with_odd_keys(obj)
     if odd:
         from kfp_k8s_manifest.checks.source.unquoted import check_keys
 
-        extra = check_keys(odd, document, prefix)
-    kind, namespace, name = identity = _identity(obj)
-    if previous and name and identity in previous:
-        from kfp_k8s_manifest.checks.server.emptied import check_emptied
-        from kfp_k8s_manifest.checks.webhook.update import check_update
-
-        extra += check_update(previous[identity], obj, context.target)
-        extra += check_emptied(previous[identity], obj)
-    if extra:
-        found += [replace(each, kind=kind, namespace=namespace, name=name) for each in extra]
+        found += named(obj, check_keys(odd, document, prefix))
     return found
-
-
-def _identity(obj: Any) -> Identity:
-    metadata = obj.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    found = (obj.get("kind"), metadata.get("namespace"), metadata.get("name"))
-    kind, namespace, name = (each if isinstance(each, str) else "" for each in found)
-    return kind, namespace, name
 
 
 def skeleton(obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,12 +158,12 @@ def _only(tree: Any, keys: Sequence[str]) -> dict[str, Any]:
 def locate(
     findings: Sequence[Finding], document: Document, prefix: Path, name: str
 ) -> list[Finding]:
-    """Return findings with their places in a text, and without values that are large trees."""
+    """Return findings with their places in a text, and without values that are large."""
     located = []
     for finding in findings:
         line, column = _place(finding, document, prefix)
         finding = replace(finding, file=name, line=line, column=column)
-        if isinstance(finding.value, (dict, list)) and _is_large(finding.value):
+        if _is_large(finding.value):
             finding = replace(finding, value=ABSENT)
         located.append(finding)
     return located
@@ -209,12 +193,12 @@ def _has(tree: Any, key: str | int) -> bool:
 
 
 def _is_large(tree: Any) -> bool:
-    """Tell whether a tree has more than a few values."""
+    """Tell whether a value is a tree of more than a few values, or a very long text."""
     stack, seen = [tree], 0
     while stack:
         each = stack.pop()
         seen += 1
-        if seen > _SHOWN_VALUES:
+        if seen > _SHOWN_VALUES or (isinstance(each, str) and len(each) > _SHOWN_CHARACTERS):
             return True
         if isinstance(each, dict):
             stack.extend(each.values())

@@ -22,8 +22,9 @@ from yaml.events import (
 )
 
 from kfp_k8s_manifest.yaml import scalars
+from kfp_k8s_manifest.yaml._budget import Budget
 
-__all__ = ["NODES_PER_PART", "Budget", "ComposeError", "LimitError", "compose", "is_merge_key"]
+__all__ = ["ComposeError", "LimitError", "compose", "is_merge_key"]
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 _CACHED_SCALARS = 65536
@@ -38,10 +39,6 @@ _MERGE: Any = object()
 _FEW_NODES, _MANY_NODES = 400_000, 4_000_000
 
 
-NODES_PER_PART = 50
-"""For how many nodes each part of a stream counts: it costs time and memory, even an empty one."""
-
-
 class ComposeError(Exception):
     """A node that Kubernetes refuses; `mark` is PyYAML's mark of the node."""
 
@@ -53,20 +50,6 @@ class ComposeError(Exception):
 
 class LimitError(ComposeError):
     """A node beyond a limit of this reader."""
-
-
-class Budget:
-    """What the limits leave for the rest of a stream, and the scalars that were resolved so far."""
-
-    __slots__ = ("depth", "flows", "keys", "nodes", "values")
-
-    def __init__(self, *, nodes: int, depth: int) -> None:
-        self.nodes = nodes
-        self.depth = depth
-        self.flows: list[int] = []
-        """Where the `[` and `{` of the document stand that was read last."""
-        self.values: dict[str, Any] = {}
-        self.keys: dict[str, Any] = {}
 
 
 class _Anchor:

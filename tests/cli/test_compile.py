@@ -284,7 +284,7 @@ def test_bad_sources(kfp_k8s: Run, tmp_path: Path, name: str) -> None:
     [
         ([], 2, "no SOURCE given"),
         (["missing.py"], 1, "missing.py: no such file"),
-        (["missing.yaml"], 1, "missing.yaml: cannot be read: No such file or directory"),
+        (["missing.yaml"], 1, "missing.yaml: no such file\n"),
         ([f"{HELLO}:nope"], 1, "no pipeline or component 'nope'; it has: generate_text, "),
         ([f"{HELLO}:IMAGE"], 1, "not a pipeline or component; decorate it with @dsl.pipeline"),
         ([HELLO, HELLO], 2, "two pipelines are called 'hello-world'"),

@@ -103,6 +103,68 @@ def test_line_ends_and_the_byte_order_mark_stay(start: str, end: str) -> None:
     assert repair(given_text).text == (start + repaired()).replace("\n", end)
 
 
+HEAD = """\
+apiVersion: pipelines.kubeflow.org/v2beta1
+kind: PipelineVersion
+metadata:
+  name: a
+"""
+SPEC = """\
+spec:
+  pipelineName: train
+  pipelineSpec:
+    pipelineInfo: {name: train}
+    schemaVersion: 2.1.0
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + "  deletionGracePeriodSeconds: 30\n",
+        HEAD + "  generation: 1\n",
+        HEAD + "  labels: 5\n",
+        HEAD + "  finalizers: 5\n",
+        HEAD + "  creationTimestamp: 5\n",
+        HEAD + "  nope: 5\n",
+        HEAD + "  ownerReferences: [{controller: yes, nope: 5}]\n",
+        # As a text it would be no valid key of a label.
+        HEAD + "  labels: {+1: a}\n",
+        HEAD + SPEC + "    root: {inputDefinitions: {parameters: {a: {parameterType: 3}}}}\n",
+        HEAD + SPEC + "    root: {dag: {tasks: {a: {retryPolicy: {backoffDuration: 60}}}}}\n",
+        HEAD + SPEC + "    deploymentSpec: {executors: {a: {customJob: {customJob: {a: 08}}}}}\n",
+        HEAD + SPEC + "    deploymentSpec: {executors: {a: {customJob: {customJob:"
+        " {parameterType: STRING, defaultValue: 08}}}}}\n",
+        HEAD + "spec: {platformSpec: {platforms: {other: {deploymentSpec: {executors:"
+        " {a: {nodeSelector: {labels: {a: 08}}}}}}}}}\n",
+    ],
+)
+def test_where_no_string_is_expected_nothing_is_quoted(text: str) -> None:
+    assert repair(text).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "becomes"),
+    [
+        ("  labels: {generation: 5}\n", '  labels: {generation: "5"}\n'),
+        ("  annotations: {defaultValue: yes}\n", '  annotations: {defaultValue: "yes"}\n'),
+        ("  managedFields: [{manager: 08}]\n", '  managedFields: [{manager: "08"}]\n'),
+        ("  labels: {1_0: a}\n", '  labels: {"1_0": a}\n'),
+    ],
+)
+def test_where_a_string_is_expected_it_gets_its_quotes(text: str, becomes: str) -> None:
+    assert repair(HEAD + text).text == HEAD + becomes
+
+
+def test_a_key_that_quotes_would_make_a_second_time_is_refused() -> None:
+    with pytest.raises(RepairError) as caught:
+        repair(HEAD + '  labels: {y: a, "y": b}\n', source="a.yaml")
+    assert str(caught.value) == (
+        "a.yaml: with the quotes put back it could not be read any more (key 'y' occurs twice in"
+        " one mapping); repair it by hand. Nothing was changed."
+    )
+
+
 def test_json_and_lists() -> None:
     obj = {"apiVersion": "pipelines.kubeflow.org/v2beta1", "kind": "Pipeline", "metadata": {"name": 8}}  # fmt: skip
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [obj, obj]})

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.mutation import mutate
 from kfp_k8s_manifest.checks.server.metadata import annotations_size
-from kfp_k8s_manifest.checks.webhook.mutating import mutate
 from kfp_k8s_manifest.checks.words import finding, text_at, value_at
 from kfp_k8s_manifest.findings import Finding, Path, format_path
 from kfp_k8s_manifest.golang.sizes import json_size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.protojson.problem import Problem
 from kfp_k8s_manifest.checks.registry import Rule
@@ -268,8 +269,9 @@ def two_platforms(path: Path, value: Any, scope: Scope, message: str) -> Finding
 def bad_name(name: str) -> Said:
     """Return the words for a pipeline name that the webhook refuses."""
     size = byte_size(name)
-    if size > 128:
-        text = f"{shown(name)} has {size:,} bytes, and a pipeline's name may have at most 128"
+    most = naming.MAX_PIPELINE_INFO_NAME
+    if size > most:
+        text = f"{shown(name)} has {size:,} bytes, and a pipeline's name may have at most {most}"
     else:
         text = (
             f"{shown(name)} must consist of lower-case letters, digits and '-', and start with a"

@@ -28,8 +28,8 @@ from kfp_k8s_manifest.checks.webhook.judge import (
     TWO_PLATFORMS,
     UNDECODABLE,
     UNREADABLE,
-    Document,
-    Outcome,
+    JudgedSpec,
+    Ruling,
     judge,
     name_message,
     version_message,
@@ -53,10 +53,10 @@ def check_specs(pipeline_spec: Any, platform_spec: Any, target: Target) -> list[
         target: The releases to satisfy. A finding that holds for some of them names these.
     """
     generations = target.generations
-    pipeline = Document("pipelineSpec", pipeline_spec, generations)
+    pipeline = JudgedSpec("pipelineSpec", pipeline_spec, generations)
     documents = [pipeline]
     if platform_spec is not None and platform_spec is not ABSENT:
-        documents.append(Document("platformSpec", platform_spec, generations))
+        documents.append(JudgedSpec("platformSpec", platform_spec, generations))
     fatal = [
         oddities.oddity(odd, document.root)
         for document in documents
@@ -82,7 +82,7 @@ def check_specs(pipeline_spec: Any, platform_spec: Any, target: Target) -> list[
 
 
 def _rejection(
-    outcome: Outcome, documents: Sequence[Document], scope: Scope, target: Target
+    outcome: Ruling, documents: Sequence[JudgedSpec], scope: Scope, target: Target
 ) -> list[Finding]:
     """Return the errors behind one outcome, the webhook's own reason first.
 
@@ -116,7 +116,7 @@ def _rejection(
     return findings + _content(judged, Scope(scope.all, frozenset(scope.all)))
 
 
-def _unwritable(outcome: Outcome, target: Target) -> list[Finding]:
+def _unwritable(outcome: Ruling, target: Target) -> list[Finding]:
     """Return the keys that KFP cannot write a second time."""
     return [
         oddities.separator(odd, document.root, target)
@@ -126,7 +126,7 @@ def _unwritable(outcome: Outcome, target: Target) -> list[Finding]:
     ]
 
 
-def _why_no_spec(document: Document, scope: Scope) -> list[Finding]:
+def _why_no_spec(document: JudgedSpec, scope: Scope) -> list[Finding]:
     """Return why a document is no pipeline spec, in the webhook's order."""
     if not document.is_mapping:
         return [explain.not_an_object(document.root, document.given, scope, NO_SPEC)]
@@ -143,7 +143,7 @@ def _why_no_spec(document: Document, scope: Scope) -> list[Finding]:
     return findings
 
 
-def _content(document: Document, scope: Scope) -> list[Finding]:
+def _content(document: JudgedSpec, scope: Scope) -> list[Finding]:
     """Return what is wrong with name, root and version, in the webhook's order."""
     findings: list[Finding] = []
     if not document.is_mapping:
@@ -181,7 +181,7 @@ def _content(document: Document, scope: Scope) -> list[Finding]:
     return findings
 
 
-def _platform_ignored(documents: Sequence[Document], where: frozenset[str]) -> list[Finding]:
+def _platform_ignored(documents: Sequence[JudgedSpec], where: frozenset[str]) -> list[Finding]:
     """Return the warnings about a platform spec that does not count."""
     platform = documents[1]
     scope = Scope(all=platform.generations, some=where)
@@ -217,7 +217,7 @@ def _platform_ignored(documents: Sequence[Document], where: frozenset[str]) -> l
     return findings
 
 
-def _swapped(documents: Sequence[Document], outcomes: Sequence[Outcome]) -> list[Finding]:
+def _swapped(documents: Sequence[JudgedSpec], outcomes: Sequence[Ruling]) -> list[Finding]:
     """Return a warning where the platform spec's place holds the pipeline spec."""
     accepted = [outcome for outcome in outcomes if not outcome.message]
     if not accepted or accepted[0].spec is documents[0]:
@@ -225,7 +225,7 @@ def _swapped(documents: Sequence[Document], outcomes: Sequence[Outcome]) -> list
     return [explain.swapped(documents[0].root)]
 
 
-def _changed(documents: Sequence[Document], told: Sequence[Finding]) -> list[Finding]:
+def _changed(documents: Sequence[JudgedSpec], told: Sequence[Finding]) -> list[Finding]:
     """Return warnings about strings that KFP accepts and turns into something else."""
     paths = {finding.path for finding in told}
     return [
