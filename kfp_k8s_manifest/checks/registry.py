@@ -114,6 +114,7 @@ SPEC_TWO_PLATFORMS = Rule("spec-two-platforms", "spec", _ERROR, "2.14.0")
 SPEC_UNKNOWN_ENUM_VALUE = Rule("spec-unknown-enum-value", "spec", _ERROR, "2.14.0")
 SPEC_UNKNOWN_FIELD = Rule("spec-unknown-field", "spec", _ERROR, "2.14.0")
 SPEC_WRONG_TYPE = Rule("spec-wrong-type", "spec", _ERROR, "2.14.0")
+SPEC_WORKFLOW = Rule("spec-workflow", "spec", _ERROR, "2.14.0")
 PLATFORM_IGNORED = Rule("platform-ignored", "platform", _WARNING, "2.14.0")
 
 # Updates.
@@ -185,8 +186,13 @@ VOLUME_CLAIM = Rule("volume-claim", "lint", _WARNING, "2.14.0")
 # Several objects together.
 DUPLICATE_OBJECT = Rule("duplicate-object", "bundle", _ERROR, "2.14.0")
 KEP_PIPELINE_INFO_NAME = Rule("kep-pipeline-info-name", "bundle", _ERROR, "2.14.0")
+LATEST_AMBIGUOUS = Rule("latest-ambiguous", "bundle", _NOTE, "2.14.0")
 REST_NAME_COLLISION = Rule("rest-name-collision", "bundle", _WARNING, "2.17.0")
 REST_NAME_MISMATCH = Rule("rest-name-mismatch", "bundle", _NOTE, "2.17.0")
+
+# What the REST server makes of one object.
+PIPELINE_DISPLAY_NAME = Rule("pipeline-display-name", "rest", _NOTE, "2.14.0")
+REST_TAGS = Rule("rest-tags", "rest", _WARNING, "2.17.0")
 
 RULES: Final = {each.id: each for each in tuple(globals().values()) if isinstance(each, Rule)}
 """All rules by their ids."""

@@ -203,8 +203,8 @@ def _no_quantity(label: str, value: str, path: Path, report: Collector) -> None:
         return
     report.add(
         registry.RESOURCE_QUANTITY,
-        f"the executor {shown(label)} has the {path[-1]} {shown(value)}, which is no quantity of"
-        " Kubernetes; KFP's driver fails on it.",
+        f"{shown(value)} is no quantity of Kubernetes; KFP's driver fails on it before it can start"
+        f" executor {shown(label)}.",
         path,
         value,
         hint=_better_quantity(value),

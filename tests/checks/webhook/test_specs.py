@@ -249,6 +249,19 @@ def test_verdicts(pipeline: Any, platform: Any, expected: list[tuple[str, str, s
     assert found(pipeline, platform) == expected
 
 
+def test_an_argo_workflow_is_one_error() -> None:
+    workflow = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "spec": {"a": []}}
+    for target in ("2.14", "portable"):
+        (finding,) = check_specs(workflow, None, releases.target(target))
+        assert (finding.rule, finding.field) == ("spec-workflow", WHOLE)
+        assert finding.cluster_message == NO_SPEC
+        assert finding.message == (
+            "spec.pipelineSpec: is an Argo Workflow, which KFP's compiler of version 1 wrote; a"
+            " PipelineVersion takes the intermediate representation of version 2 only."
+        )
+    assert untyped(workflow, None, "2.17") == []
+
+
 def test_a_pipeline_spec_beside_text_is_found_and_told() -> None:
     assert found("text", spec(), "2.14") == [("warning", "spec-swapped", WHOLE, "")]
 
