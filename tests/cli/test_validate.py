@@ -22,7 +22,7 @@ kind: Pipeline
 metadata:
   name: train
 spec:
-  description: Trains.
+  displayName: train
 """
 VERSION = """\
 apiVersion: pipelines.kubeflow.org/v2beta1

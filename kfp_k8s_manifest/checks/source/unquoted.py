@@ -9,11 +9,13 @@ named `y` that becomes `true`, are found as well.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from kfp_k8s_manifest import naming
+from kfp_k8s_manifest.checks.registry import RULES
 from kfp_k8s_manifest.checks.schema import Expected, expected_at
 from kfp_k8s_manifest.checks.words import json_type, shown
 from kfp_k8s_manifest.findings import Finding, Path, Severity, format_path
@@ -26,11 +28,13 @@ __all__ = [
     "explain_unquoted",
     "lost_strings",
     "may_be_key",
+    "without_fallout",
 ]
 
 UNQUOTED_VALUE: Final = "yaml-unquoted-value"
 UNQUOTED_KEY: Final = "yaml-unquoted-key"
 
+_PLACEHOLDERS: Final = re.compile(r"\['([^'\]]+)'\]")
 _WORDS: Final = {"number": "the number", "bool": "the boolean"}
 
 
@@ -114,6 +118,37 @@ def check_keys(paths: Iterable[Path], source: Source, prefix: Path = ()) -> list
                 )
             )
     return findings
+
+
+def without_fallout(
+    findings: Iterable[Finding], paths: Iterable[Path], source: Source, prefix: Path = ()
+) -> list[Finding]:
+    """Leave out what the linter says of names that were meant to be others.
+
+    A parameter `y` that is read as `true` is used by nobody, and `y` is not declared: the key tells
+    both, and the advice of the others would be wrong.
+
+    Args:
+        findings: What was found in an object.
+        paths: The mappings with odd keys.
+        source: Where it was read from.
+        prefix: The path of the object in the source's document.
+    """
+    renamed = [pair for path in paths for pair in source.renamed_keys((*prefix, *path)).items()]
+    names = {name for pair in renamed for name in pair}
+    return [
+        each
+        for each in findings
+        if RULES[each.rule].family != "lint" or names.isdisjoint(_names_in(each))
+    ]
+
+
+def _names_in(finding: Finding) -> set[str]:
+    """Return the names that a finding is about: its key, its value, and those in placeholders."""
+    names = {str(finding.path[-1])} if finding.path else set()
+    if isinstance(finding.value, str):
+        names |= {finding.value, *_PLACEHOLDERS.findall(finding.value)}
+    return names
 
 
 def may_be_key(path: Path, text: str) -> bool:
