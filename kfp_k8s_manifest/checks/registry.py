@@ -191,7 +191,6 @@ REST_NAME_COLLISION = Rule("rest-name-collision", "bundle", _WARNING, "2.17.0")
 REST_NAME_MISMATCH = Rule("rest-name-mismatch", "bundle", _NOTE, "2.17.0")
 
 # What the REST server makes of one object.
-PIPELINE_DISPLAY_NAME = Rule("pipeline-display-name", "rest", _NOTE, "2.14.0")
 REST_TAGS = Rule("rest-tags", "rest", _WARNING, "2.17.0")
 
 RULES: Final = {each.id: each for each in tuple(globals().values()) if isinstance(each, Rule)}

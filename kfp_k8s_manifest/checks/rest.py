@@ -14,8 +14,8 @@ from typing import Any, Final
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.words import finding, shown, text_at, value_at
-from kfp_k8s_manifest.findings import ABSENT, Finding
-from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
+from kfp_k8s_manifest.findings import Finding
+from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import Target
 
 __all__ = ["check_rest"]
@@ -37,8 +37,6 @@ def check_rest(obj: Mapping[str, Any], target: Target) -> Iterator[Finding]:
         yield from _tags(obj)
     if kind == PIPELINE_VERSION and any("versionName" in fields for fields in known):
         yield from _version_name(obj)
-    if kind == PIPELINE and any("displayName" in fields for fields in known):
-        yield from _display_name(obj)
 
 
 def _tags(obj: Mapping[str, Any]) -> Iterator[Finding]:
@@ -95,20 +93,4 @@ def _version_name(obj: Mapping[str, Any]) -> Iterator[Finding]:
         " by name; by id it does.",
         value=given or name,
         hint="Choose a shorter name.",
-    )
-
-
-def _display_name(obj: Mapping[str, Any]) -> Iterator[Finding]:
-    """Check that kfp's client finds a Pipeline."""
-    spec, name = obj.get("spec"), text_at(obj, "metadata", "name")
-    if not name or (spec is not None and not isinstance(spec, dict)):
-        return
-    if value_at(obj, "spec", "displayName") not in (ABSENT, None, ""):
-        return
-    yield finding(
-        registry.PIPELINE_DISPLAY_NAME,
-        ("spec", "displayName"),
-        f"is missing: kfp.Client().get_pipeline_id({shown(name)}) does not find the pipeline, since it"
-        " asks KFP's REST server for the display name, and the Kubernetes store compares this field.",
-        hint=f"Write {shown(name)}.",
     )

@@ -79,22 +79,3 @@ def test_a_name_that_grows_too_long(name: str, version_name: str, field: str | N
     expected = [("rest-name-mismatch", "note", field)] if field else []
     assert told(version(name, spec=spec)) == expected
     assert told(version(name, spec=spec), "2.16") == []
-
-
-@pytest.mark.parametrize("spec", [{}, {"displayName": None}, {"displayName": ""}, None])
-def test_a_pipeline_without_a_display_name(spec: Any) -> None:
-    obj = {**pipeline(), "spec": spec}
-    (finding,) = check_rest(obj, releases.target("portable"))
-    assert (finding.rule, finding.severity.value) == ("pipeline-display-name", "note")
-    assert finding.message == (
-        "spec.displayName: is missing: kfp.Client().get_pipeline_id('train') does not find the"
-        " pipeline, since it asks KFP's REST server for the display name, and the Kubernetes store"
-        " compares this field."
-    )
-    assert finding.hint == "Write 'train'."
-    assert told(obj, "kep") == []
-
-
-@pytest.mark.parametrize("spec", [{"displayName": "Train"}, {"displayName": 5}, "text", []])
-def test_a_pipeline_with_a_display_name_or_something_else(spec: Any) -> None:
-    assert told({**pipeline(), "spec": spec}) == []
