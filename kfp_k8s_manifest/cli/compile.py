@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, target_option
-from kfp_k8s_manifest.compiler.isolation import Request, Result, compile_sources
+from kfp_k8s_manifest.compiler.isolation import (
+    Request,
+    Result,
+    compile_sources,
+    without_parts,
+)
 from kfp_k8s_manifest.compiler.sources import ACCEPTED, Source, find_sources, read_source
 from kfp_k8s_manifest.errors import KfpK8sError, SourceError, UsageError
 
@@ -205,12 +210,10 @@ def _compiled(
             compiled.append((source.path, packages[position]))
             continue
         result = next(modules)
-        for pipeline in result.pipelines:
-            # In a folder, what the pipeline of another module uses is a part of that one.
-            if not (source.folder and pipeline.origin in elsewhere):
-                file = result.file if source.kind == "module" else source.path
-                compiled.append((file, pipeline.ir))
-                empty.discard(source.folder)
+        file = result.file if source.kind == "module" else source.path
+        for pipeline in without_parts(result.pipelines, elsewhere if source.folder else ()):
+            compiled.append((file, pipeline.ir))
+            empty.discard(source.folder)
     for folder in sorted(empty):
         raise SourceError(
             f"{folder}: no module in it defines a pipeline; decorate a function with @dsl.pipeline"

@@ -14,14 +14,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from kfp_k8s_manifest.compiler._request import Origin, Request
 from kfp_k8s_manifest.errors import KfpK8sError, SourceError, UsageError
 from kfp_k8s_manifest.model.ir import PipelineIR
 
-__all__ = ["Compiled", "Request", "Result", "compile_sources"]
+__all__ = ["Compiled", "Request", "Result", "compile_sources", "without_parts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,27 @@ def compile_sources(
 
         outcomes = spawn_outcomes(requests, jobs=jobs, timeout=timeout)
     return (_result(index, requests[index], outcome) for index, outcome in outcomes)
+
+
+class _Placed(Protocol):
+    @property
+    def origin(self) -> Origin | None: ...
+
+
+P = TypeVar("P", bound=_Placed)
+
+
+def without_parts(pipelines: Iterable[P], used: Collection[Origin]) -> list[P]:
+    """Return the pipelines of a module that was found, less those that are parts of others.
+
+    What somebody named is compiled whatever else uses it; of what a folder or a pattern gave, a
+    pipeline that another module's pipeline uses is a part of that one.
+
+    Args:
+        pipelines: What the module defines.
+        used: Where the pipelines are defined that others use: all results' `used` together.
+    """
+    return [each for each in pipelines if each.origin not in used]
 
 
 def _processors() -> int:
