@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from kfp_k8s_manifest.errors import UsageError
+from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.reading import STDIN, read_found, read_named
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ def find_inputs(
         skip_others: True to take what is named as if it had been found in its folder.
 
     Raises:
-        UsageError: A path does not exist, a pattern matches nothing or is malformed.
+        SourceError: A path does not exist, or a pattern matches nothing.
+        UsageError: A pattern of `exclude` is malformed.
     """
     left_out = _excluded(exclude)
     found: dict[str, Input] = {}
@@ -155,7 +156,7 @@ def _expand(
 
         matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207
         if not matches:
-            raise UsageError(f"no file matches {path!r}")
+            raise SourceError(f"no file matches {path!r}")
         for match in matches:
             if not os.path.isdir(match):  # noqa: PTH112
                 if not (left_out and left_out(match)):
@@ -163,7 +164,7 @@ def _expand(
             elif not path.endswith("**"):
                 yield from _walk(match, left_out, kustomizations)
     else:
-        raise UsageError(f"there is no file or folder {path!r}")
+        raise SourceError(f"there is no file or folder {path!r}")
 
 
 def _named(path: str, limit: int) -> Input:
