@@ -91,7 +91,8 @@ def build(
             )
         written = keep_going or not prepared.failures
         if written:
-            carry_out(prepared, project)
+            for text in carry_out(prepared.environments, project):
+                click.echo(f"note: {text}", err=True)
         if state is not None:
             state.save(partial=part is not None or bool(environments))
     if format_name == "text":

@@ -60,12 +60,14 @@ class Prepared:
         sources: The names of all sources.
         compiled: The names of those that were compiled, and not known from an earlier build.
         environments: What happens in each environment.
+        pipelines: The names of all pipelines that sources give.
         failures: What keeps sources from the tree; sorted, each once.
     """
 
     sources: tuple[str, ...]
     compiled: tuple[str, ...]
     environments: tuple[EnvironmentPlan, ...]
+    pipelines: frozenset[str]
     failures: tuple[Failure, ...] = ()
 
 
@@ -116,6 +118,7 @@ def prepare(
         sources=tuple(each.name for each in sources),
         compiled=tuple(sorted(run.compiled)),
         environments=tuple(plans),
+        pipelines=frozenset(each.name for each in given),
         failures=tuple(dict.fromkeys(sorted(run.failures, key=lambda one: (one.source, one.text)))),
     )
 
@@ -181,23 +184,26 @@ def _without_gone(each: EnvironmentPlan) -> EnvironmentPlan:
     return replace(each, plan=plan)
 
 
-def carry_out(prepared: Prepared, project: Project) -> None:
-    """Write what a build has found, all files at once, and delete what goes.
+def carry_out(plans: Sequence[EnvironmentPlan], project: Project) -> list[str]:
+    """Write what has been planned, all files at once, and delete what goes.
 
     Args:
-        prepared: What it has found.
+        plans: What happens in environments.
         project: The repository, in which no other build works.
+
+    Returns:
+        What the caller should tell.
 
     Raises:
         OutputError: Something cannot be written.
     """
     texts: dict[str, str] = {}
     deleted: list[str] = []
-    for each in prepared.environments:
+    for each in plans:
         remove_leftovers(each.environment.path)
         texts.update(each.texts)
         deleted += each.deleted
-    change_folders(str(project.root), texts=texts, deleted=deleted)
+    return change_folders(str(project.root), texts=texts, deleted=deleted)
 
 
 def parse_shard(text: str) -> Shard:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final, Protocol
 
 from kfp_k8s_manifest.errors import OutputError, SourceError, YamlError
-from kfp_k8s_manifest.files import write_texts
+from kfp_k8s_manifest.files import remove_stale, write_texts
 from kfp_k8s_manifest.gitops.sources import stays_inside
 from kfp_k8s_manifest.gitops.tree import Entry, Tree, entry_of, make_tree
 from kfp_k8s_manifest.model.items import items_of
@@ -29,7 +27,6 @@ __all__ = [
 ]
 
 _ENDINGS: Final = (".yaml", ".yml", ".json")
-_LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")
 
 
 class EntryCache(Protocol):
@@ -169,13 +166,18 @@ def read_entry(
     return found[0]
 
 
-def change_folders(root: str, *, texts: Mapping[str, str], deleted: Iterable[str] = ()) -> None:
+def change_folders(
+    root: str, *, texts: Mapping[str, str], deleted: Iterable[str] = ()
+) -> list[str]:
     """Write files below the root, all or none, and delete others afterwards.
 
     Args:
         root: The repository's root, without links.
         texts: What is written, by path from the root, in the order of writing.
         deleted: The files that go.
+
+    Returns:
+        What the caller should tell, as `write_texts` does.
 
     Raises:
         OutputError: Something cannot be written.
@@ -184,12 +186,7 @@ def change_folders(root: str, *, texts: Mapping[str, str], deleted: Iterable[str
         folder = os.path.dirname(name)  # noqa: PTH120
         if not stays_inside(folder, root):
             raise OutputError(f"{name}: a link leads out of the repository {root}; remove the link")
-        try:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
-    staged: dict[str | os.PathLike[str], str] = dict(texts.items())
-    write_texts(staged)
+    told = write_texts(texts)
     for name in deleted:
         try:
             os.unlink(name)  # noqa: PTH108
@@ -200,16 +197,14 @@ def change_folders(root: str, *, texts: Mapping[str, str], deleted: Iterable[str
         with contextlib.suppress(OSError):
             # Folders that have become empty go as well; the others cannot be removed.
             os.removedirs(os.path.dirname(name))  # noqa: PTH120
+    return told
 
 
 def remove_leftovers(path: str) -> None:
     """Delete what a build that was killed has left beside the files that it was writing.
 
     Args:
-        path: The folder of an environment; nobody else may be building into it.
+        path: The folder of an environment.
     """
-    for folder, _, names in os.walk(path):
-        for name in names:
-            if _LEFTOVER.fullmatch(name):
-                with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(folder, name))  # noqa: PTH108, PTH118
+    for folder, _, _ in os.walk(path):
+        remove_stale(folder)
