@@ -52,9 +52,9 @@ def _states(folders: tuple[str, ...]) -> Mapping[str, Snapshot]:
         if len(set(names)) != len(names):
             raise UsageError("several folders need a name each, such as dev=manifests/dev")
         return {name: read_snapshot(path) for name, path in pairs}
-    from kfp_k8s_manifest.gitops.repository import find_repository
+    from kfp_k8s_manifest.gitops.project import find_project
 
-    found = find_repository(Path())
+    found = find_project(Path())
     return {
         name: read_snapshot(str(found.root / found.config.settings_for(name).output))
         for name in found.config.environments
