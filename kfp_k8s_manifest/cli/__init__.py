@@ -15,7 +15,10 @@ from kfp_k8s_manifest._version import __version__
 from kfp_k8s_manifest.cli._groups import SuggestingGroup
 from kfp_k8s_manifest.errors import KfpK8sError
 
-__all__ = ["LazyGroup", "cli"]
+__all__ = ["INTERRUPTED", "LazyGroup", "cli"]
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: what shells say of a process that SIGINT has ended."""
 
 # Name: module, attribute, and what `--help` says, so that listing them imports none.
 _COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -84,6 +87,10 @@ class LazyGroup(SuggestingGroup):
             return super().invoke(ctx)
         except KfpK8sError as error:
             raise _ShownError(error) from error
+        except KeyboardInterrupt as interrupt:
+            # click would exit with 1, as for a failure.
+            click.echo("Interrupted.", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from interrupt
 
 
 @click.group(
@@ -95,7 +102,7 @@ class LazyGroup(SuggestingGroup):
 def cli() -> None:
     """Compile Kubeflow Pipelines into Kubernetes manifests, and check them offline.
 
-    Exit codes: 0 fine, 1 findings or a failed operation, 2 wrong usage.
+    Exit codes: 0 fine, 1 findings or a failed operation, 2 wrong usage, 130 interrupted.
     """
 
 

@@ -78,6 +78,7 @@ def diff(
         from kfp_k8s_manifest.gitops.diff_text import diff_text
 
         text = diff_text(found) or "nothing has changed\n"
-    write_output(text, output)
+    # A report replaces the one before it, whatever its format.
+    write_output(text, output, force=True, inputs=(before, after))
     if exit_code and found:
         click.get_current_context().exit(1)

@@ -70,14 +70,14 @@ def fmt(
 
 def _write(attempt: Attempt) -> str:
     """Write a repaired text to where it is from; return why that was not possible, or ""."""
+    from kfp_k8s_manifest.cli._documents import emit, write_outputs
+
     assert attempt.repaired is not None
     if not attempt.source.in_place:
-        click.echo(attempt.repaired.text, nl=False)
+        emit(attempt.repaired.text)
     elif attempt.repaired.changes:
-        from kfp_k8s_manifest.files import write_text
-
         try:
-            write_text(attempt.source.name, attempt.repaired.text)
+            write_outputs({attempt.source.name: attempt.repaired.text}, force=True)
         except OutputError as error:
             return str(error)
     return ""

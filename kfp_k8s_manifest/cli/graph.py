@@ -40,7 +40,8 @@ def graph(source: str, output_format: str, name: str | None, output: str) -> Non
     found = pipeline_graph(_pipeline(source, name).pipeline_spec)
     if not found.nodes:
         raise SourceError(f"{source}: the pipeline has no tasks, so there is nothing to draw")
-    write_output(_text(found, output_format, source), output)
+    text = _text(found, output_format, source)
+    write_output(text, output, force=True, inputs=(source,))
 
 
 def _pipeline(source: str, name: str | None) -> PipelineIR:

@@ -34,7 +34,7 @@ __all__ = ["validate"]
 @click.option(
     "--previous",
     multiple=True,
-    type=click.Path(exists=True),
+    type=PATH,
     help="File or folder with the previous states: check changes as updates.",
 )
 @click.option(
@@ -119,6 +119,7 @@ def validate(
 
     Exit codes: 0 valid, 1 invalid, not checked or nothing to check, 2 wrong usage.
     """
+    from kfp_k8s_manifest.cli._documents import write_output
     from kfp_k8s_manifest.render import render
     from kfp_k8s_manifest.validation.files import validate as run
 
@@ -147,15 +148,12 @@ def validate(
         color == "auto" and not output and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     )
     text = render(report, format_name, strict=strict, color=colored)
+    # A report replaces the one before it, whatever its format.
+    write_output(text, output or "-", force=True, inputs=paths)
     if output and output != "-":
-        from kfp_k8s_manifest.files import write_text
         from kfp_k8s_manifest.render.summary import summary
 
-        write_text(output, text)
         click.echo(summary(report, strict=strict), err=True)
-    else:
-        # click would take colours out where it sees no terminal, though they were asked for.
-        click.echo(text, nl=False, color=colored)
     if verbose:
         for each in report.passed_over:
             click.echo(f"skipped {each.name}: {each.reason}", err=True)

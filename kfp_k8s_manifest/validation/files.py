@@ -87,9 +87,8 @@ def validate(
         jobs: How many processes work; 0 means as many as there are processors, where it pays.
 
     Raises:
-        UsageError: A path does not exist, a pattern is malformed, or a target, rule or family is
-            not known.
-        SourceError: A previous state cannot be read.
+        UsageError: A pattern is malformed, or a target, rule or family is not known.
+        SourceError: A path does not exist, or a previous state cannot be read.
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     inputs = find_inputs(given, limit=DEFAULT_LIMITS.size, exclude=exclude, skip_others=skip_others)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kfp_k8s_manifest import validate, validate_text
-from kfp_k8s_manifest.errors import SourceError, UsageError
+from kfp_k8s_manifest.errors import SourceError
 
 PROJECT = Path(__file__).parents[2]
 
@@ -139,7 +139,7 @@ def test_patterns_and_names_are_read_once(tmp_path: Path) -> None:
     report = validate([tmp_path / "v.yaml", f"{tmp_path}/**/*.yaml", tmp_path / "a/../v.yaml"])
     assert sorted(Path(file.name).name for file in report.files) == ["p.yaml", "v.yaml"]
     assert report.ok()
-    with pytest.raises(UsageError, match="no file matches"):
+    with pytest.raises(SourceError, match="no file matches"):
         validate(f"{tmp_path}/*.nothing")
 
 
@@ -228,11 +228,8 @@ def test_a_file_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         ((), "Missing argument"),
-        (("nowhere.yaml",), "there is no file or folder 'nowhere.yaml'"),
-        (("*.nothing",), "no file matches '*.nothing'"),
         ((".", "--target", "1.0"), "target '1.0' is not known"),
         ((".", "--select", "nothing"), "'nothing' is neither a rule"),
-        ((".", "--previous", "nowhere"), "nowhere"),
         ((".", "--format", "xml"), "xml"),
     ],
 )
@@ -240,6 +237,19 @@ def test_wrong_usage(run: Run, arguments: tuple[str, ...], words: str) -> None:
     done = run(*arguments)
     assert done.returncode == 2
     assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere.yaml",), "there is no file or folder 'nowhere.yaml'"),
+        (("*.nothing",), "no file matches '*.nothing'"),
+        ((".", "--previous", "nowhere"), "there is no file or folder 'nowhere'"),
+    ],
+)
+def test_what_is_not_there(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"Error: {message}\n")
 
 
 def test_strict_select_and_ignore(run: Run, tmp_path: Path) -> None:

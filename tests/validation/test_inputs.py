@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kfp_k8s_manifest import validate
-from kfp_k8s_manifest.errors import UsageError
+from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.validation.inputs import Input, find_inputs
 
 MANIFEST = "apiVersion: pipelines.kubeflow.org/v2beta1\nkind: Pipeline\nmetadata: {name: train}\n"
@@ -107,7 +107,7 @@ def test_what_is_named_stays_named_in_its_folder(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no file or folder 'nowhere'"):
+    with pytest.raises(SourceError, match="there is no file or folder 'nowhere'"):
         found("nowhere")
-    with pytest.raises(UsageError, match=r"no file matches '.*\.none'"):
+    with pytest.raises(SourceError, match=r"no file matches '.*\.none'"):
         found(tmp_path / "*.none")
