@@ -38,7 +38,7 @@ def catalog(folders: tuple[str, ...], output: str, title: str, target: str) -> N
         raise UsageError("there is no Pipeline or PipelineVersion in what was named")
     files = catalog_files(states, title=title, target=find_target(target))
     count = write_site(Path(output), files)
-    click.echo(f"{Path(output) / 'index.html'}: {count} pipelines")
+    click.echo(f"{Path(output) / 'index.html'}: {count} pipeline{'s' if count != 1 else ''}")
 
 
 def _states(folders: tuple[str, ...]) -> Mapping[str, Snapshot]:

@@ -41,9 +41,9 @@ def write_site(folder: Path, files: Iterable[tuple[str, str]]) -> int:
         written.add(name)
         # Not all texts are held at once; the page comes last, when all that it names is there.
         if len(batch) >= _BATCH:
-            write_texts(batch)  # type: ignore[arg-type]
+            write_texts(batch)
             batch = {}
-    write_texts(batch)  # type: ignore[arg-type]
+    write_texts(batch)
     for path in data.iterdir():
         if _OURS.fullmatch(path.name) and f"data/{path.name}" not in written:
             path.unlink(missing_ok=True)
