@@ -16,6 +16,7 @@ __all__ = [
     "NOT_CHECKED",
     "FileResult",
     "Finding",
+    "PassedOver",
     "Path",
     "Report",
     "Severity",
@@ -203,6 +204,19 @@ class FileResult:
     skipped: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver:
+    """A file of a folder that is not for these checks.
+
+    Attributes:
+        name: As it was found.
+        reason: Why, such as that it is not YAML.
+    """
+
+    name: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Report:
     """The outcome of a validation.
@@ -212,12 +226,15 @@ class Report:
         findings: All findings, in the stable order of reports.
         files: What was looked at, in the order of reading.
         excerpts: The lines of text that findings point at, by file and one-based line.
+        passed_over: The files of folders that are not for these checks; they do not count among
+            `files`.
     """
 
     target: str
     findings: tuple[Finding, ...]
     files: tuple[FileResult, ...]
     excerpts: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    passed_over: tuple[PassedOver, ...] = ()
 
     def __repr__(self) -> str:
         counts = (f"{each.value}s: {self.count(each)}" for each in Severity if self.count(each))

@@ -10,13 +10,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from kfp_k8s_manifest.findings import Path
 from kfp_k8s_manifest.model.kinds import KINDS
 from kfp_k8s_manifest.releases import DEFAULT_TARGET, FieldType, message_fields, target, type_names
 
-__all__ = ["OBJECT_META", "Expected", "Many", "MetaField", "expected_at"]
+__all__ = ["OBJECT_META", "Expected", "MetaField", "expected_at"]
 
 
 class Expected(enum.Enum):
@@ -34,27 +34,19 @@ class Expected(enum.Enum):
     UNKNOWN = "nothing: there is no such field"
 
 
-class Many(enum.Enum):
-    """How often a type may stand in a field: once, in a list, or in an object of any keys."""
-
-    ONE = enum.auto()
-    LIST = enum.auto()
-    MAP = enum.auto()
-
-
 class MetaField(NamedTuple):
     """A field of `ObjectMeta`, or of an object inside it.
 
     Attributes:
         type: What stands in it, or, where there are several, what each of them is.
         go_type: What Go's messages call that type; for an object the name of its struct.
-        many: How many there are.
+        many: "" for one, "list" for a list of them, "map" for an object of them under any keys.
         fields: The fields of an object.
     """
 
     type: Expected
     go_type: str = "string"
-    many: Many = Many.ONE
+    many: Literal["", "list", "map"] = ""
     fields: Mapping[str, MetaField] = {}
 
 
@@ -63,7 +55,7 @@ _TIME: Final = MetaField(Expected.TIME)
 _BOOL: Final = MetaField(Expected.BOOLEAN, "bool")
 _INT64: Final = MetaField(Expected.NUMBER, "int64")
 _UID: Final = MetaField(Expected.STRING, "types.UID")
-_STRINGS: Final = MetaField(Expected.STRING, many=Many.MAP)
+_STRINGS: Final = MetaField(Expected.STRING, many="map")
 
 OBJECT_META: Final[Mapping[str, MetaField]] = {
     "name": _STRING,
@@ -81,7 +73,7 @@ OBJECT_META: Final[Mapping[str, MetaField]] = {
     "ownerReferences": MetaField(
         Expected.OBJECT,
         "OwnerReference",
-        Many.LIST,
+        "list",
         {
             "apiVersion": _STRING,
             "kind": _STRING,
@@ -91,11 +83,11 @@ OBJECT_META: Final[Mapping[str, MetaField]] = {
             "blockOwnerDeletion": _BOOL,
         },
     ),
-    "finalizers": MetaField(Expected.STRING, many=Many.LIST),
+    "finalizers": MetaField(Expected.STRING, many="list"),
     "managedFields": MetaField(
         Expected.OBJECT,
         "ManagedFieldsEntry",
-        Many.LIST,
+        "list",
         {
             "manager": _STRING,
             "operation": MetaField(Expected.STRING, "v1.ManagedFieldsOperationType"),
@@ -162,10 +154,10 @@ def _in_fields(fields: Mapping[str, MetaField], steps: list[str | int]) -> Expec
     if field is None:
         return Expected.UNKNOWN
     rest = steps[1:]
-    if field.many is not Many.ONE:
+    if field.many:
         if not rest:
-            return Expected.LIST if field.many is Many.LIST else Expected.OBJECT
-        if isinstance(rest[0], int) != (field.many is Many.LIST):
+            return Expected.LIST if field.many == "list" else Expected.OBJECT
+        if isinstance(rest[0], int) != (field.many == "list"):
             return Expected.UNKNOWN
         rest = rest[1:]
     if field.type is Expected.OBJECT:

@@ -23,6 +23,7 @@ from kfp_k8s_manifest.golang.numbers import INT64_MAX, INT64_MIN
 __all__ = [
     "MOST",
     "Scope",
+    "cut",
     "described",
     "finding",
     "go_quote",
@@ -57,7 +58,7 @@ def shown(value: Any) -> str:
     An object or a list is named, not shown: it may be huge, or deep.
     """
     if isinstance(value, str):
-        return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}…"
+        return f"{value[:_SHOWN]!r}…" if len(value) > _SHOWN else repr(value)
     if isinstance(value, (dict, list)) or value is ABSENT:
         return _WORDS[json_type(value)]
     if isinstance(value, int) and value.bit_length() > _HUGE_BITS:
@@ -66,6 +67,11 @@ def shown(value: Any) -> str:
         return json.dumps(value)
     # Trees that no reader of text makes may hold anything.
     return repr(value)[:_SHOWN]
+
+
+def cut(text: str) -> str:
+    """Return a text that a message shows as it is written, cut."""
+    return f"{text[:_SHOWN]}…" if len(text) > _SHOWN else text
 
 
 def described(value: Any) -> str:
@@ -206,16 +212,16 @@ def finding(
         rule=rule.id,
         severity=severity or rule.severity,
         # Values are cut where they are put into a text; this holds for whatever escapes that.
-        message=_cut(f"{field}: {text}" if field else text),
+        message=_bounded(f"{field}: {text}" if field else text),
         path=path,
         value=value,
-        hint=_cut(hint),
-        cluster_message=_cut(cluster_message),
+        hint=_bounded(hint),
+        cluster_message=_bounded(cluster_message),
         on_key=on_key,
     )
 
 
-def _cut(text: str) -> str:
+def _bounded(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 

@@ -20,6 +20,7 @@ from kfp_k8s_manifest.checks.source.unquoted import lost_strings, may_be_key
 from kfp_k8s_manifest.errors import KfpK8sError, YamlError
 from kfp_k8s_manifest.findings import Path, format_path
 from kfp_k8s_manifest.model.items import items_of
+from kfp_k8s_manifest.validation.others import of_another_operator
 from kfp_k8s_manifest.yaml.reader import Document, load_all
 
 __all__ = ["Change", "RepairError", "Repaired", "repair"]
@@ -82,7 +83,7 @@ def repair(text: str, *, source: str = "") -> Repaired:
     for document in documents:
         value = document.value
         for prefix, obj in items_of(document.value):
-            if is_ours(obj):
+            if is_ours(obj) and not of_another_operator(obj):
                 found = list(_changes(obj, prefix, document))
                 changes += [change for change, _ in found]
                 value = _put_right(value, [place for _, place in found])

@@ -6,20 +6,40 @@ the checks of the whole set ask for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.order import ObjectContext, check_object, identity, is_ours, named
 from kfp_k8s_manifest.checks.source.odd_keys import mappings_with_odd_keys
 from kfp_k8s_manifest.errors import YamlError, YamlLimitError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
 from kfp_k8s_manifest.model.items import items_of
-from kfp_k8s_manifest.yaml.reader import Document, Limits, load_all
+from kfp_k8s_manifest.releases import Target
+from kfp_k8s_manifest.validation.others import (
+    has_no_kind,
+    is_package,
+    looks_like_template,
+    names_group,
+    of_another_operator,
+    other_operator,
+    template,
+    template_alone,
+)
+from kfp_k8s_manifest.yaml.limits import Limits
+from kfp_k8s_manifest.yaml.reader import Document, load_all
 
-__all__ = ["Item", "Outcome", "Previous", "check_text", "locate", "skeleton"]
+__all__ = ["Item", "Outcome", "Previous", "check_text", "lines_of", "locate", "skeleton"]
 
-_SHOWN_VALUES: Final = 20
+_SHOWN_VALUES: Final = 30
+_TOO_LARGE: Final = "larger than {:,} bytes, so the file was not read"
+
+PackageCheck = Callable[
+    ["bytes | str", str, Target], "tuple[int, Sequence[tuple[int, Path, Finding]]]"
+]
+"""From a text, its name and a target to the number of objects and the findings in their places."""
+_PART: Final = 4096
 _SHOWN_CHARACTERS: Final = 1_000
 
 Identity = tuple[str, str, str]
@@ -48,15 +68,19 @@ class Outcome:
 
     Attributes:
         items: The objects of ours, as skeletons.
+        objects: How many objects were checked: those, or those that a package of IR would become.
+        passed_over: Why the text as a whole is not for these checks, or "".
         skipped: How many objects of other kinds there are.
         findings: What the checks found, each in its place.
         excerpts: The lines that findings point at.
     """
 
     items: tuple[Item, ...] = ()
+    objects: int = 0
+    passed_over: str = ""
     skipped: int = 0
     findings: tuple[Finding, ...] = ()
-    excerpts: Mapping[int, str]
+    excerpts: Mapping[int, str] = field(default_factory=dict)
 
 
 def check_text(
@@ -67,6 +91,7 @@ def check_text(
     limits: Limits,
     previous: Previous | None = None,
     explicit: bool = True,
+    check_package: PackageCheck | None = None,
 ) -> Outcome:
     """Check a text.
 
@@ -77,43 +102,81 @@ def check_text(
         limits: Where reading stops.
         previous: The previous states of objects, where updates are to be checked.
         explicit: True where somebody named this text; then a document that is no object is an
-            error, as it is for kubectl. In a folder there may be YAML of any kind.
+            error, as it is for kubectl. In a folder there may be text of any kind.
+        check_package: What checks a text that is a package of IR; without it, it is like any other
+            document.
     """
     if len(data) > limits.size:
-        return _too_large(name, limits)
+        return _unread(name, data, YamlLimitError(_TOO_LARGE.format(limits.size)), explicit)
     try:
         documents = load_all(data, source=name, limits=limits)
     except YamlError as error:
-        finding = _unreadable(error, name)
-        return Outcome(findings=(finding,), excerpts=_excerpts(data, [finding]))
+        return _unread(name, data, error, explicit)
+    if check_package is not None and is_package(documents):
+        return _package(name, data, documents, context, check_package)
     items: list[Item] = []
     findings: list[Finding] = []
     skipped = 0
     for index, document in enumerate(documents):
         for prefix, obj in items_of(document.value):
-            if not is_ours(obj) and (isinstance(obj, dict) or not explicit):
+            if of_another_operator(obj):
+                skipped += 1
+                found = named(obj, [other_operator(obj)])
+            elif is_ours(obj):
+                items.append(Item(document=index, prefix=prefix, object=skeleton(obj)))
+                found = _check(obj, document, prefix, context, previous)
+            elif explicit and (not isinstance(obj, dict) or has_no_kind(obj)):
+                found = _check(obj, document, prefix, context, previous)
+            else:
                 skipped += 1
                 continue
-            found = _check(obj, document, prefix, context, previous)
             findings += locate(found, document, prefix, name)
-            if isinstance(obj, dict):
-                items.append(Item(document=index, prefix=prefix, object=skeleton(obj)))
+    if findings and not explicit and template_alone(findings):
+        return Outcome(findings=(template(name),), excerpts={})
     return Outcome(
         items=tuple(items),
+        objects=len(items),
         skipped=skipped,
         findings=tuple(findings),
         excerpts=_excerpts(data, findings) if findings else {},
     )
 
 
-def _too_large(name: str, limits: Limits) -> Outcome:
-    finding = Finding(
-        rule="yaml-limit",
+def _unread(name: str, data: bytes | str, error: YamlError, explicit: bool) -> Outcome:  # noqa: FBT001
+    """Return what is said of a text that was not read; in a folder it may be of any kind."""
+    limit = isinstance(error, YamlLimitError)
+    is_template = not limit and looks_like_template(data)
+    if not explicit and not names_group(data):
+        where = f" in line {error.line}" if error.line else ""
+        return Outcome(passed_over=f"it is not read as YAML or JSON{where}: {error.reason}")
+    if not explicit and is_template:
+        return Outcome(findings=(template(name),))
+    found = Finding(
+        rule=(registry.YAML_LIMIT if limit else registry.YAML_INVALID).id,
         severity=Severity.ERROR,
-        message=f"the file was not read: it is larger than {limits.size:,} bytes",
+        message=error.reason,
+        hint=template(name).hint if is_template else "",
         file=name,
+        line=error.line,
+        column=error.column,
     )
-    return Outcome(findings=(finding,), excerpts={})
+    return Outcome(findings=(found,), excerpts=_excerpts(data, [found]))
+
+
+def _package(
+    name: str,
+    data: bytes | str,
+    documents: Sequence[Document],
+    context: ObjectContext,
+    check_package: PackageCheck,
+) -> Outcome:
+    """Return the outcome of a package of IR; its findings keep the paths of the objects."""
+    objects, placed = check_package(data, name, context.target)
+    findings = []
+    for index, path, found in placed:
+        (located,) = locate([replace(found, path=path)], documents[index], (), name)
+        findings.append(replace(located, path=found.path))
+    return Outcome(objects=objects, findings=tuple(findings), excerpts=_excerpts(data, findings))
 
 
 def _check(
@@ -202,30 +265,32 @@ def _is_large(tree: Any) -> bool:
         if seen > _SHOWN_VALUES or (isinstance(each, str) and len(each) > _SHOWN_CHARACTERS):
             return True
         if isinstance(each, dict):
-            stack.extend(each.values())
+            stack.extend((*each, *each.values()))
         elif isinstance(each, list):
             stack.extend(each)
     return False
 
 
-def _unreadable(error: YamlError, name: str) -> Finding:
-    # Beyond the reader's own limits Kubernetes might still read the text.
-    limit = isinstance(error, YamlLimitError)
-    return Finding(
-        rule="yaml-limit" if limit else "yaml-invalid",
-        severity=Severity.ERROR,
-        message=error.reason,
-        file=name,
-        line=error.line,
-        column=error.column,
-    )
-
-
 def _excerpts(data: bytes | str, findings: Sequence[Finding]) -> dict[int, str]:
     wanted = {finding.line for finding in findings if finding.line}
-    if not wanted:
-        return {}
+    return lines_of(data, wanted) if wanted else {}
+
+
+def lines_of(data: bytes | str, wanted: Iterable[int]) -> dict[int, str]:
+    """Return some lines of a text by their one-based numbers; those beyond its end are left out."""
     text = data if isinstance(data, str) else data.decode("utf-8", "replace")
-    # Lines end as YAML has it; `splitlines` would end them at form feeds as well.
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return {line: lines[line - 1] for line in sorted(wanted) if line <= len(lines)}
+    found: dict[int, str] = {}
+    line, start = 1, 0
+    for number in sorted(set(wanted)):
+        # Whole parts are passed over by counting, which is much faster than looking at each line.
+        while line < number and start < len(text):
+            skipped = text.count("\n", start, start + _PART)
+            if line + skipped < number:
+                line, start = line + skipped, start + _PART
+            else:
+                start, line = text.find("\n", start) + 1, line + 1
+        if line < number:
+            break
+        end = text.find("\n", start)
+        found[number] = text[start : end if end >= 0 else None].removesuffix("\r")
+    return found

@@ -16,16 +16,20 @@ from typing import Any, Final
 from kfp_k8s_manifest.yaml import scalars
 from kfp_k8s_manifest.yaml._budget import Budget
 
-__all__ = ["NOT_READ", "read_lines"]
+__all__ = ["NOTHING", "NOT_READ", "Place", "line_places", "read_lines"]
 
 NOT_READ: Final = object()
 """Returned for a document that has to go the long way."""
 
 # What stands behind the indentation, the dash and the key.
-_SCALAR, _NOTHING, _LIST, _MAPPING, _BLOCK, _SKIPPED = range(6)
+_SCALAR, NOTHING, _LIST, _MAPPING, _BLOCK, _SKIPPED, _DASH, _KEY = range(8)
 
 _Line = tuple[int, int, "str | None", int, Any]
 """Indentation, column behind the dash (-1 without one), key, what follows, its value."""
+
+Place = tuple[int, int, int, "str | None"]
+"""What it is (`NOTHING` where a value is missing or stands below), the index of its first
+character and the one after its last, and what is written if it is an unquoted scalar."""
 
 _LINE = re.compile(
     r"( *)(-(?: +|\Z))?"
@@ -135,7 +139,7 @@ def read_lines(text: str, budget: Budget) -> Any:
                 if kind == _SCALAR:
                     container.append(value)
                     nodes += 1
-                elif kind == _NOTHING:
+                elif kind == NOTHING:
                     pending = True
                 elif kind == _BLOCK:
                     value, at = _block(lines, at, count, column, value)
@@ -161,7 +165,7 @@ def read_lines(text: str, budget: Budget) -> Any:
         if kind == _SCALAR:
             container[key] = value
             nodes += 2
-        elif kind == _NOTHING:
+        elif kind == NOTHING:
             pending = key
             nodes += 1
         elif kind == _BLOCK:
@@ -189,6 +193,55 @@ def read_lines(text: str, budget: Budget) -> Any:
     return root
 
 
+def line_places(text: str) -> tuple[Any, list[Place]] | None:
+    """Return a document and the places of its dashes, keys and values in their order.
+
+    Args:
+        text: As for `read_lines`.
+
+    Returns:
+        None where the parser has to look.
+    """
+    tree = read_lines(text, Budget(nodes=len(text), depth=len(text)))
+    if tree is NOT_READ:
+        return None
+    lines = text.split("\n")
+    places: list[Place] = []
+    index = at = 0
+    while at < len(lines) - 1:
+        line = lines[at]
+        start, end = index, index + len(line)
+        at, index = at + 1, end + 1
+        known = None if line == "---" else _line(line)
+        if known is None:
+            continue
+        indent, behind, key, kind, value = known
+        if kind == _SKIPPED:
+            continue
+        match = _LINE.fullmatch(line)
+        assert match is not None
+        if behind >= 0:
+            places.append((_DASH, start + indent, start + indent + 1, None))
+        if key is not None:
+            first, last = match.span(3)
+            written = None if line[first] in "\"'" else match[3]
+            places.append((_KEY, start + first, start + last, written))
+        if kind == NOTHING:
+            # There a value that is missing would have been.
+            behind_it = places[-1][2] + (key is not None)
+            places.append((NOTHING, behind_it, behind_it, ""))
+        else:
+            first = match.start(4)
+            unquoted = kind == _SCALAR and line[first] not in "\"'"
+            places.append((kind, start + first, end, line[first:] if unquoted else None))
+        if kind == _BLOCK:
+            column = indent if behind < 0 or key is None else behind
+            _, after = _block(lines, at, len(lines) - 1, column, value)
+            index += sum(len(each) + 1 for each in lines[at:after])
+            at = after
+    return tree, places
+
+
 def _line(line: str) -> _Line | None:
     """Return what a line says, None where only the parser knows."""
     if len(line) > _MAX_LINE or not line.isprintable() or line[-1:] == " ":
@@ -213,7 +266,7 @@ def _line(line: str) -> _Line | None:
             except scalars.ScalarError:
                 return None
     if not rest:
-        return indent, behind, key, _NOTHING, None
+        return indent, behind, key, NOTHING, None
     first = rest[0]
     if first == "'":
         if not _SINGLE.fullmatch(rest):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,34 +17,16 @@ from kfp_k8s_manifest.findings import Path
 from kfp_k8s_manifest.yaml._budget import NODES_PER_PART, Budget
 from kfp_k8s_manifest.yaml._lines import NOT_READ, read_lines
 from kfp_k8s_manifest.yaml._split import Chunk, decode, split
+from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.yaml._json import JsonRefusedError
     from kfp_k8s_manifest.yaml._marks import Marks
 
-__all__ = ["DEFAULT_LIMITS", "Document", "Limits", "load_all"]
+__all__ = ["Document", "load_all"]
 
 
 _JSON = re.compile(r"\s*\{")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a stream may hold. Everything beyond is refused quickly, in bounded memory.
-
-    Attributes:
-        size: Bytes of UTF-8 in the stream.
-        nodes: Keys and values in the stream, those that come from aliases included; each
-            document counts for 50 more.
-        depth: Mappings and sequences inside each other.
-    """
-
-    size: int = 64 * 1024 * 1024
-    nodes: int = 2_000_000
-    depth: int = 200
-
-
-DEFAULT_LIMITS = Limits()
 
 
 class Document:

@@ -10,7 +10,9 @@ import pytest
 
 from kfp_k8s_manifest.yaml import dump_all
 from kfp_k8s_manifest.yaml._budget import Budget
-from kfp_k8s_manifest.yaml._lines import NOT_READ, read_lines
+from kfp_k8s_manifest.yaml._events import new_parser
+from kfp_k8s_manifest.yaml._lines import NOT_READ, line_places, read_lines
+from kfp_k8s_manifest.yaml._marks import Collection, Node, _from_events, _from_lines
 from kfp_k8s_manifest.yaml._parse import parse
 from kfp_k8s_manifest.yaml._split import Chunk, split
 from tests.conftest import ROOT
@@ -56,7 +58,30 @@ def both_ways(text: str, *, nodes: int = 10**6, depth: int = 200) -> object:
         wanted = parse(Chunk(text=text, line=1), "", long)
         assert json.dumps(value) == json.dumps(wanted), text
         assert short.nodes == long.nodes, text
+        if value is not None:
+            same_places(text)
     return value
+
+
+def same_places(text: str) -> None:
+    """Compare where both ways find the nodes of a document that the short way reads."""
+    entries = line_places(text)
+    assert entries is not None
+    parser = new_parser(text)
+    try:
+        assert shown(_from_lines(*entries)) == shown(_from_events(parser.get_event)), text
+    finally:
+        parser.dispose()
+
+
+def shown(node: Node | None) -> object:
+    if isinstance(node, Collection):
+        keys = [(key, shown(place)) for key, place in node.keys.items()]
+        below = node.children
+        listed = list(below.items()) if isinstance(below, dict) else list(enumerate(below))
+        return node.start, keys, [(step, shown(each)) for step, each in listed]
+    # Only of what is unquoted the end is asked for.
+    return node if node is None or node[2] is not None else node[0]
 
 
 @pytest.mark.parametrize("text", READ)

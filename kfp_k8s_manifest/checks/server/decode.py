@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks import registry
-from kfp_k8s_manifest.checks.schema import OBJECT_META, Expected, Many, MetaField
+from kfp_k8s_manifest.checks.schema import OBJECT_META, Expected, MetaField
 from kfp_k8s_manifest.checks.words import (
     described,
     finding,
@@ -266,9 +266,9 @@ def _decoder(field: MetaField) -> Decoder:
         # All that `ObjectMeta` has are lists of them.
         return _struct_list(field.go_type, _decoders(field.fields))
     one = _string(field.go_type) if field.type is Expected.STRING else _ONE[field.type]
-    if field.many is Many.MAP:
+    if field.many == "map":
         return _map_of(one, field.go_type)
-    return _list_of(one, field.go_type) if field.many is Many.LIST else one
+    return _list_of(one, field.go_type) if field.many == "list" else one
 
 
 def _decoders(fields: Mapping[str, MetaField]) -> Mapping[str, Decoder]:

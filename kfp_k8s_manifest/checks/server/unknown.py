@@ -145,7 +145,15 @@ def _unknown_field(
         text = f"is not a field that Kubernetes knows in a {kind}"
         hint = _advice(path, fields)
     text += "; with strict field validation, kubectl's default, the object is rejected."
-    return finding(registry.UNKNOWN_FIELD, path, text, value=value, hint=hint, cluster_message=said)
+    return finding(
+        registry.UNKNOWN_FIELD,
+        path,
+        text,
+        value=value,
+        hint=hint,
+        cluster_message=said,
+        on_key=True,
+    )
 
 
 def _advice(path: Path, fields: Mapping[str, CrdField]) -> str:

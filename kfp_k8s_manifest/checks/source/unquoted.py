@@ -12,17 +12,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from kfp_k8s_manifest import naming
-from kfp_k8s_manifest.checks.registry import RULES
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.schema import Expected, expected_at
-from kfp_k8s_manifest.checks.words import json_type, shown
-from kfp_k8s_manifest.findings import Finding, Path, Severity, format_path
+from kfp_k8s_manifest.checks.words import cut, described, finding, quoting, shown
+from kfp_k8s_manifest.findings import Finding, Path, Severity
 
 __all__ = [
-    "UNQUOTED_KEY",
-    "UNQUOTED_VALUE",
     "Source",
     "check_keys",
     "explain_unquoted",
@@ -31,11 +29,7 @@ __all__ = [
     "without_fallout",
 ]
 
-UNQUOTED_VALUE: Final = "yaml-unquoted-value"
-UNQUOTED_KEY: Final = "yaml-unquoted-key"
-
-_PLACEHOLDERS: Final = re.compile(r"\['([^'\]]+)'\]")
-_WORDS: Final = {"number": "the number", "bool": "the boolean"}
+_PLACEHOLDERS = re.compile(r"\['([^'\]]+)'\]")
 
 
 class Source(Protocol):
@@ -63,33 +57,35 @@ def explain_unquoted(
         The same findings in the same order, with other messages and hints. A note becomes a
         warning of its own rule where the value is not the one that was written.
     """
-    return [_explained(finding, obj, source, prefix) for finding in findings]
+    return [_explained(found, obj, source, prefix) for found in findings]
 
 
-def _explained(finding: Finding, obj: Mapping[str, Any], source: Source, prefix: Path) -> Finding:
-    value = finding.value
-    if finding.on_key or json_type(value) not in _WORDS or not _wants_string(finding, obj):
-        return finding
-    text = source.plain_text((*prefix, *finding.path))
+def _explained(found: Finding, obj: Mapping[str, Any], source: Source, prefix: Path) -> Finding:
+    value = found.value
+    scalar = isinstance(value, (bool, int, float))
+    if found.on_key or not scalar or not _wants_string(found, obj):
+        return found
+    text = source.plain_text((*prefix, *found.path))
     if text is None:
-        return finding
+        return found
     read = shown(value)
     changed = text not in (read, read.removesuffix(".0"))
-    if finding.severity is Severity.NOTE:
+    if found.severity is Severity.NOTE:
         if not changed:
-            return finding
-        finding = replace(finding, rule=UNQUOTED_VALUE, severity=Severity.WARNING)
-    place = format_path(finding.path)
-    return replace(
-        finding,
-        message=f"{place} is written unquoted, {text}; Kubernetes reads"
-        f" {_WORDS[json_type(value)]} {read} where a string is expected.",
-        hint=f"Quote it: {_quoted(text)}; `kfp-k8s fmt --fix` does.",
+            return found
+        found = replace(found, rule=registry.YAML_UNQUOTED_VALUE.id, severity=Severity.WARNING)
+    said = finding(
+        registry.YAML_UNQUOTED_VALUE,
+        found.path,
+        f"is written unquoted, `{cut(text)}`; Kubernetes reads {described(value)} where a string is"
+        " expected.",
+        hint=_quoting(text),
     )
+    return replace(found, message=said.message, hint=said.hint)
 
 
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _quoting(text: str) -> str:
+    return f"{quoting(text)}; `kfp-k8s fmt --fix` does."
 
 
 def check_keys(paths: Iterable[Path], source: Source, prefix: Path = ()) -> list[Finding]:
@@ -104,14 +100,12 @@ def check_keys(paths: Iterable[Path], source: Source, prefix: Path = ()) -> list
     for path in paths:
         for becomes, text in source.renamed_keys((*prefix, *path)).items():
             findings.append(
-                Finding(
-                    rule=UNQUOTED_KEY,
-                    severity=Severity.WARNING,
-                    message=f"{format_path(path) or 'the object'} has a key written unquoted,"
-                    f" {text}; Kubernetes reads {becomes!r}.",
-                    path=(*path, becomes),
+                finding(
+                    registry.YAML_UNQUOTED_KEY,
+                    (*path, becomes),
+                    f"is a key written unquoted, `{cut(text)}`; Kubernetes reads {shown(becomes)}.",
                     value=becomes,
-                    hint=f"Quote it: {_quoted(text)}; `kfp-k8s fmt --fix` does."
+                    hint=_quoting(text)
                     if may_be_key(path, text)
                     else "Write the key that is meant; with quotes alone it would be no valid one.",
                     on_key=True,
@@ -139,15 +133,15 @@ def without_fallout(
     return [
         each
         for each in findings
-        if RULES[each.rule].family != "lint" or names.isdisjoint(_names_in(each))
+        if registry.RULES[each.rule].family != "lint" or names.isdisjoint(_names_in(each))
     ]
 
 
-def _names_in(finding: Finding) -> set[str]:
+def _names_in(found: Finding) -> set[str]:
     """Return the names that a finding is about: its key, its value, and those in placeholders."""
-    names = {str(finding.path[-1])} if finding.path else set()
-    if isinstance(finding.value, str):
-        names |= {finding.value, *_PLACEHOLDERS.findall(finding.value)}
+    names = {str(found.path[-1])} if found.path else set()
+    if isinstance(found.value, str):
+        names |= {found.value, *_PLACEHOLDERS.findall(found.value)}
     return names
 
 
@@ -165,11 +159,11 @@ def may_be_key(path: Path, text: str) -> bool:
     return True
 
 
-def _wants_string(finding: Finding, obj: Mapping[str, Any]) -> bool:
+def _wants_string(found: Finding, obj: Mapping[str, Any]) -> bool:
     """Tell whether a finding is about a value in whose place a string is expected."""
-    if finding.rule == "constant-not-string":
+    if found.rule == registry.CONSTANT_NOT_STRING.id:
         return True
-    return expected_at(obj, finding.path) is Expected.STRING
+    return expected_at(obj, found.path) is Expected.STRING
 
 
 def lost_strings(obj: Mapping[str, Any], constants: Iterable[Path] = ()) -> list[Path]:
