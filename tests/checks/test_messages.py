@@ -15,9 +15,9 @@ FOREIGN = re.compile(
     r"\b(arrays?|bools?|dicts?|floats?|ints?|maps?|mappings?|None|sequences?|structs?|True|False)\b"
 )
 # The families that have words of their own still.
-UNCONVERTED = {"lint", "yaml"}
+UNCONVERTED = {"yaml"}
 VERBS = frozenset(
-    ["Add", "Choose", "Correct", "Declare", "Drop", "Give", "Keep", "Move", "Name", "Publish", "Put", "Quote", "Remove", "Rename", "Set", "Split", "Use", "Write"]
+    ["Add", "Apply", "Change", "Choose", "Compile", "Correct", "Declare", "Drop", "Give", "Keep", "Loop", "Make", "Move", "Name", "Pass", "Publish", "Put", "Quote", "Remove", "Rename", "Set", "Split", "Use", "Write"]
 )  # fmt: skip
 
 
