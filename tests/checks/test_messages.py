@@ -6,10 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-import pytest
-
 from kfp_k8s_manifest import Finding
-from kfp_k8s_manifest.checks.catalogue import Page, pages
 from kfp_k8s_manifest.checks.registry import RULES
 from tests.parity.table import Row, rows, validated
 
@@ -65,10 +62,3 @@ def test_messages_and_hints_have_one_form() -> None:
         if RULES[found.rule].family not in UNCONVERTED and (told := list(faults(found)))
     }
     assert wrong == {}
-
-
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.id)
-def test_pages_use_the_same_words(page: Page) -> None:
-    prose = own_words(f"{page.title} {page.what} {page.why}")
-    # `map` is Kubernetes' word for an object whose keys are free, and "None" may begin a sentence.
-    assert set(FOREIGN.findall(prose)) <= {"map", "maps", "None"}
