@@ -184,5 +184,8 @@ KEP_PIPELINE_INFO_NAME = Rule("kep-pipeline-info-name", "bundle", _ERROR, "2.14.
 REST_NAME_COLLISION = Rule("rest-name-collision", "bundle", _WARNING, "2.17.0")
 REST_NAME_MISMATCH = Rule("rest-name-mismatch", "bundle", _NOTE, "2.17.0")
 
+# A repository of pipelines.
+SOURCE_FAILED = Rule("source-failed", "gitops", _ERROR, "2.14.0")
+
 RULES: Final = {each.id: each for each in tuple(globals().values()) if isinstance(each, Rule)}
 """All rules by their ids."""

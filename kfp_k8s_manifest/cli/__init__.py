@@ -22,6 +22,7 @@ INTERRUPTED = 130
 
 # Name: module, attribute, and what `--help` says, so that listing them imports none.
 _COMMANDS: dict[str, tuple[str, str, str]] = {
+    "build": ("build", "build", "Compile a repository of pipelines into its folders."),
     "catalog": ("catalog", "catalog", "Write a web page of a repository of pipelines."),
     "compile": ("compile", "compile_", "Compile pipelines into Kubernetes manifests."),
     "completion": ("completion", "completion", "Print a shell's completion script."),
