@@ -19,10 +19,17 @@ PAGE = "---\ntitle: A title\nsource: A source\n---\n\n## What\n\nText.\n"
 
 
 def used(source: str) -> set[str]:
-    """Return the constants of the registry that a module's code names."""
-    return {
+    """Return the constants of the registry that a module's code names, or imports."""
+    nodes = list(ast.walk(ast.parse(source)))
+    imported = {
+        each.name
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module == registry.__name__
+        for each in node.names
+    }
+    return imported | {
         node.attr
-        for node in ast.walk(ast.parse(source))
+        for node in nodes
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and node.value.id == "registry"
