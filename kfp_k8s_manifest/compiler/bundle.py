@@ -35,10 +35,9 @@ class RejectedError(KfpK8sError):
         errors = [finding for finding in findings if finding.severity is Severity.ERROR]
         lines = [f"the target {target!r} would reject this; nothing was written"]
         for finding in errors:
-            place = finding.field or finding.kind
-            said = finding.message
-            text = said if said.startswith(place) else f"{place}: {said}"
-            lines.append(f"  {text} [{finding.rule}]")
+            # The message begins with the field; two objects may have the same to say.
+            whose = " ".join(filter(None, (finding.kind, finding.name)))
+            lines.append(f"  {whose}{': ' if whose else ''}{finding.message} [{finding.rule}]")
             if finding.hint:
                 lines.append(f"    {finding.hint}")
         if accepting:

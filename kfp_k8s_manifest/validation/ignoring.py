@@ -11,7 +11,7 @@ from typing import Final
 
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.reading import read_found
-from kfp_k8s_manifest.validation.patterns import Pattern, decide, parse
+from kfp_k8s_manifest.validation.patterns import Pattern, Patterns, parse
 
 __all__ = ["Excluded", "Ignored"]
 
@@ -31,8 +31,8 @@ class Excluded:
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        self._patterns = [_required(each) for each in patterns]
-        self._here = os.path.realpath(os.curdir) if patterns else ""
+        self._patterns = Patterns([_required(each) for each in patterns])
+        self._here = os.path.realpath(os.curdir)
 
     def __call__(self, path: str, *, folder: bool = False) -> bool:
         """Tell whether a file or folder is left out, or a folder above it.
@@ -41,13 +41,11 @@ class Excluded:
             path: Its path.
             folder: True for a folder.
         """
-        if not self._patterns:
-            return False
         inside = os.path.relpath(os.path.abspath(path), self._here).replace(os.sep, "/")  # noqa: PTH100
         # What lies elsewhere has no place below the working directory, but its names count.
         parts = [part for part in inside.split("/") if part not in (os.curdir, os.pardir)]
         return any(
-            decide(self._patterns, parts[:length], folder=folder or length < len(parts))
+            self._patterns.decide(parts[:length], folder=folder or length < len(parts))
             for length in range(1, len(parts) + 1)
         )
 
@@ -58,7 +56,7 @@ class Ignored:
     The closest file that has something to say of a path decides, as for git.
     """
 
-    def __init__(self, files: Sequence[tuple[Sequence[Pattern], tuple[str, ...]]] = ()) -> None:
+    def __init__(self, files: Sequence[tuple[Patterns, tuple[str, ...]]] = ()) -> None:
         # Each with the way from its own folder to this one.
         self._files = tuple(files)
 
@@ -108,7 +106,7 @@ class Ignored:
         lines = os.fsdecode(data.removeprefix(b"\xef\xbb\xbf")).split("\n")
         found = [parse(line.removesuffix("\r")) for line in lines]
         patterns = [pattern for pattern in found if pattern]
-        return Ignored((*self._files, (patterns, ()))) if patterns else self
+        return Ignored((*self._files, (Patterns(patterns), ()))) if patterns else self
 
     def enter(self, name: str) -> Ignored:
         """Return what is known in a folder of this one.
@@ -126,7 +124,7 @@ class Ignored:
             folder: True for a folder.
         """
         for patterns, way in reversed(self._files):
-            decided = decide(patterns, (*way, name), folder=folder)
+            decided = patterns.decide((*way, name), folder=folder)
             if decided is not None:
                 return decided
         return False

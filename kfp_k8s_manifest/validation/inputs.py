@@ -6,11 +6,13 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.reading import STDIN, read_found, read_named
-from kfp_k8s_manifest.validation.ignoring import Excluded, Ignored
+
+if TYPE_CHECKING:
+    from kfp_k8s_manifest.validation.ignoring import Excluded
 
 __all__ = ["SUFFIXES", "Input", "find_inputs"]
 
@@ -85,7 +87,7 @@ def find_inputs(
         SourceError: A path does not exist, or a pattern matches nothing.
         UsageError: A pattern of `exclude` is malformed.
     """
-    left_out = Excluded(exclude)
+    left_out = _excluded(exclude)
     found: dict[str, Input] = {}
     kustomizations: list[str] = []
     for given in paths:
@@ -93,7 +95,13 @@ def find_inputs(
         if path == "-":
             if STDIN not in found:
                 data = read_named(path, limit=limit)
-                found[STDIN] = Input(name=STDIN, data=data, size=len(data), in_place=False)
+                found[STDIN] = Input(
+                    name=STDIN,
+                    data=data,
+                    size=len(data),
+                    explicit=not skip_others,
+                    in_place=False,
+                )
             continue
         for each in _expand(path, limit, left_out, kustomizations):
             if skip_others and each.explicit:
@@ -104,6 +112,15 @@ def find_inputs(
                 found[each.name] = each
     _skip_patches(found, kustomizations)
     return list(found.values())
+
+
+def _excluded(patterns: Sequence[str]) -> Excluded | None:
+    # What single files do without is imported where it is needed.
+    if not patterns:
+        return None
+    from kfp_k8s_manifest.validation.ignoring import Excluded
+
+    return Excluded(patterns)
 
 
 def _beside(name: str, known: Sequence[str]) -> list[str]:
@@ -126,12 +143,12 @@ def _skip_patches(found: dict[str, Input], kustomizations: Sequence[str]) -> Non
 
 
 def _expand(
-    path: str, limit: int, left_out: Excluded, kustomizations: list[str]
+    path: str, limit: int, left_out: Excluded | None, kustomizations: list[str]
 ) -> Iterator[Input]:
     if os.path.isdir(path):  # noqa: PTH112
         yield from _walk(path, left_out, kustomizations)
     elif os.path.lexists(path):
-        if not left_out(path):
+        if not (left_out and left_out(path)):
             yield _named(path, limit)
     elif any(char in path for char in "*?["):
         # Patterns are rare, and the module is not free to import.
@@ -142,7 +159,7 @@ def _expand(
             raise SourceError(f"no file matches {path!r}")
         for match in matches:
             if not os.path.isdir(match):  # noqa: PTH112
-                if not left_out(match):
+                if not (left_out and left_out(match)):
                     yield _named(match, limit)
             elif not path.endswith("**"):
                 yield from _walk(match, left_out, kustomizations)
@@ -167,13 +184,15 @@ def _named(path: str, limit: int) -> Input:
     return Input(name=name, data=data, size=len(data), in_place=False)
 
 
-def _walk(root: str, left_out: Excluded, kustomizations: list[str]) -> Iterator[Input]:
+def _walk(root: str, left_out: Excluded | None, kustomizations: list[str]) -> Iterator[Input]:
     """Yield the manifests of a folder: first its own, sorted, then those of the folders in it.
 
     The paths of kustomize's own files are added to `kustomizations`.
     """
-    if left_out(root, folder=True):
+    if left_out and left_out(root, folder=True):
         return
+    from kfp_k8s_manifest.validation.ignoring import Ignored
+
     within = os.path.join(os.path.realpath(root), "")  # noqa: PTH118
     waiting = [(root, Ignored.above(root))]
     while waiting:
@@ -192,9 +211,12 @@ def _walk(root: str, left_out: Excluded, kustomizations: list[str]) -> Iterator[
             if entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                if not ignored(entry.name, folder=True) and not left_out(entry.path, folder=True):
+                if not (
+                    ignored(entry.name, folder=True)
+                    or (left_out and left_out(entry.path, folder=True))
+                ):
                     deeper.append((entry.path, ignored.enter(entry.name)))
-            elif not ignored(entry.name) and not left_out(entry.path):
+            elif not (ignored(entry.name) or (left_out and left_out(entry.path))):
                 if entry.name in KUSTOMIZATIONS:
                     kustomizations.append(os.path.normpath(entry.path))
                 if entry.name.endswith(SUFFIXES):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Final
 
 from kfp_k8s_manifest.checks import registry
@@ -35,6 +34,8 @@ def check_package(
         How many objects would be made of it, and the findings: each with the document that it is
         about and the place in it.
     """
+    import shlex
+
     from kfp_k8s_manifest.compiler.build import ManifestOptions, build
     from kfp_k8s_manifest.compiler.sources import read_package
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Pattern", "decide", "parse"]
+__all__ = ["Pattern", "Patterns", "parse"]
 
 Test = Callable[[str], bool]
 """Tells whether a character, or a part of a path, is meant."""
@@ -38,12 +38,16 @@ class Pattern:
         folders_only: True for a line that ends in `/`.
         anywhere: True where it is about names in any folder, False where it is about paths.
         parts: Tests of the parts of a path; None stands for any number of parts.
+        name: The only name that it fits, or None.
+        ending: What all names end in that it fits, or None.
     """
 
     leaves_out: bool
     folders_only: bool
     anywhere: bool
     parts: tuple[Test | None, ...]
+    name: str | None
+    ending: str | None
 
     def fits(self, parts: Sequence[str], *, folder: bool) -> bool:
         """Tell whether a path is meant, itself and not a folder above it.
@@ -57,19 +61,41 @@ class Pattern:
         return _fits(parts[-1:] if self.anywhere else parts, self.parts)
 
 
-def decide(patterns: Sequence[Pattern], parts: Sequence[str], *, folder: bool) -> bool | None:
-    """Return what the last pattern that fits says of a path: left out or not, or None.
+class Patterns:
+    """The patterns of one file, of which most are asked only about names that they may fit.
 
     Args:
-        patterns: The patterns of one file, in its order.
-        parts: The parts of the path, from the folder of the file with the patterns.
-        folder: As for `Pattern.fits`.
+        patterns: The patterns, in the order of the file.
     """
-    parts = [_bytewise(part) for part in parts]
-    for pattern in reversed(patterns):
-        if pattern.fits(parts, folder=folder):
-            return pattern.leaves_out
-    return None
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self._patterns: tuple[Pattern, ...] = tuple(patterns)
+        self._named: dict[str, list[int]] = {}
+        self._endings: list[int] = []
+        self._others: list[int] = []
+        for index, pattern in enumerate(patterns):
+            if pattern.name is not None:
+                self._named.setdefault(pattern.name, []).append(index)
+            else:
+                (self._others if pattern.ending is None else self._endings).append(index)
+        self._ending = tuple(patterns[index].ending or "" for index in self._endings)
+
+    def decide(self, parts: Sequence[str], *, folder: bool) -> bool | None:
+        """Return what the last pattern that fits says of a path: left out or not, or None.
+
+        Args:
+            parts: The parts of the path, from the folder of the file.
+            folder: As for `Pattern.fits`.
+        """
+        parts = [_bytewise(part) for part in parts]
+        asked: list[int] = [*self._others, *self._named.get(parts[-1], ())]
+        if parts[-1].endswith(self._ending):
+            asked += self._endings
+        for index in sorted(asked, reverse=True):
+            pattern = self._patterns[index]
+            if pattern.fits(parts, folder=folder):
+                return pattern.leaves_out
+        return None
 
 
 def parse(line: str) -> Pattern | None:
@@ -97,7 +123,12 @@ def parse(line: str) -> Pattern | None:
             return None
         parts.append(test)
     return Pattern(
-        leaves_out=leaves_out, folders_only=folders_only, anywhere=anywhere, parts=tuple(parts)
+        leaves_out=leaves_out,
+        folders_only=folders_only,
+        anywhere=anywhere,
+        parts=tuple(parts),
+        name=text if anywhere and _is_plain(text) else None,
+        ending=text[1:] if anywhere and text.startswith("*") and _is_plain(text[1:]) else None,
     )
 
 
@@ -106,6 +137,10 @@ def _bytewise(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _is_plain(text: str) -> bool:
+    return not any(char in text for char in "*?[\\")
 
 
 def _without_trailing_spaces(line: str) -> str:
@@ -127,7 +162,7 @@ def _parsed(name: str) -> Test:
     """Return the test for one part of a path."""
     if not name:
         return _NOTHING
-    if not any(char in name for char in "*?[\\"):
+    if _is_plain(name):
         return name.__eq__
     tests: list[Test | None] = []
     place = 0

@@ -6,7 +6,6 @@ read again, once, however much is wrong in it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -109,6 +108,9 @@ def _look_again(
 
 
 def _digest(document: Document, item: Item) -> str:
+    # Two objects of one name are rare, and the module is not free to import.
+    import hashlib
+
     tree = document.value
     for key in item.prefix:
         tree = tree[key]
