@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 from kfp_k8s_manifest import releases
 from kfp_k8s_manifest.checks import registry
@@ -55,8 +55,6 @@ __all__ = [
     "is_ours",
     "named",
 ]
-
-_LONGEST_NAME: Final = 320
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,12 +262,10 @@ def named(obj: Any, findings: Iterable[Finding]) -> list[Finding]:
     """Return findings with the kind, namespace and name of their object.
 
     Args:
-        obj: The object. What is longer than any name that Kubernetes takes is cut.
+        obj: The object.
         findings: What was found in it.
     """
-    kind, namespace, name = (
-        text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…" for text in identity(obj)
-    )
+    kind, namespace, name = identity(obj)
     return [replace(each, kind=kind, namespace=namespace, name=name) for each in findings]
 
 

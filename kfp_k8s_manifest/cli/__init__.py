@@ -38,6 +38,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "name": ("name", "name", "Check names, or make names that pass."),
     "promote": ("promote", "promote", "Carry versions from one environment to another."),
     "rollback": ("rollback", "rollback", "Issue an old version's content again."),
+    "prune": ("prune", "prune", "Remove from a cluster what git has no more."),
     "rules": ("rules", "rules", "List the rules of validate."),
     "run": ("run", "run", "Run a PipelineVersion here or on a KFP server."),
     "schema": ("schema", "schema", "Write a JSON Schema for editors and other tools."),

@@ -15,7 +15,7 @@ FOREIGN = re.compile(
     r"\b(arrays?|bools?|dicts?|floats?|ints?|maps?|mappings?|None|sequences?|structs?|True|False)\b"
 )
 # The families that have words of their own still.
-UNCONVERTED = {"lint", "yaml"}
+UNCONVERTED = {"lint"}
 VERBS = frozenset(
     ["Add", "Choose", "Correct", "Declare", "Drop", "Give", "Keep", "Move", "Name", "Publish", "Put", "Quote", "Remove", "Rename", "Set", "Split", "Use", "Write"]
 )  # fmt: skip
@@ -38,7 +38,7 @@ def faults(found: Finding) -> Iterator[str]:
         if not text.startswith(f"{found.field}: "):
             yield "does not begin with its field"
         text = text.removeprefix(f"{found.field}: ")
-    elif not re.match(r"[A-Z`]", text):
+    elif not re.match(r"[^a-z]", text):
         yield "does not begin like a sentence"
     if not re.search(r"[^.…]\.\Z", text):
         yield "does not end with a full stop"

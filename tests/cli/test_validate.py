@@ -165,7 +165,7 @@ def test_standard_input(run: Run) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        (b"a: b\nc: d: e\n", 2, "mapping values"),
+        (b"a: b\nc: d: e\n", 2, "Mapping values"),
         (b"a: 1\nb: 2\na: 3\n", 3, "'a'"),
         (b"\tkind: a\n", 1, ""),
         (b"a: \xff\n", 1, "UTF-8"),
@@ -218,7 +218,7 @@ def test_a_file_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
     done = run(".")
     assert done.returncode == 1
     assert done.stdout == (
-        "gone.yaml: error[file-unreadable]: the file cannot be read: No such file or directory\n"
+        "gone.yaml: error[file-unreadable]: The file cannot be read: No such file or directory.\n"
         "\n"
         "1 object in 2 files, target portable: invalid; 1 error, 1 file could not be checked.\n"
     )
