@@ -35,6 +35,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "fmt": ("fmt", "fmt", "Put the quotes back that strings have lost."),
     "get": ("get", "get", "List pipelines of a cluster with their versions."),
     "graph": ("graph", "graph", "Write the graph of a pipeline."),
+    "krm": ("krm", "krm", "Generate or validate as a function of kustomize."),
     "name": ("name", "name", "Check names, or make names that pass."),
     "promote": ("promote", "promote", "Carry versions from one environment to another."),
     "prune": ("prune", "prune", "Remove from a cluster what git has no more."),
