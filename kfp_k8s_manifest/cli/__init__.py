@@ -24,6 +24,7 @@ INTERRUPTED = 130
 _COMMANDS: dict[str, tuple[str, str, str]] = {
     "build": ("build", "build", "Compile a repository of pipelines into its folders."),
     "catalog": ("catalog", "catalog", "Write a web page of a repository of pipelines."),
+    "check": ("check", "check", "Check that a repository has what its sources give."),
     "compile": ("compile", "compile_", "Compile pipelines into Kubernetes manifests."),
     "completion": ("completion", "completion", "Print a shell's completion script."),
     "crds": ("crds", "crds_", "Write the CustomResourceDefinitions of a release."),
@@ -36,7 +37,9 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "graph": ("graph", "graph", "Write the graph of a pipeline."),
     "krm": ("krm", "krm", "Generate or validate as a function of kustomize."),
     "name": ("name", "name", "Check names, or make names that pass."),
+    "promote": ("promote", "promote", "Carry versions from one environment to another."),
     "prune": ("prune", "prune", "Remove from a cluster what git has no more."),
+    "rollback": ("rollback", "rollback", "Issue an old version's content again."),
     "rules": ("rules", "rules", "List the rules of validate."),
     "run": ("run", "run", "Run a PipelineVersion here or on a KFP server."),
     "schema": ("schema", "schema", "Write a JSON Schema for editors and other tools."),
