@@ -27,7 +27,8 @@ SHELLS = {
 OTHER_TEXTS = {
     *("context", "experiment", "host", "image", "known_pipelines", "name", "namespace"),
     *("namespaces", "pipelines", "previous_git", "run_name", "text", "token", "url"),
-    *("rule_id", "select", "ignore"),
+    *("environment", "environments", "exclude", "ignore", "only", "pins", "rule_id", "select"),
+    *("shard", "title"),
     # Of compile.
     *("code_source_url", "description", "function", "pipeline_description"),
     *("pipeline_display_name", "pipeline_name", "pipeline_parameters", "pipeline_spec_uri"),
