@@ -194,8 +194,9 @@ def _check(
         found = explain_unquoted(found, obj, document, prefix)
     odd = mappings_with_odd_keys(obj)
     if odd:
-        from kfp_k8s_manifest.checks.source.unquoted import check_keys
+        from kfp_k8s_manifest.checks.source.unquoted import check_keys, without_fallout
 
+        found = without_fallout(found, odd, document, prefix)
         found += named(obj, check_keys(odd, document, prefix))
     return found
 
