@@ -22,6 +22,7 @@ INTERRUPTED = 130
 
 # Name: module, attribute, and what `--help` says, so that listing them imports none.
 _COMMANDS: dict[str, tuple[str, str, str]] = {
+    "catalog": ("catalog", "catalog", "Write a web page of a repository of pipelines."),
     "compile": ("compile", "compile_", "Compile pipelines into Kubernetes manifests."),
     "completion": ("completion", "completion", "Print a shell's completion script."),
     "crds": ("crds", "crds_", "Write the CustomResourceDefinitions of a release."),

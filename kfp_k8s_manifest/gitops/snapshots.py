@@ -20,7 +20,7 @@ from kfp_k8s_manifest.model.kinds import API_VERSION, GROUP, PIPELINE, PIPELINE_
 from kfp_k8s_manifest.reading import input_name, read_found, read_input
 from kfp_k8s_manifest.yaml import DEFAULT_LIMITS, load_all
 
-__all__ = ["CLUSTER", "State", "diff_states", "read_state"]
+__all__ = ["CLUSTER", "State", "diff_states", "read_snapshot", "read_state"]
 
 CLUSTER: Final = "cluster"
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
@@ -144,6 +144,20 @@ def diff_states(before: State, after: State, *, only: tuple[str, ...] = ()) -> l
         for side, each in zip(sides, (before, after), strict=True)
     ]
     return diff_snapshots(*_only(states, touched), only=only)
+
+
+def read_snapshot(path: str) -> Snapshot:
+    """Return what a file or folder of manifests holds.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+    state = read_state(path, objects=_no_cluster)
+    return snapshot(_read(state, set(state.texts)), name=path)
+
+
+def _no_cluster(_: str) -> list[Mapping[str, Any]]:
+    raise UsageError(f"{CLUSTER!r} is no folder")
 
 
 def _only(states: list[Snapshot], touched: set[str]) -> tuple[Snapshot, Snapshot]:
