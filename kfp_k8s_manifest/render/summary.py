@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from kfp_k8s_manifest.findings import Finding, Report
 
-__all__ = ["brief", "count", "object_name", "printable", "summary"]
+__all__ = ["brief", "count", "cut", "object_name", "printable", "summary"]
 
 # Control characters, and those that turn the direction of text: in a terminal or a log they would
 # let a manifest write whatever it likes over the report. What no encoding has (halves of pairs, of
@@ -31,11 +31,11 @@ def brief(finding: Finding) -> Finding:
     if len(path) > _PARTS:
         path = (*path[: _PARTS // 2], "…", *path[-_PARTS // 2 :])
     short = {
-        "path": tuple(_cut(part, _NAME) if isinstance(part, str) else part for part in path),
+        "path": tuple(cut(part, _NAME) if isinstance(part, str) else part for part in path),
         "value": _cut_value(finding.value),
-        **{name: _cut(getattr(finding, name), _NAME) for name in ("kind", "namespace", "name")},
+        **{name: cut(getattr(finding, name), _NAME) for name in ("kind", "namespace", "name")},
         **{
-            name: _cut(getattr(finding, name), _TEXT)
+            name: cut(getattr(finding, name), _TEXT)
             for name in ("message", "hint", "cluster_message")
         },
     }
@@ -43,7 +43,8 @@ def brief(finding: Finding) -> Finding:
     return replace(finding, **changed) if changed else finding
 
 
-def _cut(text: str, most: int) -> str:
+def cut(text: str, most: int = _NAME) -> str:
+    """Return a text of at most so many characters: its beginning and its end, with `…` between."""
     if len(text) <= most:
         return text
     tail = most // 3
@@ -53,7 +54,7 @@ def _cut(text: str, most: int) -> str:
 def _cut_value(value: Any, depth: int = 0) -> Any:
     """Return a value whose strings are cut; a tree has but few of them, which checks see to."""
     if isinstance(value, str):
-        return _cut(value, _TEXT)
+        return cut(value, _TEXT)
     if depth > _PARTS:
         return value
     if isinstance(value, dict):
