@@ -24,7 +24,7 @@ try:
 except ImportError:  # Windows: nothing is locked there, and nothing stale is removed.
     fcntl = None
 
-__all__ = ["is_descriptor", "write_text", "write_texts"]
+__all__ = ["is_descriptor", "remove_stale", "write_text", "write_texts"]
 
 PathT = TypeVar("PathT", bound="str | os.PathLike[str]")
 
@@ -173,7 +173,7 @@ class _Folder:
     """
 
     def __init__(self, beside: str) -> None:
-        _remove_stale(beside)
+        remove_stale(beside)
         self._lock = -1
         while self._lock < 0:
             self._path = os.path.join(beside, f"{_PREFIX}{os.urandom(6).hex()}{_SUFFIX}")  # noqa: PTH118
@@ -273,7 +273,7 @@ def _locked(path: str, *, wait: bool) -> int:
     return -1
 
 
-def _remove_stale(folder: str) -> None:
+def remove_stale(folder: str) -> None:
     """Remove what killed runs have left in a folder, and nothing that may be in use."""
     if fcntl is None:
         return

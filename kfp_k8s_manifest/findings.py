@@ -21,6 +21,7 @@ __all__ = [
     "Report",
     "Severity",
     "format_path",
+    "shortened",
     "sort_findings",
 ]
 
@@ -113,6 +114,19 @@ def format_path(path: Sequence[str | int]) -> str:
         # `metadata` is a map of user keys everywhere but at the top of an object.
         below_map = segment in _MAPS and not (segment == "metadata" and depth == 0)
     return "".join(parts)
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text, cut in the middle: a message begins with its field and ends in the rule.
+
+    Args:
+        text: The text.
+        most: How many characters it may have.
+    """
+    if len(text) <= most:
+        return text
+    tail = most // 3
+    return f"{text[: most - tail - 1]}…{text[-tail:]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -22,6 +22,7 @@ INTERRUPTED = 130
 
 # Name: module, attribute, and what `--help` says, so that listing them imports none.
 _COMMANDS: dict[str, tuple[str, str, str]] = {
+    "build": ("build", "build", "Compile a repository of pipelines into its folders."),
     "catalog": ("catalog", "catalog", "Write a web page of a repository of pipelines."),
     "compile": ("compile", "compile_", "Compile pipelines into Kubernetes manifests."),
     "completion": ("completion", "completion", "Print a shell's completion script."),
@@ -34,6 +35,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "get": ("get", "get", "List pipelines of a cluster with their versions."),
     "graph": ("graph", "graph", "Write the graph of a pipeline."),
     "name": ("name", "name", "Check names, or make names that pass."),
+    "prune": ("prune", "prune", "Remove from a cluster what git has no more."),
     "rules": ("rules", "rules", "List the rules of validate."),
     "run": ("run", "run", "Run a PipelineVersion here or on a KFP server."),
     "schema": ("schema", "schema", "Write a JSON Schema for editors and other tools."),

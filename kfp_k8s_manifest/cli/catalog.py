@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kfp_k8s_manifest.cli._documents import emit
 from kfp_k8s_manifest.cli._options import PATH, target_option
 from kfp_k8s_manifest.errors import UsageError
 
@@ -38,7 +39,8 @@ def catalog(folders: tuple[str, ...], output: str, title: str, target: str) -> N
         raise UsageError("there is no Pipeline or PipelineVersion in what was named")
     files = catalog_files(states, title=title, target=find_target(target))
     count = write_site(Path(output), files)
-    click.echo(f"{Path(output) / 'index.html'}: {count} pipeline{'s' if count != 1 else ''}")
+    plural = "s" if count != 1 else ""
+    emit(f"{Path(output) / 'index.html'}: {count} pipeline{plural}\n")
 
 
 def _states(folders: tuple[str, ...]) -> Mapping[str, Snapshot]:

@@ -297,7 +297,8 @@ def _report_warnings(findings: list[Finding]) -> None:
 
     for finding in findings:
         if finding.severity is Severity.WARNING:
-            where = f"{finding.kind} {finding.name}: {finding.field}"
+            # The message begins with the field.
+            where = f"{finding.kind} {finding.name}"
             click.echo(f"warning: {where}: {finding.message} [{finding.rule}]", err=True)
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["fmt"]
 
+_SHOWN = 300
+"""Characters of a value or a field that are told."""
+
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
@@ -86,13 +89,14 @@ def _write(attempt: Attempt) -> str:
 
 
 def _tell(attempt: Attempt, *, err: bool) -> None:
-    from kfp_k8s_manifest.render.summary import cut, printable
+    from kfp_k8s_manifest.findings import shortened
+    from kfp_k8s_manifest.render.summary import printable
 
     assert attempt.repaired is not None
     for change in attempt.repaired.changes:
         what = "key" if change.key else "value"
-        where = f" in {cut(change.field)}" if change.field else ""
-        written, was = cut(change.written), cut(change.was)
+        where = f" in {shortened(change.field, _SHOWN)}" if change.field else ""
+        written, was = shortened(change.written, _SHOWN), shortened(change.was, _SHOWN)
         text = f'{what} {written} (read as {was}) -> "{written}"{where}'
         place = f"{attempt.source.name}:{change.line}:{change.column}"
         click.echo(printable(f"{place}: {text}"), err=err)

@@ -14,9 +14,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from kfp_k8s_manifest.compiler._request import Origin, Request
 from kfp_k8s_manifest.errors import KfpK8sError, SourceError, UsageError
@@ -49,6 +49,8 @@ class Result:
         pipelines: What was compiled, in the order of the module.
         used: Where the pipelines are defined that others of the module use.
         package: The text that kfp would write, where the request asks for it.
+        reads: What was read while compiling, where the request asks for it: `files`, `listed`
+            (folders), `searched` (names of modules by folder), and `opaque`, why nobody can tell.
         error: What went wrong, or None.
     """
 
@@ -58,6 +60,7 @@ class Result:
     pipelines: tuple[Compiled, ...] = ()
     used: frozenset[Origin] = frozenset()
     package: str = ""
+    reads: Mapping[str, Any] | None = None
     error: KfpK8sError | None = None
 
 
@@ -148,4 +151,5 @@ def _result(index: int, request: Request, outcome: bytes) -> Result:
         ),
         used=frozenset((file, name) for file, name in content["used"]),
         package=content["package"],
+        reads=content["reads"],
     )

@@ -26,12 +26,13 @@ __all__ = ["render"]
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def render(report: Report, *, strict: bool = False) -> str:
+def render(report: Report, *, strict: bool = False, suite: str = "") -> str:
     """Return the report as JUnit XML.
 
     Args:
         report: The report.
         strict: True where warnings fail a file as errors do.
+        suite: What the suite is called; by default as `kfp-k8s validate` calls it.
     """
     by_file: dict[str, list[Finding]] = defaultdict(list)
     for finding in report.findings:
@@ -46,7 +47,7 @@ def render(report: Report, *, strict: bool = False) -> str:
     errors = sum("<error" in case for case in cases)
     skipped = sum("<skipped" in case for case in cases)
     counts = f'tests="{len(cases)}" failures="{failures}" errors="{errors}" skipped="{skipped}"'
-    name = _attribute(f"kfp-k8s validate --target {report.target}")
+    name = _attribute(suite or f"kfp-k8s validate --target {report.target}")
     body = "".join(cases)
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n'

@@ -6,9 +6,9 @@ import re
 from dataclasses import replace
 from typing import Any, Final
 
-from kfp_k8s_manifest.findings import Finding, Report
+from kfp_k8s_manifest.findings import Finding, Report, shortened
 
-__all__ = ["brief", "count", "cut", "object_name", "printable", "summary"]
+__all__ = ["brief", "count", "object_name", "printable", "summary"]
 
 # Control characters, and those that turn the direction of text: in a terminal or a log they would
 # let a manifest write whatever it likes over the report. What no encoding has (halves of pairs, of
@@ -17,25 +17,19 @@ _UNPRINTABLE = "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-
 _TEXT: Final = 2_000
 """Characters of a message, a hint, a value."""
 _NAME: Final = 300
-"""Characters of a name, or of a part of a path."""
-_PARTS: Final = 40
-"""Parts of a path."""
+"""Characters of a name."""
+_DEEPEST: Final = 40
 
 
 def brief(finding: Finding) -> Finding:
-    """Return a finding whose texts are cut: a manifest may have a name of megabytes, or a key.
-
-    The beginning and the end of a text stay, for a message ends in what the rule asks.
-    """
-    path = finding.path
-    if len(path) > _PARTS:
-        path = (*path[: _PARTS // 2], "…", *path[-_PARTS // 2 :])
+    """Return a finding whose texts are cut: a manifest may have a name of megabytes, or a key."""
     short = {
-        "path": tuple(cut(part, _NAME) if isinstance(part, str) else part for part in path),
         "value": _cut_value(finding.value),
-        **{name: cut(getattr(finding, name), _NAME) for name in ("kind", "namespace", "name")},
         **{
-            name: cut(getattr(finding, name), _TEXT)
+            name: shortened(getattr(finding, name), _NAME) for name in ("kind", "namespace", "name")
+        },
+        **{
+            name: shortened(getattr(finding, name), _TEXT)
             for name in ("message", "hint", "cluster_message")
         },
     }
@@ -43,19 +37,11 @@ def brief(finding: Finding) -> Finding:
     return replace(finding, **changed) if changed else finding
 
 
-def cut(text: str, most: int = _NAME) -> str:
-    """Return a text of at most so many characters: its beginning and its end, with `…` between."""
-    if len(text) <= most:
-        return text
-    tail = most // 3
-    return f"{text[: most - tail - 1]}…{text[-tail:]}"
-
-
 def _cut_value(value: Any, depth: int = 0) -> Any:
     """Return a value whose strings are cut; a tree has but few of them, which checks see to."""
     if isinstance(value, str):
-        return cut(value, _TEXT)
-    if depth > _PARTS:
+        return shortened(value, _TEXT)
+    if depth > _DEEPEST:
         return value
     if isinstance(value, dict):
         return {_cut_value(key): _cut_value(each, depth + 1) for key, each in value.items()}

@@ -18,14 +18,15 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.order import ObjectContext
 from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines
+from kfp_k8s_manifest.checks.words import finding
 from kfp_k8s_manifest.findings import (
     FileResult,
     Finding,
     PassedOver,
     Report,
-    Severity,
     sort_findings,
 )
 from kfp_k8s_manifest.releases import Target
@@ -220,13 +221,9 @@ def _check_input(each: Input, context: ObjectContext, previous: Previous | None 
     try:
         data = each.read(DEFAULT_LIMITS.size)
     except OSError as error:
-        finding = Finding(
-            rule="file-unreadable",
-            severity=Severity.ERROR,
-            message=f"the file cannot be read: {error.strerror or error}",
-            file=each.name,
-        )
-        return Outcome(findings=(finding,))
+        reason = each.unreadable or f"the file cannot be read: {error.strerror or error}"
+        found = finding(registry.FILE_UNREADABLE, (), f"{reason[:1].upper()}{reason[1:]}.")
+        return Outcome(findings=(found.at(file=each.name),))
     return check_text(
         each.name,
         data,

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.lint import lint
 from kfp_k8s_manifest.checks.order import is_ours
 from kfp_k8s_manifest.checks.source.odd_keys import mappings_with_odd_keys
@@ -116,7 +117,7 @@ def _changes(
     spec = obj.get("spec")
     spec = spec if isinstance(spec, dict) else {}
     found = lint(spec.get("pipelineSpec"), spec.get("platformSpec"))
-    constants = [each.path for each in found if each.rule == "constant-not-string"]
+    constants = [each.path for each in found if each.rule == registry.CONSTANT_NOT_STRING.id]
     for path in lost_strings(obj, constants):
         place = (*prefix, *path)
         written = document.plain_text(place)

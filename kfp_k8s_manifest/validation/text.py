@@ -13,8 +13,9 @@ from typing import Any, Final
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.order import ObjectContext, check_object, identity, is_ours, named
 from kfp_k8s_manifest.checks.source.odd_keys import mappings_with_odd_keys
+from kfp_k8s_manifest.checks.words import finding
 from kfp_k8s_manifest.errors import YamlError, YamlLimitError
-from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
+from kfp_k8s_manifest.findings import ABSENT, Finding, Path
 from kfp_k8s_manifest.golang.sizes import json_size
 from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.model.kinds import MAX_ETCD
@@ -35,7 +36,7 @@ from kfp_k8s_manifest.yaml.reader import Document, load_all
 
 __all__ = ["Item", "Outcome", "Previous", "check_text", "lines_of", "locate", "skeleton"]
 
-_SHOWN_VALUES: Final = 30
+_SHOWN_VALUES: Final = 20
 _TOO_LARGE: Final = "larger than {:,} bytes, so the file was not read"
 
 PackageCheck = Callable[
@@ -43,7 +44,6 @@ PackageCheck = Callable[
 ]
 """From a text, its name and a target to the number of objects and the findings in their places."""
 _PART: Final = 4096
-_SHOWN_CHARACTERS: Final = 1_000
 
 Identity = tuple[str, str, str]
 Previous = Mapping[Identity, Any]
@@ -154,15 +154,12 @@ def _unread(name: str, data: bytes | str, error: YamlError, explicit: bool) -> O
         return Outcome(passed_over=f"it is not read as YAML or JSON{where}: {error.reason}")
     if not explicit and is_template:
         return Outcome(findings=(template(name),))
-    found = Finding(
-        rule=(registry.YAML_LIMIT if limit else registry.YAML_INVALID).id,
-        severity=Severity.ERROR,
-        message=error.reason,
+    found = finding(
+        registry.YAML_LIMIT if limit else registry.YAML_INVALID,
+        (),
+        f"{error.reason[:1].upper()}{error.reason[1:]}.",
         hint=template(name).hint if is_template else "",
-        file=name,
-        line=error.line,
-        column=error.column,
-    )
+    ).at(file=name, line=error.line, column=error.column)
     return Outcome(findings=(found,), excerpts=_excerpts(data, [found]))
 
 
@@ -205,8 +202,9 @@ def _check(
         found = explain_unquoted(found, obj, document, prefix)
     odd = mappings_with_odd_keys(obj)
     if odd:
-        from kfp_k8s_manifest.checks.source.unquoted import check_keys
+        from kfp_k8s_manifest.checks.source.unquoted import check_keys, without_fallout
 
+        found = without_fallout(found, odd, document, prefix)
         found += named(obj, check_keys(odd, document, prefix))
     return found
 
@@ -229,29 +227,29 @@ def _only(tree: Any, keys: Sequence[str]) -> dict[str, Any]:
 def locate(
     findings: Sequence[Finding], document: Document, prefix: Path, name: str
 ) -> list[Finding]:
-    """Return findings with their places in a text, and without values that are large."""
+    """Return findings with their places in a text, and without values that are large trees."""
     located = []
-    for finding in findings:
-        line, column = _place(finding, document, prefix)
-        finding = replace(finding, file=name, line=line, column=column)
-        if _is_large(finding.value):
-            finding = replace(finding, value=ABSENT)
-        located.append(finding)
+    for each in findings:
+        line, column = _place(each, document, prefix)
+        each = replace(each, file=name, line=line, column=column)
+        if _is_large(each.value):
+            each = replace(each, value=ABSENT)
+        located.append(each)
     return located
 
 
-def _place(finding: Finding, document: Document, prefix: Path) -> tuple[int, int]:
+def _place(each: Finding, document: Document, prefix: Path) -> tuple[int, int]:
     """Return where a finding points: at its value, or at the key above what is missing."""
-    path: Path = (*prefix, *finding.path)
+    path: Path = (*prefix, *each.path)
     tree: Any = document.value
     for depth, key in enumerate(path):
         if not _has(tree, key):
             return document.key_position(path[:depth])
         tree = tree[key]
-    named = finding.on_key and isinstance(finding.value, str) and isinstance(tree, dict)
-    if named and finding.value in tree:
-        return document.key_position((*path, finding.value))
-    if finding.on_key or isinstance(tree, (dict, list)):
+    named = each.on_key and isinstance(each.value, str) and isinstance(tree, dict)
+    if named and each.value in tree:
+        return document.key_position((*path, each.value))
+    if each.on_key or isinstance(tree, (dict, list)):
         # The first line of a mapping is that of its first key, which says nothing.
         return document.key_position(path)
     return document.position(path)
@@ -264,22 +262,22 @@ def _has(tree: Any, key: str | int) -> bool:
 
 
 def _is_large(tree: Any) -> bool:
-    """Tell whether a value is a tree of more than a few values, or a very long text."""
+    """Tell whether a value is a tree of more than a few values."""
     stack, seen = [tree], 0
     while stack:
         each = stack.pop()
         seen += 1
-        if seen > _SHOWN_VALUES or (isinstance(each, str) and len(each) > _SHOWN_CHARACTERS):
+        if seen > _SHOWN_VALUES:
             return True
         if isinstance(each, dict):
-            stack.extend((*each, *each.values()))
+            stack.extend(each.values())
         elif isinstance(each, list):
             stack.extend(each)
     return False
 
 
 def _excerpts(data: bytes | str, findings: Sequence[Finding]) -> dict[int, str]:
-    wanted = {finding.line for finding in findings if finding.line}
+    wanted = {each.line for each in findings if each.line}
     return lines_of(data, wanted) if wanted else {}
 
 

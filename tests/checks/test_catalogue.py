@@ -16,8 +16,10 @@ from kfp_k8s_manifest.errors import UsageError
 
 PACKAGE = Path(__file__).parents[2] / "kfp_k8s_manifest"
 PAGES = pages()
-# There is no text to show, or one that counts in a folder alone.
-WITHOUT_EXAMPLE = {"file-unreadable", "template"}
+# There is no text to show, or one that counts in a folder or a repository alone.
+WITHOUT_EXAMPLE = {"file-unreadable", "template"} | {
+    each.id for each in PAGES if each.family == "gitops"
+}
 
 
 @pytest.mark.parametrize("each", PAGES, ids=lambda each: each.id)

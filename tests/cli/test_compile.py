@@ -227,7 +227,7 @@ FAILURES = {
     "nothing.py": ("x = 1\n", 1, ["no pipeline or component; decorate a function with"]),
     "empty.yaml": ("", 1, ["empty.yaml: the file is empty"]),
     "comment.yaml": ("# nothing\n", 1, ["comment.yaml: the file is empty"]),
-    "broken.yaml": ("a: [\n", 1, ["broken.yaml: not valid YAML", "line 2"]),
+    "broken.yaml": ("a: [\n", 1, ["broken.yaml: not valid YAML", "content, line 2, column 1;"]),
     "text.yaml": ("hello\n", 1, ["not a pipeline: the document is 'hello'"]),
     "old.yaml": (
         "pipelineInfo: {name: p}\nroot: {}\nschemaVersion: 2.0.0\n",

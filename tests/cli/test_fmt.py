@@ -161,7 +161,7 @@ def test_a_key_that_quotes_would_make_a_second_time_is_refused() -> None:
         repair(HEAD + '  labels: {y: a, "y": b}\n', source="a.yaml")
     assert str(caught.value) == (
         "a.yaml: with the quotes put back it could not be read any more (key 'y' occurs twice in"
-        " one mapping); repair it by hand. Nothing was changed."
+        " one object); repair it by hand. Nothing was changed."
     )
 
 

@@ -22,7 +22,7 @@ kind: Pipeline
 metadata:
   name: train
 spec:
-  description: Trains.
+  displayName: train
 """
 VERSION = """\
 apiVersion: pipelines.kubeflow.org/v2beta1
@@ -89,7 +89,7 @@ def test_valid(run: Run, tmp_path: Path) -> None:
 
 
 def test_invalid(run: Run, tmp_path: Path) -> None:
-    write(tmp_path, a=PIPELINE.replace("description: Trains.", "displayName: 08"))
+    write(tmp_path, a=PIPELINE.replace("displayName: train", "displayName: 08"))
     done = run("a.yaml", "--target", "2.17")
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout == (
@@ -97,7 +97,7 @@ def test_invalid(run: Run, tmp_path: Path) -> None:
         " the number 8 where a string is expected.\n"
         "  6 |   displayName: 08\n"
         "    |                ^\n"
-        "  in Pipeline train, spec.displayName\n"
+        "  in Pipeline train\n"
         '  fix: Quote it: "08"; `kfp-k8s fmt --fix` does.\n'
         "  the cluster says: spec.displayName in body must be of type string:"
         ' "integer"\n'
@@ -165,7 +165,7 @@ def test_standard_input(run: Run) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        (b"a: b\nc: d: e\n", 2, "mapping values"),
+        (b"a: b\nc: d: e\n", 2, "Mapping values"),
         (b"a: 1\nb: 2\na: 3\n", 3, "'a'"),
         (b"\tkind: a\n", 1, ""),
         (b"a: \xff\n", 1, "UTF-8"),
@@ -218,7 +218,7 @@ def test_a_file_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
     done = run(".")
     assert done.returncode == 1
     assert done.stdout == (
-        "gone.yaml: error[file-unreadable]: the file cannot be read: No such file or directory\n"
+        "gone.yaml: error[file-unreadable]: The file cannot be read: No such file or directory.\n"
         "\n"
         "1 object in 2 files, target portable: invalid; 1 error, 1 file could not be checked.\n"
     )
@@ -280,7 +280,12 @@ def test_known_pipelines(tmp_path: Path) -> None:
 
 
 def test_duplicates_across_files(tmp_path: Path) -> None:
-    write(tmp_path, a=PIPELINE, b=PIPELINE, c=PIPELINE.replace("Trains.", "Other."))
+    write(
+        tmp_path,
+        a=PIPELINE,
+        b=PIPELINE,
+        c=PIPELINE.replace("displayName: train", "displayName: Other"),
+    )
     findings = validate(tmp_path).findings
     assert [(Path(each.file).name, each.rule, each.line) for each in findings] == [
         ("b.yaml", "duplicate-object", 4),

@@ -55,7 +55,7 @@ OTHER = (
             + TEMPLATE.format("templates/quoted.yaml")
             + "2 objects in 5 files (2 of other kinds and 1 other file skipped), target portable:"
             " valid; 2 warnings.\n",
-            ["templates/deployment.yaml: it is not read as YAML or JSON in line 4: a mapping or sequence cannot be a key"],
+            ["templates/deployment.yaml: it is not read as YAML or JSON in line 4: an object or a list cannot be a key"],
         ),
         (
             "jinja",

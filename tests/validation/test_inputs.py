@@ -83,7 +83,7 @@ def test_a_folder_that_cannot_be_read_is_told() -> None:
         finally:
             os.seteuid(user)
         assert (finding.rule, finding.file) == ("file-unreadable", f"{folder}/closed")
-        assert finding.message.endswith("the folder cannot be read: Permission denied")
+        assert finding.message == "The folder cannot be read: Permission denied."
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
