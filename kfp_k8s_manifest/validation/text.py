@@ -11,17 +11,24 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks.order import ObjectContext, check_object, identity, is_ours, named
+from kfp_k8s_manifest.checks.registry import YAML_INVALID, YAML_LIMIT
 from kfp_k8s_manifest.checks.source.odd_keys import mappings_with_odd_keys
 from kfp_k8s_manifest.errors import YamlError, YamlLimitError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
 from kfp_k8s_manifest.model.items import items_of
+from kfp_k8s_manifest.validation.few import Few
 from kfp_k8s_manifest.yaml.limits import Limits
 from kfp_k8s_manifest.yaml.reader import Document, load_all
 
-__all__ = ["Item", "Outcome", "Previous", "check_text", "lines_of", "locate", "skeleton"]
+__all__ = ["Item", "Kept", "Outcome", "Previous", "check_text", "lines_of", "locate", "skeleton"]
 
 _SHOWN_VALUES: Final = 30
 _PART: Final = 4096
+_CHECKED_NODES: Final = 200_000
+"""Keys and values that are checked in one text. A thousand pipelines of the usual size have twice
+as many, the greatest object that the API server takes hardly ever half as many."""
+_NODES_PER_OBJECT: Final = 50
+"""For how many nodes each object counts: the smallest costs as much."""
 _SHOWN_CHARACTERS: Final = 1_000
 
 Identity = tuple[str, str, str]
@@ -61,6 +68,13 @@ class Outcome:
     excerpts: Mapping[int, str]
 
 
+class Kept:
+    """A text that was read, for those who want to look at it again."""
+
+    data: bytes | str = b""
+    documents: Sequence[Document] = ()
+
+
 def check_text(
     name: str,
     data: bytes | str,
@@ -69,6 +83,7 @@ def check_text(
     limits: Limits,
     previous: Previous | None = None,
     explicit: bool = True,
+    kept: Kept | None = None,
 ) -> Outcome:
     """Check a text.
 
@@ -80,6 +95,7 @@ def check_text(
         previous: The previous states of objects, where updates are to be checked.
         explicit: True where somebody named this text; then a document that is no object is an
             error, as it is for kubectl. In a folder there may be YAML of any kind.
+        kept: Takes the text and its documents, for a caller who would read them again otherwise.
     """
     if len(data) > limits.size:
         return _too_large(name, limits)
@@ -88,18 +104,28 @@ def check_text(
     except YamlError as error:
         finding = _unreadable(error, name)
         return Outcome(findings=(finding,), excerpts=_excerpts(data, [finding]))
+    if kept is not None:
+        kept.data, kept.documents = data, documents
     items: list[Item] = []
     findings: list[Finding] = []
-    skipped = 0
+    few = Few()
+    skipped = work = 0
     for index, document in enumerate(documents):
-        for prefix, obj in items_of(document.value):
+        objects = list(items_of(document.value))
+        if any(is_ours(obj) for _, obj in objects):
+            work += document.nodes + _NODES_PER_OBJECT * len(objects)
+        if work > _CHECKED_NODES:
+            findings.append(_too_many(document, name))
+            break
+        for prefix, obj in objects:
             if not is_ours(obj) and (isinstance(obj, dict) or not explicit):
                 skipped += 1
                 continue
             found = _check(obj, document, prefix, context, previous)
-            findings += locate(found, document, prefix, name)
+            findings += locate(few.pass_on(found), document, prefix, name)
             if isinstance(obj, dict):
                 items.append(Item(document=index, prefix=prefix, object=skeleton(obj)))
+    findings += few.rest(findings)
     return Outcome(
         items=tuple(items),
         skipped=skipped,
@@ -108,9 +134,21 @@ def check_text(
     )
 
 
+def _too_many(document: Document, name: str) -> Finding:
+    return Finding(
+        rule=YAML_LIMIT.id,
+        severity=Severity.ERROR,
+        message="the rest of the text was not checked: at most"
+        f" {_CHECKED_NODES:,} keys and values of objects are checked in one text, where each object"
+        f" counts for {_NODES_PER_OBJECT}; split it",
+        file=name,
+        line=document.line,
+    )
+
+
 def _too_large(name: str, limits: Limits) -> Outcome:
     finding = Finding(
-        rule="yaml-limit",
+        rule=YAML_LIMIT.id,
         severity=Severity.ERROR,
         message=f"the file was not read: it is larger than {limits.size:,} bytes",
         file=name,
@@ -213,7 +251,7 @@ def _unreadable(error: YamlError, name: str) -> Finding:
     # Beyond the reader's own limits Kubernetes might still read the text.
     limit = isinstance(error, YamlLimitError)
     return Finding(
-        rule="yaml-limit" if limit else "yaml-invalid",
+        rule=(YAML_LIMIT if limit else YAML_INVALID).id,
         severity=Severity.ERROR,
         message=error.reason,
         file=name,
