@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 
@@ -64,23 +63,3 @@ def test_every_public_name_exists() -> None:
         assert getattr(kfp_k8s_manifest, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'nope'"):
         kfp_k8s_manifest.nope  # noqa: B018
-
-
-def test_no_folder_reaches_into_the_private_modules_of_another() -> None:
-    package = ROOT / "kfp_k8s_manifest"
-    reached = []
-    for path in sorted(package.rglob("*.py")):
-        folder = (package.name, *path.relative_to(package).parts[:-1])
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.ImportFrom) or not node.module:
-                continue
-            for module in (node.module, *(f"{node.module}.{name.name}" for name in node.names)):
-                parts = tuple(module.split("."))
-                private = [part.startswith("_") and not part.startswith("__") for part in parts]
-                # What a name in a module is called is that module's own business.
-                is_module = package.parent.joinpath(*parts).with_suffix(".py").is_file()
-                if any(private) and is_module:
-                    owner = parts[: private.index(True)]
-                    if folder[: len(owner)] != owner:
-                        reached.append(f"{path.relative_to(ROOT)}: {module}")
-    assert reached == []

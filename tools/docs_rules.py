@@ -38,13 +38,17 @@ def page(documented: Sequence[Page]) -> str:
     parts = [_INTRO]
     for family, members in groupby(documented, key=lambda rule: rule.family):
         listed = list(members)
-        parts.append(f"## {family.capitalize()} {{ #family-{family} }}\n")
+        parts.append(f"## {_title(family)} {{ #family-{family} }}\n")
         rows = [
             f"| [{rule.id}](#{rule.id}) | {rule.severity.value} | {rule.title} |" for rule in listed
         ]
         parts.append("\n".join(["| rule | severity | title |", "|---|---|---|", *rows]) + "\n")
         parts += [_section(rule) for rule in listed]
     return "\n".join(parts)
+
+
+def _title(family: str) -> str:
+    return "CRD" if family == "crd" else family.replace("-", " ").capitalize()
 
 
 def _section(rule: Page) -> str:

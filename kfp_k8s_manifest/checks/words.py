@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks.registry import Rule
 from kfp_k8s_manifest.errors import InvalidNameError
-from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity, format_path
+from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity, format_path, shortened
 from kfp_k8s_manifest.golang.numbers import INT64_MAX, INT64_MIN
 
 __all__ = [
@@ -212,17 +212,13 @@ def finding(
         rule=rule.id,
         severity=severity or rule.severity,
         # Values are cut where they are put into a text; this holds for whatever escapes that.
-        message=_bounded(f"{field}: {text}" if field else text),
+        message=shortened(f"{field}: {text}" if field else text, _LONGEST),
         path=path,
         value=value,
-        hint=_bounded(hint),
-        cluster_message=_bounded(cluster_message),
+        hint=shortened(hint, _LONGEST),
+        cluster_message=shortened(cluster_message, _LONGEST),
         on_key=on_key,
     )
-
-
-def _bounded(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def value_at(tree: Any, *path: str | int) -> Any:

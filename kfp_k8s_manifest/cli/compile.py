@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kfp_k8s_manifest.cli._documents import emit, force_option, write_outputs
 from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, target_option
-from kfp_k8s_manifest.compiler.isolation import Request, Result, compile_sources
+from kfp_k8s_manifest.compiler.isolation import (
+    Request,
+    Result,
+    compile_sources,
+    without_parts,
+)
 from kfp_k8s_manifest.compiler.sources import ACCEPTED, Source, find_sources, read_source
 from kfp_k8s_manifest.errors import KfpK8sError, SourceError, UsageError
 
@@ -43,6 +49,7 @@ def _pairs(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 (click's o
     metavar="FILE|DIR/|-",
     help="Where to write; a folder gets one file a pipeline; '-' is the standard output.",
 )
+@force_option
 @click.option(
     "--format",
     "output_format",
@@ -147,7 +154,8 @@ def compile_(sources: tuple[str, ...], output: str, **given: Any) -> None:
     bundles = [build(ir, _options(given, file)) for file, ir in compiled]
     for bundle in bundles:
         _report_warnings(bundle.require_valid())
-    _write(bundles, output, given["output_format"])
+    inputs = {*(source.path for source in found), *(file for file, _ in compiled)}
+    _write(bundles, output, given, inputs)
 
 
 def _request(source: Source, parameters: dict[str, Any], given: dict[str, Any]) -> Request:
@@ -205,12 +213,10 @@ def _compiled(
             compiled.append((source.path, packages[position]))
             continue
         result = next(modules)
-        for pipeline in result.pipelines:
-            # In a folder, what the pipeline of another module uses is a part of that one.
-            if not (source.folder and pipeline.origin in elsewhere):
-                file = result.file if source.kind == "module" else source.path
-                compiled.append((file, pipeline.ir))
-                empty.discard(source.folder)
+        file = result.file if source.kind == "module" else source.path
+        for pipeline in without_parts(result.pipelines, elsewhere if source.folder else ()):
+            compiled.append((file, pipeline.ir))
+            empty.discard(source.folder)
     for folder in sorted(empty):
         raise SourceError(
             f"{folder}: no module in it defines a pipeline; decorate a function with @dsl.pipeline"
@@ -291,34 +297,29 @@ def _report_warnings(findings: list[Finding]) -> None:
 
     for finding in findings:
         if finding.severity is Severity.WARNING:
-            where = f"{finding.kind} {finding.name}: {finding.field}"
+            # The message begins with the field.
+            where = f"{finding.kind} {finding.name}"
             click.echo(f"warning: {where}: {finding.message} [{finding.rule}]", err=True)
 
 
-def _write(bundles: list[Bundle], output: str, output_format: str | None) -> None:
-    from kfp_k8s_manifest.files import write_texts
+def _write(bundles: list[Bundle], output: str, given: dict[str, Any], inputs: set[str]) -> None:
     from kfp_k8s_manifest.manifests import to_json, to_yaml
 
-    render = to_json if _is_json(output, output_format) else to_yaml
+    render = to_json if _is_json(output, given["output_format"]) else to_yaml
     _require_distinct(bundles)
     if output == "-":
-        click.echo(render([item for bundle in bundles for item in bundle.objects()]), nl=False)
+        emit(render([item for bundle in bundles for item in bundle.objects()]))
         return
     if output.endswith(("/", os.sep)) or Path(output).is_dir():
         suffix = "json" if render is to_json else "yaml"
-        try:
-            Path(output).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"cannot make the folder {output}: {error.strerror}") from error
         paths = {str(Path(output) / f"{b.pipeline.name}.{suffix}"): [b] for b in bundles}
     else:
         paths = {output: bundles}
-    write_texts(
-        {
-            path: render([item for bundle in group for item in bundle.objects()])
-            for path, group in paths.items()
-        }
-    )
+    texts = {
+        path: render([item for bundle in group for item in bundle.objects()])
+        for path, group in paths.items()
+    }
+    write_outputs(texts, force=given["force"], inputs=inputs)
     for path, group in paths.items():
         names = ", ".join(
             f"{item['kind']} {item['metadata']['name']}" for b in group for item in b.objects()

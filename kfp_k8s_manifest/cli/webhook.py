@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -14,6 +14,9 @@ from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, target_option
 from kfp_k8s_manifest.errors import KfpK8sError, UsageError
 
 __all__ = ["webhook"]
+
+# A bundle of certificates goes into an object of the cluster, which has room for so much.
+_BUNDLE_LIMIT = 2**20
 
 
 @click.group(cls=SuggestingGroup)
@@ -193,7 +196,7 @@ def serve(
 @click.option("--global", "everywhere", is_flag=True, help="Judge the PipelineVersions of all.")
 @click.option(
     "--ca-bundle",
-    type=click.File(encoding="ascii"),
+    type=PATH,
     help="Authority of the server's certificate, PEM; the certificate is expected in the Secret"
     " NAME-tls.",
 )
@@ -204,6 +207,7 @@ def serve(
 def manifests(
     target: str,
     output: str,
+    force: bool,  # noqa: FBT001
     name: str,
     namespace: str,
     image: str | None,
@@ -212,7 +216,7 @@ def manifests(
     namespaces: tuple[str, ...],
     selector: tuple[tuple[str, str], ...],
     everywhere: bool,  # noqa: FBT001
-    ca_bundle: IO[str] | None,
+    ca_bundle: str | None,
     cert_manager: bool,  # noqa: FBT001
     url: str,
 ) -> None:
@@ -253,15 +257,18 @@ def manifests(
         cert_manager=cert_manager,
         url=url,
     )
-    write_documents(install_manifests(options), output)
+    write_documents(install_manifests(options), output, force=force)
 
 
-def _read_bundle(file: IO[str]) -> str:
+def _read_bundle(path: str) -> str:
     import ssl
 
+    from kfp_k8s_manifest.reading import read_input
+
+    data = read_input(path, limit=_BUNDLE_LIMIT)
     try:
-        text = file.read()
+        text = data.decode("ascii")
         ssl.create_default_context(cadata=text)
     except (ValueError, ssl.SSLError) as error:
-        raise UsageError(f"--ca-bundle {file.name}: no PEM certificate: {error}") from error
+        raise UsageError(f"--ca-bundle {path}: no PEM certificate: {error}") from error
     return text

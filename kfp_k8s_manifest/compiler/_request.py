@@ -27,6 +27,7 @@ class Request:
         type_check: Whether kfp checks the types of what tasks hand to each other.
         caching: Whether tasks use the execution cache unless they say otherwise.
         package: A path: return the text that kfp would write there, instead of values.
+        watch: A folder without links: note what is read in it and below while compiling.
     """
 
     source: str
@@ -39,6 +40,7 @@ class Request:
     type_check: bool = True
     caching: bool = True
     package: str | None = None
+    watch: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the request as JSON has it."""

@@ -123,6 +123,12 @@ def _compile(request: Request) -> dict[str, Any]:
         "type_check": request.type_check,
     }
     made: list[dict[str, Any]] = []
+    reads = None
+    if request.watch is not None:
+        from kfp_k8s_manifest.compiler._reads import Reads
+
+        reads = Reads(request.watch)
+        reads.watch()
     package = ""
     with execution_caching(enabled=request.caching):
         loaded = load(request)
@@ -141,7 +147,13 @@ def _compile(request: Request) -> dict[str, Any]:
             made.append(
                 {"spec": ir.pipeline_spec, "platform": ir.platform_spec, "origin": origin(pipeline)}
             )
-    return {"file": loaded.file, "pipelines": made, "used": loaded.used, "package": package}
+    return {
+        "file": loaded.file,
+        "pipelines": made,
+        "used": loaded.used,
+        "package": package,
+        "reads": None if reads is None else reads.result(),
+    }
 
 
 def _flush() -> None:

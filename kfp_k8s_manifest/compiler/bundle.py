@@ -28,7 +28,9 @@ class RejectedError(KfpK8sError):
         errors = [finding for finding in findings if finding.severity is Severity.ERROR]
         lines = [f"the target {target!r} would reject this; nothing was written"]
         for finding in errors:
-            lines.append(f"  {finding.field or finding.kind}: {finding.message} [{finding.rule}]")
+            # The message begins with the field; two objects may have the same to say.
+            whose = " ".join(filter(None, (finding.kind, finding.name)))
+            lines.append(f"  {whose}{': ' if whose else ''}{finding.message} [{finding.rule}]")
             if finding.hint:
                 lines.append(f"    {finding.hint}")
         super().__init__("\n".join(lines))

@@ -14,14 +14,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 from kfp_k8s_manifest.compiler._request import Origin, Request
 from kfp_k8s_manifest.errors import KfpK8sError, SourceError, UsageError
 from kfp_k8s_manifest.model.ir import PipelineIR
 
-__all__ = ["Compiled", "Request", "Result", "compile_sources"]
+__all__ = ["Compiled", "Request", "Result", "compile_sources", "without_parts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,8 @@ class Result:
         pipelines: What was compiled, in the order of the module.
         used: Where the pipelines are defined that others of the module use.
         package: The text that kfp would write, where the request asks for it.
+        reads: What was read while compiling, where the request asks for it: `files`, `listed`
+            (folders), `searched` (names of modules by folder), and `opaque`, why nobody can tell.
         error: What went wrong, or None.
     """
 
@@ -57,6 +60,7 @@ class Result:
     pipelines: tuple[Compiled, ...] = ()
     used: frozenset[Origin] = frozenset()
     package: str = ""
+    reads: Mapping[str, Any] | None = None
     error: KfpK8sError | None = None
 
 
@@ -93,6 +97,27 @@ def compile_sources(
     return (_result(index, requests[index], outcome) for index, outcome in outcomes)
 
 
+class _Placed(Protocol):
+    @property
+    def origin(self) -> Origin | None: ...
+
+
+P = TypeVar("P", bound=_Placed)
+
+
+def without_parts(pipelines: Iterable[P], used: Collection[Origin]) -> list[P]:
+    """Return the pipelines of a module that was found, less those that are parts of others.
+
+    What somebody named is compiled whatever else uses it; of what a folder or a pattern gave, a
+    pipeline that another module's pipeline uses is a part of that one.
+
+    Args:
+        pipelines: What the module defines.
+        used: Where the pipelines are defined that others use: all results' `used` together.
+    """
+    return [each for each in pipelines if each.origin not in used]
+
+
 def _processors() -> int:
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
@@ -126,4 +151,5 @@ def _result(index: int, request: Request, outcome: bytes) -> Result:
         ),
         used=frozenset((file, name) for file, name in content["used"]),
         package=content["package"],
+        reads=content["reads"],
     )

@@ -254,6 +254,12 @@ def _members(module: ModuleType) -> dict[str, base_component.BaseComponent]:
     return members
 
 
+def _is_defined_in(file: str, pipeline: base_component.BaseComponent) -> bool:
+    """Tell whether a pipeline's function stands in a file, or in a cell of it."""
+    where, _ = origin(pipeline) or ("", "")
+    return where == file or where.startswith(f"{file}[cell ")
+
+
 def _top_level(
     module: ModuleType, request: Request, used: Mapping[int, object]
 ) -> list[base_component.BaseComponent]:
@@ -264,10 +270,9 @@ def _top_level(
         if isinstance(item, graph_component.GraphComponent)
     }
     if request.own:
-        file = str(Path(request.path).resolve())
-        mine = {
-            name: item for name, item in pipelines.items() if (origin(item) or ("",))[0] == file
-        }
+        # A notebook may have changed the working directory, from which its path was given.
+        file = str(Path(module.__file__ or request.path).resolve())
+        mine = {name: item for name, item in pipelines.items() if _is_defined_in(file, item)}
         return [item for item in mine.values() if id(item) not in used]
     top = {name: item for name, item in pipelines.items() if id(item) not in used}
     chosen = top or pipelines

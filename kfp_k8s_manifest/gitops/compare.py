@@ -9,71 +9,24 @@ Nothing is passed over: what has no words of its own here is told by its path in
 
 from __future__ import annotations
 
-import difflib
-import enum
-import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from kfp_k8s_manifest.findings import ABSENT, format_path
+from kfp_k8s_manifest.gitops.changes import (
+    Area,
+    Change,
+    change_of,
+    compare_trees,
+    differences,
+    equal,
+)
 
-__all__ = ["Area", "Change", "compare_specs", "compare_trees"]
+__all__ = ["compare_specs"]
 
 _MAX_DEPTH: Final = 20
 _SHOWN_TASKS: Final = 4
-_MAX_OTHER: Final = 200
-
-
-class Area(str, enum.Enum):
-    """What a change is about."""
-
-    TASK = "task"
-    IMAGE = "image"
-    SOURCE = "source"
-    COMMAND = "command"
-    INPUT = "input"
-    OUTPUT = "output"
-    PARAMETER = "parameter"
-    CACHING = "caching"
-    CONDITION = "condition"
-    LOOP = "loop"
-    RETRY = "retry"
-    ORDER = "order"
-    PLATFORM = "platform"
-    PIPELINE = "pipeline"
-    METADATA = "metadata"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One change.
-
-    Attributes:
-        area: What it is about.
-        where: The task, or the tasks, that it concerns, or "" for the pipeline as a whole.
-        what: The thing that changed, such as `parameter month` or `image`.
-        before: The value before, `ABSENT` for what is new.
-        after: The value now, `ABSENT` for what is gone.
-        tasks: The ids of the tasks concerned, as `graph.Node.id` has them.
-        lines: For texts of several lines, a unified diff without file headers.
-    """
-
-    area: Area
-    where: str
-    what: str
-    before: Any = ABSENT
-    after: Any = ABSENT
-    tasks: tuple[str, ...] = ()
-    lines: tuple[str, ...] = ()
-
-    @property
-    def kind(self) -> str:
-        """`added`, `removed` or `changed`."""
-        if self.before is ABSENT:
-            return "added"
-        return "removed" if self.after is ABSENT else "changed"
 
 
 def compare_specs(
@@ -107,89 +60,21 @@ def compare_specs(
     return changes
 
 
-def compare_trees(
-    before: Any, after: Any, *, area: Area, where: str = "", prefix: tuple[str | int, ...] = ()
-) -> Iterator[Change]:
-    """Yield how two JSON trees differ, by path.
-
-    Args:
-        before: The tree before, or `ABSENT`.
-        after: The tree now, or `ABSENT`.
-        area: What the changes are about.
-        where: What they concern.
-        prefix: What the paths begin with.
-    """
-    found = _differences(before, after, prefix)
-    for path, was, now in itertools.islice(found, _MAX_OTHER):
-        yield _value_change(area, where, format_path(path) or "content", was, now)
-
-
-def _differences(
-    before: Any, after: Any, path: tuple[str | int, ...]
-) -> Iterator[tuple[tuple[str | int, ...], Any, Any]]:
-    stack: list[tuple[tuple[str | int, ...], Any, Any]] = [(path, before, after)]
-    while stack:
-        place, was, now = stack.pop()
-        if isinstance(was, Mapping) and isinstance(now, Mapping):
-            keys = sorted({*was, *now}, reverse=True)
-            stack += [((*place, key), was.get(key, ABSENT), now.get(key, ABSENT)) for key in keys]
-        elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
-            pairs = list(zip(was, now, strict=True))
-            stack += [((*place, index), *pair) for index, pair in enumerate(pairs)][::-1]
-        elif not _same_scalar(was, now):
-            yield place, was, now
-
-
-def _equal(one: Any, other: Any) -> bool:
-    return next(_differences(one, other, ()), None) is None
-
-
-def _same_scalar(one: Any, other: Any) -> bool:
-    if isinstance(one, (Mapping, list)) or isinstance(other, (Mapping, list)):
-        # Trees get here only where they differ in kind or length.
-        return False
-    # True is 1 for Python, not for Kubernetes.
-    return (type(one) is type(other) and one == other) or _same_number(one, other)
-
-
-def _same_number(one: Any, other: Any) -> bool:
-    numbers = (int, float)
-    both = isinstance(one, numbers) and isinstance(other, numbers)
-    return both and not isinstance(one, bool) and not isinstance(other, bool) and one == other
-
-
-def _value_change(
-    area: Area, where: str, what: str, was: Any, now: Any, tasks: Sequence[str] = ()
-) -> Change:
-    lines: tuple[str, ...] = ()
-    if isinstance(was, str) and isinstance(now, str) and ("\n" in was or "\n" in now):
-        lines = unified(was, now)
-    return Change(
-        area=area, where=where, what=what, before=was, after=now, tasks=tuple(tasks), lines=lines
-    )
-
-
-def unified(before: str, after: str) -> tuple[str, ...]:
-    """Return a unified diff of two texts, without the headers that name files."""
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=3)
-    return tuple(list(lines)[2:])
-
-
 def _pipeline(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
     """Yield what has changed about the pipeline as a whole."""
     info = _get(before, "pipelineInfo"), _get(after, "pipelineInfo")
     for key, what in (("displayName", "display name"), ("description", "description")):
         was, now = info[0].get(key, ABSENT), info[1].get(key, ABSENT)
-        if not _equal(was, now):
-            yield _value_change(Area.PIPELINE, "", what, was, now)
+        if not equal(was, now):
+            yield change_of(Area.PIPELINE, "", what, was, now)
     for key, what in (
         ("sdkVersion", "kfp SDK"),
         ("schemaVersion", "schema version"),
         ("defaultPipelineRoot", "default pipeline root"),
     ):
         was, now = before.get(key, ABSENT), after.get(key, ABSENT)
-        if not _equal(was, now):
-            yield _value_change(Area.PIPELINE, "", what, was, now)
+        if not equal(was, now):
+            yield change_of(Area.PIPELINE, "", what, was, now)
     yield from _definitions(_get(before, "root"), _get(after, "root"), "", ())
     for key, inner in (
         ("pipelineInfo", {"name", "displayName", "description"}),
@@ -243,11 +128,11 @@ def _definitions(
             for name in sorted({*was, *now}):
                 one, other = was.get(name, ABSENT), now.get(name, ABSENT)
                 if one is ABSENT or other is ABSENT:
-                    yield _value_change(area, where, f"{word} {name}", one, other, tasks)
+                    yield change_of(area, where, f"{word} {name}", one, other, tasks)
                     continue
-                for path, old, new in _differences(one, other, ()):
+                for path, old, new in differences(one, other, ()):
                     what = _FACETS.get(str(path[0]), format_path(path)) if path else "definition"
-                    yield _value_change(area, where, f"{what} of {word} {name}", old, new, tasks)
+                    yield change_of(area, where, f"{what} of {word} {name}", old, new, tasks)
 
 
 _FACETS: Final = {
@@ -324,7 +209,7 @@ class _Walk:
                 _get(self._specs[1], "deploymentSpec", "executors", _text(other, "executorLabel")),
             )
             changes += _executor(*executors, where, tasks)
-        return changes
+        return _grouped(changes)
 
     def leftovers(self) -> list[Change]:
         """Return the changes of components and executors that no task uses."""
@@ -397,8 +282,8 @@ def _without(tree: Mapping[str, Any], place: Sequence[str], known: set[str]) -> 
 def _task(was: Any, now: Any, place: str) -> Iterator[Change]:
     """Yield what has changed about a task itself."""
     if not isinstance(was, Mapping) or not isinstance(now, Mapping):
-        if not _equal(was, now):
-            yield _value_change(Area.TASK, place, "task", was, now, (place,))
+        if not equal(was, now):
+            yield change_of(Area.TASK, place, "task", was, now, (place,))
         return
     for area, what, path in _TASK_FIELDS:
         yield from _told(area, place, what, _at(was, path), _at(now, path))
@@ -426,8 +311,8 @@ _TASK_FIELDS: Final = (
 
 
 def _told(area: Area, place: str, what: str, was: Any, now: Any) -> Iterator[Change]:
-    if not _equal(was, now):
-        yield _value_change(area, place, what, was, now, (place,))
+    if not equal(was, now):
+        yield change_of(area, place, what, was, now, (place,))
 
 
 def _executor(
@@ -435,9 +320,9 @@ def _executor(
 ) -> Iterator[Change]:
     """Yield what has changed about what a task runs."""
     one, other = _get(was, "container"), _get(now, "container")
-    if not _equal(one.get("image", ABSENT), other.get("image", ABSENT)):
+    if not equal(one.get("image", ABSENT), other.get("image", ABSENT)):
         images = one.get("image", ABSENT), other.get("image", ABSENT)
-        yield _value_change(Area.IMAGE, where, "image", *images, tasks)
+        yield change_of(Area.IMAGE, where, "image", *images, tasks)
     for key in ("command", "args"):
         texts = one.get(key) or [], other.get(key) or []
         if isinstance(texts[0], list) and isinstance(texts[1], list):
@@ -454,15 +339,29 @@ def _command(
 ) -> Iterator[Change]:
     """Yield the changes of a command, part by part where it has as many as before."""
     if len(was) != len(now):
-        yield _value_change(Area.COMMAND, where, key, was, now, tasks)
+        yield change_of(Area.COMMAND, where, key, was, now, tasks)
         return
     for old, new in zip(was, now, strict=True):
-        if _equal(old, new):
+        if equal(old, new):
             continue
         # kfp puts the whole source of a Python component into one part of its command.
         is_source = all(isinstance(each, str) and "\ndef " in f"\n{each}" for each in (old, new))
         area, what = (Area.SOURCE, "source code") if is_source else (Area.COMMAND, key)
-        yield _value_change(area, where, what, old, new, tasks)
+        yield change_of(area, where, what, old, new, tasks)
+
+
+def _grouped(changes: Sequence[Change]) -> list[Change]:
+    """Tell once what has changed alike for several tasks, such as their image."""
+    groups: dict[tuple[Any, ...], Change] = {}
+    for change in changes:
+        values = repr(change.before), repr(change.after)
+        key = (change.area, change.what, *values, "" if change.tasks else change.where)
+        first = groups.get(key)
+        if first is not None:
+            tasks = (*first.tasks, *change.tasks)
+            change = replace(first, tasks=tasks, where=_names(tasks))
+        groups[key] = change
+    return list(groups.values())
 
 
 def _names(tasks: Sequence[str]) -> str:

@@ -12,43 +12,31 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from kfp_k8s_manifest.compiler.build import ManifestOptions, build
+from kfp_k8s_manifest.compiler.build import build
 from kfp_k8s_manifest.compiler.bundle import Bundle
 from kfp_k8s_manifest.errors import KfpK8sError
-from kfp_k8s_manifest.gitops.layouts import Layout
+from kfp_k8s_manifest.gitops.layouts import FolderLayout
 from kfp_k8s_manifest.gitops.settings import Settings
-from kfp_k8s_manifest.gitops.transform import without_sdk
-from kfp_k8s_manifest.gitops.tree import SEQUENCE, Tree, VersionEntry
-from kfp_k8s_manifest.golang.sizes import json_size
+from kfp_k8s_manifest.gitops.tree import PipelineEntry, Tree, VersionEntry
+from kfp_k8s_manifest.gitops.wanted import (
+    Facts,
+    Wanted,
+    facts_of,
+    has_content,
+    ir_of,
+    issue,
+    manifest_options,
+    pipeline_object,
+    same_content,
+)
 from kfp_k8s_manifest.manifests import to_yaml
-from kfp_k8s_manifest.model.ir import PipelineIR, digest
-from kfp_k8s_manifest.model.resources import version_digest
-from kfp_k8s_manifest.releases import target
+from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION, Kind
 
-__all__ = ["Action", "Plan", "Problem", "Wanted", "issue", "make_plan", "manifest_options"]
+__all__ = ["Action", "Obstacle", "Plan", "kept", "make_plan", "reissue_name", "retained"]
 
 Verb = Literal["create", "update", "keep", "delete", "gone"]
 
 _MAX_REISSUES: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A pipeline that a source gives.
-
-    Attributes:
-        source: The source, for messages.
-        ir: The pipeline, with the parameters and images of its environment.
-        settings: What holds for it.
-        git_sha: The commit, or what finds it out; None where there is none.
-        path: The source's path for `{path}` in `code-source`.
-    """
-
-    source: str
-    ir: PipelineIR
-    settings: Settings
-    git_sha: str | Callable[[], str] | None = None
-    path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +57,7 @@ class Action:
 
     verb: Verb
     path: str
-    kind: str
+    kind: Kind
     name: str
     pipeline: str
     text: str | None = None
@@ -78,7 +66,7 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Obstacle:
     """Something that keeps a source from the tree.
 
     Attributes:
@@ -100,7 +88,7 @@ class Plan:
     """
 
     actions: tuple[Action, ...]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Obstacle, ...] = ()
 
     def having(self, *verbs: Verb) -> list[Action]:
         """Return the actions of some verbs."""
@@ -113,32 +101,13 @@ class Plan:
         return [each.path for each in sorted(left, key=lambda each: (each.kind, each.path))]
 
 
-def manifest_options(wanted: Wanted) -> ManifestOptions:
-    """Return what the manifests of a pipeline say beyond what it says itself."""
-    settings = wanted.settings
-    template = settings.code_source
-    return ManifestOptions(
-        target=settings.target,
-        namespace=settings.namespace,
-        version_name=settings.version_name,
-        pipeline_info_name=settings.pipeline_info_name,
-        pipeline_display_name=settings.display_name,
-        pipeline_description=settings.description,
-        labels=settings.labels,
-        annotations=settings.annotations,
-        pipeline_tags=settings.pipeline_tags,
-        version_tags=settings.version_tags,
-        code_source_url=template.replace("{path}", wanted.path) if template else None,
-        git_sha=wanted.git_sha,
-    )
-
-
 def make_plan(
     wanted: Sequence[Wanted],
     tree: Tree,
-    layout: Layout,
+    layout: FolderLayout,
     *,
     failed: Sequence[str] = (),
+    partial: bool = False,
     check: Callable[[Bundle], None] | None = None,
 ) -> Plan:
     """Return what has to be done so that the tree has what is wanted.
@@ -148,27 +117,29 @@ def make_plan(
         tree: What there is.
         layout: Where objects lie.
         failed: Pipelines whose sources could not be compiled: they are not gone.
+        partial: True where other sources give pipelines, too: nothing is gone then.
         check: Called with each bundle that would be written; refuses it by an error.
     """
     actions: list[Action] = []
-    problems: list[Problem] = []
+    problems: list[Obstacle] = []
     owner: dict[str, Wanted] = {}
     taken = {each.name: name for name, own in tree.versions.items() for each in own}
     for each in wanted:
-        name = each.ir.name
+        name = each.name
         first = owner.setdefault(name, each)
         if first is not each:
-            problems.append(Problem(source=each.source, text=_twice(name, first, each)))
+            problems.append(Obstacle(source=each.source, text=_twice(name, first, each)))
             continue
         try:
             found = _pipeline_actions(each, tree, layout, check)
             _require_own_names(found, taken)
             actions += found
         except KfpK8sError as error:
-            problems.append(Problem(source=each.source, text=str(error)))
+            problems.append(Obstacle(source=each.source, text=str(error)))
     broken = {*failed, *owner} - {each.pipeline for each in actions}
     actions += _untouched({*owner} & broken | {*failed}, tree)
-    actions += _gone({*owner, *failed}, tree)
+    gone = _gone({*owner, *failed}, tree)
+    actions += [replace(each, verb="keep", why="") for each in gone] if partial else gone
     return Plan(
         actions=tuple(sorted(actions, key=lambda each: each.path)), problems=tuple(problems)
     )
@@ -181,7 +152,7 @@ def _require_own_names(actions: Sequence[Action], taken: dict[str, str]) -> None
         KfpK8sError: The name is taken.
     """
     for each in actions:
-        if each.kind != "PipelineVersion" or each.verb != "create":
+        if each.kind != PIPELINE_VERSION or each.verb != "create":
             continue
         other = taken.setdefault(each.name, each.pipeline)
         if other != each.pipeline:
@@ -199,83 +170,83 @@ def _twice(name: str, first: Wanted, second: Wanted) -> str:
 
 
 def _pipeline_actions(
-    wanted: Wanted, tree: Tree, layout: Layout, check: Callable[[Bundle], None] | None
+    wanted: Wanted, tree: Tree, layout: FolderLayout, check: Callable[[Bundle], None] | None
 ) -> list[Action]:
-    options = manifest_options(wanted)
-    draft = build(wanted.ir, options)
-    pipeline = draft.pipeline.name
-    versions = tree.versions.get(pipeline, ())
+    facts = facts_of(wanted, layout)
+    versions = tree.versions.get(facts.name, ())
     newest = versions[-1] if versions else None
-    actions = [_keep(each) for each in versions]
-    if newest is None or not _same(newest, draft, wanted.settings):
-        name = _free_name(draft, versions, wanted)
-        bundle = issue(wanted, name, tree.next_sequence(pipeline), layout)
-        if check is not None:
-            check(bundle)
-        why = "" if name == draft.version.name else f"the content of {draft.version.name} again"
-        actions.append(
-            Action(
-                verb="create",
-                path=layout.version_path(pipeline, name),
-                kind="PipelineVersion",
-                name=name,
-                pipeline=pipeline,
-                text=to_yaml([bundle.version.to_dict()]),
-                source=wanted.source,
-                why=why,
-            )
-        )
-    actions = _retained(actions, versions, wanted.settings)
-    return [_pipeline_action(draft, tree, layout, wanted.source), *actions]
+    actions = [kept(each) for each in versions]
+    if newest is None or not has_content(newest, facts, wanted.settings):
+        actions.append(_created(wanted, facts, tree, layout, check))
+    actions = retained(actions, versions, wanted.settings)
+    return [_pipeline_action(wanted, facts, tree, layout), *actions]
 
 
-def _pipeline_action(draft: Bundle, tree: Tree, layout: Layout, source: str) -> Action:
-    obj = draft.pipeline.to_dict()
-    extra = layout.annotations(sequence=0, size=json_size(obj))
-    if extra:
-        own = draft.pipeline
-        obj = replace(own, annotations={**extra, **own.annotations}).to_dict()
-    name = draft.pipeline.name
-    before = tree.pipelines.get(name)
-    path = layout.pipeline_path(name)
-    verb: Verb = "create"
-    if before is not None:
-        # A file that says the same in other words, or lies elsewhere, is left alone.
-        verb = "keep" if before.whole == digest(obj) else "update"
-        path = before.path
-    text = None if verb == "keep" else to_yaml([obj])
+def _created(
+    wanted: Wanted,
+    facts: Facts,
+    tree: Tree,
+    layout: FolderLayout,
+    check: Callable[[Bundle], None] | None,
+) -> Action:
+    """Return what makes a new version.
+
+    Raises:
+        KfpK8sError: Its name is not to be had, or it would be rejected.
+    """
+    draft = build(ir_of(wanted), manifest_options(wanted)).version.name
+    name = _free_name(draft, facts, tree.versions.get(facts.name, ()), wanted.settings)
+    bundle = issue(wanted, name, tree.next_sequence(facts.name), layout)
+    if check is not None:
+        check(bundle)
     return Action(
-        verb=verb, path=path, kind="Pipeline", name=name, pipeline=name, text=text, source=source
+        verb="create",
+        path=layout.version_path(facts.name, name),
+        kind=PIPELINE_VERSION,
+        name=name,
+        pipeline=facts.name,
+        text=to_yaml([bundle.version.to_dict()]),
+        source=wanted.source,
+        why="" if name == draft else f"the content of {draft} again",
     )
 
 
-def _same(entry: VersionEntry, draft: Bundle, settings: Settings) -> bool:
-    """Tell whether a version in the tree has the content of a draft."""
-    mutable = target(settings.target).mutable_fields
-    obj = draft.version.to_dict()
-    if entry.content == version_digest(obj, mutable_fields=mutable):
-        return True
-    if settings.reuse != "ignore-sdk-version":
-        return False
-    bare: dict[str, Any] = {**obj, "spec": without_sdk(obj["spec"])}
-    return entry.content_without_sdk == version_digest(bare, mutable_fields=mutable)
+def _pipeline_action(wanted: Wanted, facts: Facts, tree: Tree, layout: FolderLayout) -> Action:
+    name = facts.name
+    before = tree.pipelines.get(name)
+    if before is not None and before.whole == facts.pipeline:
+        # A file that says the same in other words, or lies elsewhere, is left alone.
+        return kept(before)
+    options = replace(manifest_options(wanted), version_name="draft")
+    obj = pipeline_object(build(ir_of(wanted), options), layout)
+    return Action(
+        verb="create" if before is None else "update",
+        path=layout.pipeline_path(name) if before is None else before.path,
+        kind=PIPELINE,
+        name=name,
+        pipeline=name,
+        text=to_yaml([obj]),
+        source=wanted.source,
+    )
 
 
-def _free_name(draft: Bundle, versions: Sequence[VersionEntry], wanted: Wanted) -> str:
+def _free_name(
+    name: str, facts: Facts, versions: Sequence[VersionEntry], settings: Settings
+) -> str:
     """Return the name of a new version.
 
     Raises:
         KfpK8sError: The name that the template gives belongs to another content.
     """
-    name = draft.version.name
     taken = {each.name: each for each in versions}
     if name not in taken:
         return name
-    if not _same(taken[name], draft, wanted.settings):
+    if not same_content(taken[name], facts, settings):
         raise KfpK8sError(
             f"{taken[name].path} holds version {name!r} with another content, and a version is"
-            " immutable; let its name follow from the content (version-name ="
-            ' "{pipeline}-{digest}"), or give the new content a name of its own'
+            " immutable; if the file was edited, restore it; otherwise let the name follow from the"
+            ' content (version-name = "{pipeline}-{digest}"), or give the new content a name of its'
+            " own"
         )
     return reissue_name(name, taken)
 
@@ -295,31 +266,16 @@ def reissue_name(name: str, taken: Mapping[str, Any]) -> str:
     raise KfpK8sError(f"version {base!r} was issued {_MAX_REISSUES} times; remove some")
 
 
-def issue(wanted: Wanted, name: str, sequence: int, layout: Layout) -> Bundle:
-    """Return the bundle of a new version.
-
-    Args:
-        wanted: The pipeline.
-        name: The version's name.
-        sequence: Its age.
-        layout: What it is annotated for.
-    """
-    literal = name.replace("{", "{{").replace("}", "}}")
-    options = replace(manifest_options(wanted), version_name=literal)
-    bundle = build(wanted.ir, options)
-    size = json_size(bundle.version.to_dict())
-    annotations = {
-        SEQUENCE: str(sequence),
-        **layout.annotations(sequence=sequence, size=size),
-        **bundle.version.annotations,
-    }
-    return replace(bundle, version=replace(bundle.version, annotations=annotations))
-
-
-def _retained(
+def retained(
     actions: list[Action], versions: Sequence[VersionEntry], settings: Settings
 ) -> list[Action]:
-    """Let retention remove what is beyond it: the oldest versions that nobody has pinned."""
+    """Let retention remove what is beyond it: the oldest versions that nobody has pinned.
+
+    Args:
+        actions: What happens to the versions of a pipeline.
+        versions: Those that the tree has, the oldest first.
+        settings: What holds for the pipeline.
+    """
     if not settings.keep:
         return actions
     new = sum(each.verb == "create" for each in actions)
@@ -334,24 +290,22 @@ def _retained(
     ]
 
 
-def _keep(entry: VersionEntry) -> Action:
+def kept(entry: PipelineEntry | VersionEntry) -> Action:
+    """Return what leaves an object as it is."""
+    is_pipeline = isinstance(entry, PipelineEntry)
     return Action(
         verb="keep",
         path=entry.path,
-        kind="PipelineVersion",
+        kind=PIPELINE if is_pipeline else PIPELINE_VERSION,
         name=entry.name,
-        pipeline=entry.pipeline,
+        pipeline=entry.name if isinstance(entry, PipelineEntry) else entry.pipeline,
     )
 
 
 def _untouched(names: set[str], tree: Tree) -> list[Action]:
     """Return what stays of pipelines that could not be built."""
-    kept = [_keep(each) for name in names for each in tree.versions.get(name, ())]
-    return kept + [
-        Action(verb="keep", path=each.path, kind="Pipeline", name=each.name, pipeline=each.name)
-        for each in tree.pipelines.values()
-        if each.name in names
-    ]
+    stays = [kept(each) for name in names for each in tree.versions.get(name, ())]
+    return stays + [kept(each) for each in tree.pipelines.values() if each.name in names]
 
 
 def _gone(known: set[str], tree: Tree) -> list[Action]:

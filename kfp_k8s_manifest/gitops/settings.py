@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 __all__ = ["FIELDS", "LAYOUTS", "Config", "Environment", "Field", "Settings", "Where"]
 
-Layout = Literal["flat", "per-pipeline", "kustomize", "argocd", "flux"]
+LayoutName = Literal["flat", "per-pipeline", "kustomize", "argocd", "flux"]
 LAYOUTS: Final = ("flat", "per-pipeline", "kustomize", "argocd", "flux")
 
 Where = Literal["top", "environment", "pipeline"]
@@ -229,7 +229,7 @@ FIELDS: Final[tuple[Field, ...]] = (
 class Settings:
     """What holds for one pipeline in one environment; see `FIELDS` for what each is for."""
 
-    layout: Layout = "per-pipeline"
+    layout: LayoutName = "per-pipeline"
     output: str = "manifests"
     target: str = "portable"
     namespace: str | None = None

@@ -34,6 +34,8 @@ def _command(finding: Finding) -> str:
 
 
 def _data(text: str) -> str:
+    # Halves of pairs, of which a file's name may consist, have no encoding.
+    text = text.encode("utf-8", "backslashreplace").decode()
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

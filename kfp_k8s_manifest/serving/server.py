@@ -319,11 +319,21 @@ async def serve(
         await asyncio.gather(*(server.stop(drain=0) for server in started))
         raise
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+    stop_on_signals(stopped)
     await stopped.wait()
     await asyncio.gather(*(server.stop() for server in servers))
+
+
+def stop_on_signals(stopped: asyncio.Event) -> None:
+    """Set an event on SIGTERM and SIGINT, in the running loop."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    try:
+        for number in signals:
+            loop.add_signal_handler(number, stopped.set)
+    except NotImplementedError:  # Windows: handlers of Python's, which wake the loop.
+        for number in signals:
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
 
 
 def _bind(host: str, port: int) -> list[socket.socket]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.lint import lint
 from kfp_k8s_manifest.checks.order import is_ours
 from kfp_k8s_manifest.checks.source.odd_keys import mappings_with_odd_keys
@@ -20,6 +21,7 @@ from kfp_k8s_manifest.checks.source.unquoted import lost_strings, may_be_key
 from kfp_k8s_manifest.errors import KfpK8sError, YamlError
 from kfp_k8s_manifest.findings import Path, format_path
 from kfp_k8s_manifest.model.items import items_of
+from kfp_k8s_manifest.validation.others import of_another_operator
 from kfp_k8s_manifest.yaml.reader import Document, load_all
 
 __all__ = ["Change", "RepairError", "Repaired", "repair"]
@@ -82,7 +84,7 @@ def repair(text: str, *, source: str = "") -> Repaired:
     for document in documents:
         value = document.value
         for prefix, obj in items_of(document.value):
-            if is_ours(obj):
+            if is_ours(obj) and not of_another_operator(obj):
                 found = list(_changes(obj, prefix, document))
                 changes += [change for change, _ in found]
                 value = _put_right(value, [place for _, place in found])
@@ -115,7 +117,7 @@ def _changes(
     spec = obj.get("spec")
     spec = spec if isinstance(spec, dict) else {}
     found = lint(spec.get("pipelineSpec"), spec.get("platformSpec"))
-    constants = [each.path for each in found if each.rule == "constant-not-string"]
+    constants = [each.path for each in found if each.rule == registry.CONSTANT_NOT_STRING.id]
     for path in lost_strings(obj, constants):
         place = (*prefix, *path)
         written = document.plain_text(place)

@@ -6,7 +6,6 @@ read again, once, however much is wrong in it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -111,6 +110,9 @@ class _Text:
 
     def digest(self, item: Item) -> str:
         """Return a mark of an object's content."""
+        # Two objects of one name are rare, and the module is not free to import.
+        import hashlib
+
         if item.document >= len(self._documents):
             return ""
         tree = self._documents[item.document].value

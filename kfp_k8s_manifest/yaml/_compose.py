@@ -136,7 +136,7 @@ class _Composer:
     def alias_key(self, event: Any) -> str:
         anchor = self._find(event)
         if anchor.key is None:
-            raise ComposeError("a mapping or sequence cannot be a key", event.start_mark)
+            raise ComposeError("an object or a list cannot be a key", event.start_mark)
         if isinstance(anchor.key, scalars.ScalarError):
             raise ComposeError(str(anchor.key), event.start_mark)
         return anchor.key
@@ -154,7 +154,7 @@ class _Composer:
         merged = self.merged.get(id(container))
         if merged is None or key not in merged:
             raise ComposeError(
-                f"key {key!r} occurs twice in one mapping" + _written(event, key), event.start_mark
+                f"key {key!r} occurs twice in one object" + _written(event, key), event.start_mark
             )
         merged.discard(key)
 
@@ -163,7 +163,7 @@ class _Composer:
         # Go takes the mappings of a list from the last to the first, and the later ones win.
         sources = value[::-1] if isinstance(value, list) else [value]
         if not all(isinstance(source, dict) for source in sources):
-            raise ComposeError("<< merges a mapping or a list of mappings", event.start_mark)
+            raise ComposeError("<< merges an object or a list of objects", event.start_mark)
         new: dict[str, Any] = {}
         for source in sources:
             new.update(source)
@@ -171,7 +171,7 @@ class _Composer:
             if key in container:
                 # Go would let the merge win here, other readers the key that was given.
                 raise ComposeError(
-                    f"<< would replace the key {key!r}, which this mapping has already; "
+                    f"<< would replace the key {key!r}, which this object has already; "
                     "readers disagree about that: put << first",
                     event.start_mark,
                 )
@@ -263,7 +263,7 @@ def compose(get_event: Any, budget: Budget) -> Any:
         elif kind is MappingStartEvent or kind is SequenceStartEvent:
             nodes += 1
             if is_map and key is _NO_KEY:
-                raise ComposeError("a mapping or sequence cannot be a key", event.start_mark)
+                raise ComposeError("an object or a list cannot be a key", event.start_mark)
             if len(stack) >= max_depth:
                 raise LimitError(f"nested deeper than {max_depth} levels", event.start_mark)
             if nodes > max_nodes:
@@ -295,7 +295,7 @@ def compose(get_event: Any, budget: Budget) -> Any:
                 continue
             value, nodes = state.alias(event, nodes + 1, len(stack))
             if key is _MERGE and not isinstance(value, dict):
-                raise ComposeError("<< merges a mapping or a list of mappings", event.start_mark)
+                raise ComposeError("<< merges an object or a list of objects", event.start_mark)
         elif kind is StreamEndEvent:
             if nodes > max_nodes:
                 raise LimitError(budget.too_many, event.start_mark)

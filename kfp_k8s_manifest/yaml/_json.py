@@ -193,7 +193,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise _LossError(f"key {key!r} occurs twice in one mapping")
+                raise _LossError(f"key {key!r} occurs twice in one object")
             seen.add(key)
     return value
 

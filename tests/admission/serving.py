@@ -29,14 +29,19 @@ JSON = {"Content-Type": "application/json"}
 
 
 class FakeLookup:
-    """Pipelines by namespace and name; `broken` makes every lookup fail."""
+    """Pipelines by namespace and name; `broken` makes every lookup fail.
+
+    `asked` is set once somebody looks for one.
+    """
 
     def __init__(self, pipelines: Mapping[tuple[str, str], str]) -> None:
         self.pipelines = pipelines
         self.broken = False
         self.delay = 0.0
+        self.asked = threading.Event()
 
     async def uid(self, namespace: str, name: str) -> str | None:
+        self.asked.set()
         await asyncio.sleep(self.delay)
         if self.broken:
             raise ClusterError("the API server at fake cannot be reached: refused")

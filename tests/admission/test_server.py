@@ -211,19 +211,15 @@ def test_a_body_of_50_mb(server: Serving) -> None:
 
 
 def test_a_body_that_does_not_come(server: Serving) -> None:
-    started = time.monotonic()
     with server.socket() as sock:
         sock.sendall(
             f"POST {VALIDATE} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
             "Content-Length: 1000\r\n\r\n{".encode()
         )
         assert sock.recv(100).startswith(b"HTTP/1.1 408")
-    assert time.monotonic() - started < 5
 
 
 def test_a_head_that_comes_slowly_is_cut_off(server: Serving) -> None:
-    started = time.monotonic()
-
     def drip() -> None:
         with server.socket() as sock:
             for _ in range(200):
@@ -232,14 +228,11 @@ def test_a_head_that_comes_slowly_is_cut_off(server: Serving) -> None:
 
     with pytest.raises((ConnectionError, ssl.SSLError)):
         drip()
-    assert time.monotonic() - started < 10
 
 
 def test_a_connection_that_says_nothing_is_cut_off(server: Serving) -> None:
-    started = time.monotonic()
     with server.socket() as sock, contextlib.suppress(ConnectionError, ssl.SSLError):
         assert sock.recv(1) == b""
-    assert time.monotonic() - started < 10
 
 
 def test_half_open_connections(server: Serving, version: Make, admission_review: Make) -> None:
@@ -302,9 +295,15 @@ def test_a_large_review(server: Serving, version: Make, admission_review: Make) 
     obj = version()
     executor = obj["spec"]["pipelineSpec"]["deploymentSpec"]["executors"]["exec-say"]
     executor["container"]["args"] = ["x" * 1000] * 1000
-    started = time.monotonic()
     assert server.review(admission_review(obj))["allowed"] is True
-    assert time.monotonic() - started < 5
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for something that comes sooner or later; the end is for a test that would hang."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
 
 
 class Load:
@@ -347,6 +346,11 @@ class Load:
         if connection is not None:
             connection.close()
 
+    def more(self, number: int = 5) -> None:
+        """Wait until so many more reviews are answered, however long that takes here."""
+        goal = self.answered + number
+        wait_until(lambda: self.answered >= goal or bool(self.lost))
+
     def finish(self) -> None:
         self._stop.set()
         concurrent.futures.wait(self._futures, timeout=30)
@@ -375,14 +379,12 @@ def test_the_certificate_is_replaced_under_load(
             write_certificate(server.authority, folder)
             (tmp_path / "..swap").symlink_to(folder.name)
             (tmp_path / "..swap").rename(tmp_path / "..data")
-            deadline = time.monotonic() + 10
-            while len(serials) < number and time.monotonic() < deadline:
-                time.sleep(0.05)
-                serials.add(served_serial(server))
+            wait_until(lambda: served_serial(server) not in serials)
+            serials.add(served_serial(server))
+            load.more()
         load.finish()
         assert len(serials) == 3
         assert load.lost == []
-        assert load.answered > 20
 
 
 def served_serial(server: Serving) -> str:
@@ -400,20 +402,16 @@ def test_a_broken_certificate_leaves_the_old_one(
         # Half of a rotation: the key does not belong to the certificate.
         key = (tmp_path / "tls.key").read_bytes()
         (tmp_path / "tls.key").write_bytes(server.authority.issue_server().key)
-        time.sleep(0.5)
+        failure = b'certificate_reloads_total{outcome="failure"} 1.0'
+        wait_until(lambda: failure in server.request("GET", "/metrics")[1])
         assert served_serial(server) == serial
         assert server.review(admission_review(version()))["allowed"] is True
-        _, metrics = server.request("GET", "/metrics")
-        assert b'certificate_reloads_total{outcome="failure"} 1.0' in metrics
         (tmp_path / "tls.key").unlink()
         time.sleep(0.3)
         assert served_serial(server) == serial
         (tmp_path / "tls.key").write_bytes(key)
         write_certificate(server.authority, tmp_path)
-        deadline = time.monotonic() + 10
-        while served_serial(server) == serial and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert served_serial(server) != serial
+        wait_until(lambda: served_serial(server) != serial)
 
 
 def test_shutting_down_under_load_loses_no_review(
@@ -422,19 +420,17 @@ def test_shutting_down_under_load_loses_no_review(
     body = json.dumps(admission_review(version())).encode()
     with serving(tmp_path) as server:
         load = Load(server, body)
-        time.sleep(0.5)
-        before = load.answered
-        stopping = threading.Thread(target=server.stop, kwargs={"drain": 0.5})
+        load.more()
+        stopping = threading.Thread(target=server.stop, kwargs={"drain": 3.0})
         stopping.start()
-        time.sleep(0.2)
         # Readiness fails first, while reviews are still answered.
-        assert server.request("GET", "/readyz")[0] == 503
+        wait_until(lambda: server.request("GET", "/readyz")[0] == 503)
+        load.more(1)
         stopping.join()
         with pytest.raises(ConnectionRefusedError):
             server.connection().connect()
         load.finish()
         assert load.lost == []
-        assert load.answered > before > 5
 
 
 def test_shutting_down_waits_for_the_review_under_way(
@@ -444,7 +440,7 @@ def test_shutting_down_waits_for_the_review_under_way(
         server.lookup.delay = 1.0
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             answer = pool.submit(server.review, admission_review(version()), MUTATE)
-            time.sleep(0.3)
+            assert server.lookup.asked.wait(60)
             server.stop()
             assert answer.result()["allowed"] is True
 

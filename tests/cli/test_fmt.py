@@ -161,7 +161,7 @@ def test_a_key_that_quotes_would_make_a_second_time_is_refused() -> None:
         repair(HEAD + '  labels: {y: a, "y": b}\n', source="a.yaml")
     assert str(caught.value) == (
         "a.yaml: with the quotes put back it could not be read any more (key 'y' occurs twice in"
-        " one mapping); repair it by hand. Nothing was changed."
+        " one object); repair it by hand. Nothing was changed."
     )
 
 
@@ -262,13 +262,105 @@ def test_fmt_of_standard_input() -> None:
     assert "value 08 (read as 8)" in err
 
 
-def test_nothing_is_written_where_one_file_is_broken(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text(BROKEN)
-    (tmp_path / "b.yaml").write_text("a: b: c")
-    code, _, err = kfp_k8s("fmt", "--fix", str(tmp_path))
+def test_what_can_be_repaired_is_and_the_rest_is_named(tmp_path: Path) -> None:
+    group = "apiVersion: pipelines.kubeflow.org/v2beta1\n"
+    texts = {
+        "a.yaml": BROKEN,
+        "b.yaml": f"{group}a: b: c\n",
+        "c.yaml": f"{group}metadata: {{name: {{{{ .Values.name }}}}}}\n",
+        "d.json": '{"a": 1, // a comment\n"b": 2}',
+        "e.yaml": BROKEN,
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "f.yaml").write_bytes(b"caf\xe9\n")
+    (tmp_path / "g.yaml").write_bytes(f"{group}# caf\xe9\n".encode("latin-1"))
+    code, out, err = kfp_k8s("fmt", "--fix", "-v", str(tmp_path))
     assert code == 1
-    assert "b.yaml:1:" in err
-    assert (tmp_path / "a.yaml").read_text() == BROKEN
+    assert {line.partition(":")[0] for line in out.splitlines()} == {
+        str(tmp_path / "a.yaml"),
+        str(tmp_path / "e.yaml"),
+    }
+    assert err.splitlines() == [
+        f"Error: {tmp_path}/b.yaml:2:5: mapping values are not allowed in this context",
+        f"skipped {tmp_path}/c.yaml: it is a template",
+        f"skipped {tmp_path}/d.json: it is not read as YAML or JSON",
+        f"skipped {tmp_path}/f.yaml: it is not read as YAML or JSON",
+        f"Error: {tmp_path}/g.yaml: not text in UTF-8: invalid continuation byte",
+        "16 quoted in 2 files; 2 files could not be repaired; 3 other files skipped.",
+    ]
+    for name, text in texts.items():
+        assert (tmp_path / name).read_text() == (repaired() if text is BROKEN else text)
+    # Whoever names a file wants to hear of it.
+    code, _, err = kfp_k8s("fmt", str(tmp_path / "d.json"), str(tmp_path / "a.yaml"))
+    assert code == 1
+    assert err.splitlines()[-1] == "0 to quote in 0 files; 1 file could not be repaired."
+    code, _, err = kfp_k8s("fmt", "--skip-others", str(tmp_path / "d.json"))
+    assert (code, err) == (0, "0 to quote in 0 files; 1 other file skipped.\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a limit of file sizes")
+def test_only_what_was_written_is_told(tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text(BROKEN)
+    code = (
+        "import resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "from kfp_k8s_manifest.__main__ import main\n"
+        "sys.argv = ['kfp-k8s', 'fmt', '--fix', '.']\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    errors = done.stderr.splitlines()
+    assert [line.partition(":")[0] for line in errors[:2]] == ["Error", "Error"]
+    assert "a.yaml: File too large" in errors[0]
+    assert "b.yaml: File too large" in errors[1]
+    assert errors[2:] == ["0 quoted in 0 files; 2 files could not be repaired."]
+    assert {path.read_text() for path in tmp_path.iterdir()} == {BROKEN}
+
+
+def test_what_is_excluded_or_ignored_stays(tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.yaml", "c.yaml"):
+        (tmp_path / name).write_text(BROKEN)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".gitignore").write_text("b.yaml\n")
+    code, _, err = kfp_k8s("fmt", "--fix", "--exclude", "c.*", str(tmp_path))
+    assert (code, err) == (0, "8 quoted in 1 file.\n")
+    assert (tmp_path / "a.yaml").read_text() == repaired()
+    assert (tmp_path / "b.yaml").read_text() == (tmp_path / "c.yaml").read_text() == BROKEN
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
+def test_a_pipe_is_repaired_to_standard_output(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(BROKEN)
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m kfp_k8s_manifest fmt --fix <(cat {path})"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+    )
+    assert done.stdout == repaired()
+    assert done.stderr.endswith("8 quoted in 1 file.\n")
+
+
+def test_an_object_of_another_operator_stays() -> None:
+    text = """\
+apiVersion: pipelines.kubeflow.org/v1beta1
+kind: RunConfiguration
+metadata: {name: nightly}
+spec: {displayName: 08}
+"""
+    assert repair(text).text == text
 
 
 def test_validate_accepts_what_fmt_wrote() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kfp_k8s_manifest.gitops.plan import Wanted
 from kfp_k8s_manifest.gitops.settings import Settings
+from kfp_k8s_manifest.gitops.wanted import Wanted
 from kfp_k8s_manifest.model.ir import PipelineIR
 
 __all__ = ["ir", "wanted"]

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfp_k8s_manifest.findings import ABSENT
-from kfp_k8s_manifest.gitops.compare import Area, Change, compare_specs
+from kfp_k8s_manifest.gitops.changes import Area, Change
+from kfp_k8s_manifest.gitops.compare import compare_specs
 from kfp_k8s_manifest.yaml import load_all
 from tests.conftest import ROOT
 from tests.gitops.pipelines import ir

@@ -10,7 +10,7 @@ import pytest
 
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.gitops.config import ConfigError, parse_config
-from kfp_k8s_manifest.gitops.repository import find_repository, key_lines, read_config
+from kfp_k8s_manifest.gitops.project import find_project, key_lines, read_config
 from kfp_k8s_manifest.gitops.settings import FIELDS, Settings
 
 SOURCES = {"sources": ["pipelines/*.py"]}
@@ -150,12 +150,12 @@ def test_the_configuration_is_found_above_up_to_the_root_of_the_work_tree(tmp_pa
     write(tmp_path, '[tool.kfp-k8s]\nsources = ["a.py"]\n', "pyproject.toml")
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
-    found = find_repository(inner)
+    found = find_project(inner)
     assert (found.root, found.config.path) == (tmp_path.resolve(), "pyproject.toml")
     assert found.config.sources == ("a.py",)
     (tmp_path / "a" / ".git").mkdir()
     with pytest.raises(UsageError, match=r"no configuration in .*; `kfp-k8s init` writes one"):
-        find_repository(inner)
+        find_project(inner)
 
 
 def test_a_project_without_our_table_is_passed_over(tmp_path: Path) -> None:
@@ -163,14 +163,14 @@ def test_a_project_without_our_table_is_passed_over(tmp_path: Path) -> None:
     inner = tmp_path / "package"
     inner.mkdir()
     write(inner, "[tool.other]\nx = 1\n", "pyproject.toml")
-    assert find_repository(inner).config.sources == ("top.py",)
+    assert find_project(inner).config.sources == ("top.py",)
 
 
 def test_one_configuration_stands_in_one_file(tmp_path: Path) -> None:
     write(tmp_path, 'sources = ["a.py"]\n')
     write(tmp_path, '[tool.kfp-k8s]\nsources = ["b.py"]\n', "pyproject.toml")
     with pytest.raises(ConfigError, match=r"has a configuration in kfp-k8s\.toml and in pyproject"):
-        find_repository(tmp_path)
+        find_project(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kfp_k8s_manifest.errors import SourceError, UsageError
-from kfp_k8s_manifest.gitops.layouts import Surroundings, layout
+from kfp_k8s_manifest.gitops.layouts import Surroundings, find_layout
 from kfp_k8s_manifest.gitops.settings import LAYOUTS
 from kfp_k8s_manifest.yaml import load_all
 
@@ -17,7 +17,7 @@ AROUND = Surroundings(
 
 
 def extras(name: str, paths: list[str], existing: dict[str, str] | None = None) -> dict[str, str]:
-    found = layout(name).extras(paths, existing or {}, AROUND)
+    found = find_layout(name).extras(paths, existing or {}, AROUND)
     return {each.path: each.text for each in found}
 
 
@@ -32,14 +32,14 @@ def extras(name: str, paths: list[str], existing: dict[str, str] | None = None) 
     ],
 )
 def test_paths(name: str, pipeline: str, version: str) -> None:
-    chosen = layout(name)
+    chosen = find_layout(name)
     assert chosen.name == name
     assert (chosen.pipeline_path("a"), chosen.version_path("a", "a-1")) == (pipeline, version)
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_no_two_objects_have_one_file(name: str) -> None:
-    chosen = layout(name)
+    chosen = find_layout(name)
     names = ["a", "a.pipeline", "pipeline", "versions", "a-1"]
     paths = [chosen.pipeline_path(each) for each in names]
     # The names of versions are apart within a namespace, whatever pipeline they are of.
@@ -49,11 +49,11 @@ def test_no_two_objects_have_one_file(name: str) -> None:
 
 def test_a_layout_that_is_none() -> None:
     with pytest.raises(UsageError, match="there is no layout 'x'; known are flat, per-pipeline"):
-        layout("x")
+        find_layout("x")
 
 
 def test_argo_cd_applies_pipelines_first_and_versions_by_age() -> None:
-    chosen = layout("argocd")
+    chosen = find_layout("argocd")
     wave = "argocd.argoproj.io/sync-wave"
     assert chosen.annotations(sequence=0, size=10) == {wave: "0"}
     assert chosen.annotations(sequence=7, size=262_143) == {wave: "7"}
@@ -77,7 +77,7 @@ def test_an_application_to_start_from() -> None:
 
 
 def test_flux_applies_versions_after_pipelines_and_substitutes_nothing() -> None:
-    chosen = layout("flux")
+    chosen = find_layout("flux")
     disabled = {"kustomize.toolkit.fluxcd.io/substitute": "disabled"}
     assert chosen.annotations(sequence=3, size=1) == disabled
     (text,) = extras("flux", []).values()

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 
 from kfp_k8s_manifest import validate_text
 from kfp_k8s_manifest.errors import KfpK8sError
-from kfp_k8s_manifest.gitops.layouts import layout
-from kfp_k8s_manifest.gitops.plan import Plan, Wanted, make_plan, reissue_name
+from kfp_k8s_manifest.gitops.layouts import find_layout
+from kfp_k8s_manifest.gitops.plan import Plan, make_plan, reissue_name
 from kfp_k8s_manifest.gitops.settings import LAYOUTS, Settings
 from kfp_k8s_manifest.gitops.tree import SEQUENCE, Tree, entry_of, make_tree
+from kfp_k8s_manifest.gitops.wanted import Wanted
 from kfp_k8s_manifest.yaml import load_all
 from tests.gitops.pipelines import wanted
 
-PER_PIPELINE = layout("per-pipeline")
+PER_PIPELINE = find_layout("per-pipeline")
 
 
 class Folder:
@@ -26,7 +27,7 @@ class Folder:
 
     def __init__(self, name: str = "per-pipeline") -> None:
         self.texts: dict[str, str] = {}
-        self.layout = layout(name)
+        self.layout = find_layout(name)
 
     @property
     def tree(self) -> Tree:
@@ -104,8 +105,8 @@ def test_a_name_that_belongs_to_another_content_is_refused() -> None:
     assert problem.source == "train.py"
     assert problem.text == (
         "train/versions/train-v1.yaml holds version 'train-v1' with another content, and a version"
-        ' is immutable; let its name follow from the content (version-name = "{pipeline}-{digest}"),'
-        " or give the new content a name of its own"
+        " is immutable; if the file was edited, restore it; otherwise let the name follow from the"
+        ' content (version-name = "{pipeline}-{digest}"), or give the new content a name of its own'
     )
     assert set(verbs(plan).values()) == {"keep"}
 

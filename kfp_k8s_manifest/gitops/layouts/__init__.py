@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from kfp_k8s_manifest.errors import UsageError
 
-__all__ = ["Extra", "Layout", "Surroundings", "layout"]
+__all__ = ["Extra", "FolderLayout", "Surroundings", "find_layout"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Extra:
     start: bool = False
 
 
-class Layout(Protocol):
+class FolderLayout(Protocol):
     """What a layout says."""
 
     name: str
@@ -84,7 +84,7 @@ class Layout(Protocol):
         ...
 
 
-def layout(name: str) -> Layout:
+def find_layout(name: str) -> FolderLayout:
     """Return the layout of a name.
 
     Raises:
@@ -92,7 +92,7 @@ def layout(name: str) -> Layout:
     """
     from kfp_k8s_manifest.gitops.layouts import argocd, flat, flux, kustomize, per_pipeline
 
-    known: Final[Mapping[str, Layout]] = {
+    known: Final[Mapping[str, FolderLayout]] = {
         each.LAYOUT.name: each.LAYOUT for each in (flat, per_pipeline, kustomize, argocd, flux)
     }
     if name not in known:

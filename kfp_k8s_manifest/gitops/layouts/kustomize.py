@@ -99,18 +99,27 @@ def _listed(text: str, paths: Sequence[str]) -> str:
 
 def _bring(resources: list[Any], paths: Sequence[str]) -> bool:
     """Bring a list of resources up to date; tell whether it has changed."""
-    wanted = set(paths)
+    order = {path: index for index, path in enumerate(paths)}
     gone = [
         index
         for index, each in enumerate(resources)
-        if isinstance(each, str) and _is_ours(each) and _plain(each) not in wanted
+        if isinstance(each, str) and _is_ours(each) and _plain(each) not in order
     ]
     for index in reversed(gone):
         del resources[index]
     there = {_plain(each) for each in resources if isinstance(each, str)}
     missing = [path for path in paths if path not in there]
-    resources.extend(missing)
+    for path in missing:
+        resources.insert(_place(resources, order, path), path)
     return bool(gone or missing)
+
+
+def _place(resources: list[Any], order: Mapping[str, int], path: str) -> int:
+    """Return where a new resource stands: in the order of ours, whichever of them came first."""
+    for index, each in enumerate(resources):
+        if isinstance(each, str) and order.get(_plain(each), -1) > order[path]:
+            return index
+    return len(resources)
 
 
 def _plain(path: str) -> str:

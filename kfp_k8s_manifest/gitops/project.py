@@ -19,7 +19,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["FILE", "Repository", "find_repository", "key_lines", "read_config"]
+__all__ = ["FILE", "Project", "find_project", "key_lines", "read_config"]
 
 FILE: Final = "kfp-k8s.toml"
 """The file of a configuration that stands alone."""
@@ -36,8 +36,8 @@ _PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repository:
-    """A repository of pipelines.
+class Project:
+    """A repository of pipelines, as its configuration has it.
 
     Attributes:
         root: The folder of its configuration; all paths in it start there.
@@ -48,7 +48,7 @@ class Repository:
     config: Config
 
 
-def find_repository(start: Path) -> Repository:
+def find_project(start: Path) -> Project:
     """Return the repository that a folder belongs to.
 
     The folder itself is looked at first, then those above it, up to the root of the git work tree.
@@ -79,7 +79,7 @@ def find_repository(start: Path) -> Repository:
     )
 
 
-def read_config(path: Path) -> Repository:
+def read_config(path: Path) -> Project:
     """Return the repository of a configuration file.
 
     Args:
@@ -102,7 +102,7 @@ def read_config(path: Path) -> Repository:
         for key, line in key_lines(text).items()
         if key[: len(prefix)] == prefix
     }
-    return Repository(
+    return Project(
         root=path.resolve().parent, config=parse_config(table, source=path.name, lines=lines)
     )
 
