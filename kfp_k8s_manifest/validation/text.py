@@ -16,7 +16,9 @@ from kfp_k8s_manifest.checks.source.odd_keys import mappings_with_odd_keys
 from kfp_k8s_manifest.checks.words import finding
 from kfp_k8s_manifest.errors import YamlError, YamlLimitError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path
+from kfp_k8s_manifest.golang.sizes import json_size
 from kfp_k8s_manifest.model.items import items_of
+from kfp_k8s_manifest.model.kinds import MAX_ETCD
 from kfp_k8s_manifest.releases import Target
 from kfp_k8s_manifest.validation.few import Few
 from kfp_k8s_manifest.validation.others import (
@@ -26,6 +28,7 @@ from kfp_k8s_manifest.validation.others import (
     names_group,
     of_another_operator,
     other_operator,
+    package_too_large,
     template,
     template_alone,
 )
@@ -203,7 +206,12 @@ def _package(
     check_package: PackageCheck,
 ) -> Outcome:
     """Return the outcome of a package of IR; its findings keep the paths of the objects."""
-    objects, placed = check_package(data, name, context.target)
+    placed: Sequence[tuple[int, Path, Finding]]
+    if len(data) > MAX_ETCD and sum(json_size(each.value) for each in documents) > MAX_ETCD:
+        # Reading it as kfp does, and compiling it, would take long for nothing.
+        objects, placed = 0, [(0, (), package_too_large())]
+    else:
+        objects, placed = check_package(data, name, context.target)
     findings = []
     for index, path, found in placed:
         (located,) = locate([replace(found, path=path)], documents[index], (), name)

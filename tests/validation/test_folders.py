@@ -42,7 +42,7 @@ OTHER = (
     " not checked. KFP's is 'pipelines.kubeflow.org/v2beta1'.\n"
     "  {line} | apiVersion: {version}\n"
     "  {blank} |             ^\n"
-    "  in {name}, apiVersion\n\n"
+    "  in {name}\n\n"
 )
 
 
