@@ -199,7 +199,15 @@ REST_NAME_MISMATCH = Rule("rest-name-mismatch", "bundle", _NOTE, "2.17.0")
 REST_TAGS = Rule("rest-tags", "rest", _WARNING, "2.17.0")
 
 # A repository of pipelines.
+MANIFEST_MISSING = Rule("manifest-missing", "gitops", _ERROR, "2.14.0")
+MANIFEST_STALE = Rule("manifest-stale", "gitops", _ERROR, "2.14.0")
+MANIFEST_SUPERFLUOUS = Rule("manifest-superfluous", "gitops", _ERROR, "2.14.0")
 SOURCE_FAILED = Rule("source-failed", "gitops", _ERROR, "2.14.0")
+SOURCE_UNSTEADY = Rule("source-unsteady", "gitops", _ERROR, "2.14.0")
+VERSION_CHANGED = Rule("version-changed", "gitops", _ERROR, "2.14.0")
+VERSION_EDITED = Rule("version-edited", "gitops", _ERROR, "2.14.0")
+VERSION_REMOVED = Rule("version-removed", "gitops", _ERROR, "2.14.0")
+VERSIONS_TOGETHER = Rule("versions-together", "gitops", _WARNING, "2.14.0")
 
 RULES: Final = {each.id: each for each in tuple(globals().values()) if isinstance(each, Rule)}
 """All rules by their ids."""
