@@ -29,6 +29,11 @@ __all__ = ["check"]
     help="Commit, branch or tag that the change starts from, such as origin/main: versions that it"
     " has may not be changed, nor be removed before it is time.",
 )
+@click.option(
+    "--check-determinism",
+    is_flag=True,
+    help="Compile again under another hash seed and in another order, and name what moves.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
 @click.option(
     "--format",
@@ -46,6 +51,7 @@ def check(
     jobs: int | None,
     timeout: float | None,
     base: str | None,
+    check_determinism: bool,  # noqa: FBT001
     strict: bool,  # noqa: FBT001 (click passes options by name)
     format_name: str,
     output: str | None,
@@ -80,6 +86,13 @@ def check(
         found = []
         if base is not None:
             found = published_findings(base, every, given=prepared.pipelines)
+        if check_determinism:
+            from kfp_k8s_manifest.gitops.determinism import unsteady_findings
+            from kfp_k8s_manifest.gitops.sources import discover
+
+            sources = discover(project.config, str(project.root))
+            limit = timeout or project.config.timeout or None
+            found += unsteady_findings(sources, jobs=jobs, timeout=limit)
         report = check_report(prepared, every, more=found, jobs=jobs or 0)
         strict = strict or project.config.strict
     colored = target is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")

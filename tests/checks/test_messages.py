@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+import pytest
+
 from kfp_k8s_manifest import Finding
+from kfp_k8s_manifest.checks.catalogue import Page, pages
 from tests.parity.table import Row, rows, validated
 
 # Python's and Go's words for what Kubernetes calls object, list, string, number, boolean and null.
@@ -59,3 +62,10 @@ def test_messages_and_hints_have_one_form() -> None:
         if (told := list(faults(found)))
     }
     assert wrong == {}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.id)
+def test_pages_use_the_same_words(page: Page) -> None:
+    prose = own_words(f"{page.title} {page.what} {page.why}")
+    # `map` is Kubernetes' word for an object whose keys are free, and "None" may begin a sentence.
+    assert set(FOREIGN.findall(prose)) <= {"map", "maps", "None"}
