@@ -57,8 +57,9 @@ def check_report(
         if each.folder.tree.paths()
     ]
     files = {file.name: file for report in reports for file in report.files}
-    for name in (*(each.file for each in findings), *map(_file_of, prepared.sources)):
-        files.setdefault(name, FileResult(name=name, objects=1, skipped=0))
+    for name in [finding.file for finding in findings]:
+        # What is missing, and a source, is no manifest that was looked at.
+        files.setdefault(name, FileResult(name=name, objects=0, skipped=0))
     findings += [finding for report in reports for finding in report.findings]
     return Report(
         target=", ".join(dict.fromkeys(each.settings().target for each in environments)),

@@ -58,6 +58,8 @@ def test_before_and_after_a_build(repo: Repo) -> None:
     repo.build()
     before = snapshot(repo.root)
     assert found(repo, code=0) == []
+    summary = json.loads(repo.run("check", "--format", "json").stdout)["summary"]
+    assert (summary["objects"], summary["skipped"]) == (2, 2)
     assert snapshot(repo.root) == before
 
 
