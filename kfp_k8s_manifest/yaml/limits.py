@@ -12,8 +12,8 @@ __all__ = ["DEFAULT_LIMITS", "Limits"]
 class Limits:
     """What a stream may hold. Everything beyond is refused quickly, in bounded memory.
 
-    Whatever is within the limits is read and checked in 2 seconds of processor time and 512 MiB:
-    `benchmarks/families.py` measures the dearest kinds of texts that are known.
+    The aim is that whatever is within the limits is read and checked in 2 seconds of processor time
+    and 512 MiB: `benchmarks/families.py` measures the dearest kinds of texts that are known.
 
     Attributes:
         size: Bytes of UTF-8 in the stream.
