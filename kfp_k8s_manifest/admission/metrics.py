@@ -51,6 +51,11 @@ class Metrics:
             "Pipelines that could not be looked up.",
             registry=registry,
         )
+        self.abandoned = Counter(
+            f"{PREFIX}abandoned_reviews_total",
+            "Reviews whose client left before the answer.",
+            registry=registry,
+        )
         info = Gauge(
             f"{PREFIX}build_info",
             "Always 1; the labels tell version and target.",

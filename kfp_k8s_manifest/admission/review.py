@@ -21,7 +21,9 @@ from kfp_k8s_manifest.admission.request import (
     REVIEW_VERSION,
     AdmissionRequest,
     BadReviewError,
+    count_values,
     parse,
+    read_request,
 )
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.lint import lint
@@ -43,9 +45,12 @@ __all__ = [
     "Decision",
     "Hook",
     "Pipelines",
+    "count_values",
     "decide",
     "parse",
+    "read_request",
     "respond",
+    "respond_unavailable",
     "review",
     "wanted",
 ]
@@ -288,10 +293,30 @@ def respond(request: AdmissionRequest, decision: Decision) -> dict[str, JsonValu
     elif decision.patch:
         text = json.dumps(list(decision.patch), ensure_ascii=False, separators=(",", ":"))
         response["patchType"] = "JSONPatch"
-        response["patch"] = base64.b64encode(text.encode("utf-8", "surrogatepass")).decode("ascii")
+        response["patch"] = base64.b64encode(text.encode()).decode("ascii")
     warnings = _warnings(decision.findings)
     if warnings:
         response["warnings"] = warnings
+    return {"apiVersion": REVIEW_VERSION, "kind": "AdmissionReview", "response": response}
+
+
+def respond_unavailable(request: AdmissionRequest, reason: str) -> dict[str, JsonValue]:
+    """Return the AdmissionReview that refuses a request because it cannot be judged now.
+
+    It has code 503 and reason `ServiceUnavailable`, so that clients try again. The API server would show
+    no reason for a failed call; and what cannot be judged must not be stored.
+
+    Args:
+        request: The request.
+        reason: Why not.
+    """
+    status: dict[str, JsonValue] = {
+        "status": "Failure",
+        "code": 503,
+        "reason": "ServiceUnavailable",
+        "message": f"cannot be judged: {reason}",
+    }
+    response: dict[str, JsonValue] = {"uid": request.uid, "allowed": False, "status": status}
     return {"apiVersion": REVIEW_VERSION, "kind": "AdmissionReview", "response": response}
 
 

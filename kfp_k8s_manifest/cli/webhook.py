@@ -73,9 +73,9 @@ def _seconds(name: str, default: float, help: str) -> Callable[[Any], Any]:  # n
 @click.option(
     "--max-connections",
     type=click.IntRange(min=1),
-    default=1000,
+    default=256,
     show_default=True,
-    help="Beyond these, the longest idle connection is closed.",
+    help="Beyond these, the longest idle connection is closed. Each takes about 0.4 MB.",
 )
 @_seconds("--read-timeout", 10, "For a TLS handshake, a request's head, and its body, each.")
 @_seconds("--drain", 5, "How long everything is still answered after SIGTERM.")
@@ -113,6 +113,7 @@ def serve(
         from kfp_k8s_manifest.admission.lookup import PipelineLookup
         from kfp_k8s_manifest.admission.metrics import PREFIX, Metrics
         from kfp_k8s_manifest.serving import logs
+        from kfp_k8s_manifest.serving.bodies import Bodies, BodyLimits
         from kfp_k8s_manifest.serving.connections import ConnectionLimits
         from kfp_k8s_manifest.serving.metrics import ServerMetrics
         from kfp_k8s_manifest.serving.server import Server, ServerOptions, TlsFiles
@@ -123,12 +124,18 @@ def serve(
         ) from error
     import asyncio
     import gc
+    import sys
 
     from kfp_k8s_manifest.cluster import load_config
     from kfp_k8s_manifest.releases import target as find_target
 
-    # Short commands do without the collector of reference cycles; this one does not end by itself.
+    # Short commands do without the collector of reference cycles; this one does not end by itself. What
+    # is there from the start is not looked at again and again.
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
     gc.enable()
+    # A large review in its thread must not keep the others waiting.
+    sys.setswitchinterval(0.001)
     logs.set_up(log_level)
     options = ServerOptions(
         tls=TlsFiles(certificate=certificate, key=key, reload=reload),
@@ -144,13 +151,8 @@ def serve(
     async def run() -> None:
         lookup = PipelineLookup(config)
         metrics = ServerMetrics(PREFIX)
-        app = make_app(
-            found,
-            lookup,
-            Metrics(metrics.registry, found.name),
-            body_limit=body_limit,
-            body_timeout=read_timeout,
-        )
+        bodies = Bodies(BodyLimits(most=body_limit, arrival=read_timeout))
+        app = make_app(found, lookup, Metrics(metrics.registry, found.name), bodies)
         try:
             await serve_(Server(app, options, metrics), prepare=lookup.start)
         finally:

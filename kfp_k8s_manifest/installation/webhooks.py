@@ -18,6 +18,9 @@ _PORT: Final = 8443
 _USER: Final = 65532
 _DRAIN: Final = 10
 _GRACE: Final = 20
+# Mebibytes that a server has; the limits of `webhook serve` are made for it.
+_MEMORY: Final = 256
+
 _LABEL: Final = "app.kubernetes.io"
 _NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
 
@@ -235,13 +238,15 @@ def _container(options: InstallOptions) -> Object:
             f"--drain={_DRAIN}",
             f"--grace={_GRACE}",
         ],
+        # Else each thread keeps memory of its own that the others cannot use.
+        "env": [{"name": "MALLOC_ARENA_MAX", "value": "1"}],
         "ports": [{"name": "https", "containerPort": _PORT, "protocol": "TCP"}],
         "startupProbe": {**probe("/healthz", 2), "failureThreshold": 30},
         "livenessProbe": {**probe("/healthz", 10), "failureThreshold": 3},
         "readinessProbe": {**probe("/readyz", 2), "failureThreshold": 1},
         "resources": {
             "requests": {"cpu": "100m", "memory": "96Mi"},
-            "limits": {"memory": "256Mi"},
+            "limits": {"memory": f"{_MEMORY}Mi"},
         },
         "securityContext": {
             "allowPrivilegeEscalation": False,
