@@ -116,6 +116,8 @@ class Server:
         with self._connections.request(request.protocol) as connection:
             if connection is not None:
                 request[CONNECTION] = connection
+                if not request.can_read_body:
+                    connection.body_read()
             try:
                 refuse_compression(request)
                 response = await handler(request)
@@ -125,6 +127,7 @@ class Server:
                     reason=(error.text or "")[:_SHOWN], path=request.path[:_SHOWN],
                     peer=request.remote)  # fmt: skip
                 error.headers["Connection"] = "close"
+                error.force_close()
                 if request.content_length is None or "Content-Encoding" in request.headers:
                     await _leave(request, error)
                 raise
@@ -266,7 +269,6 @@ async def _leave(request: web.Request, error: web.HTTPException) -> None:
 
     Else some more of it is read and dropped, so that a client that is still sending gets the answer.
     """
-    error.force_close()
     await error.prepare(request)
     await error.write_eof()
     request.protocol.force_close()
