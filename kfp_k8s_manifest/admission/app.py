@@ -8,13 +8,16 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from aiohttp import web
 
-from kfp_k8s_manifest.admission import review as core
+from kfp_k8s_manifest.admission.judging import Bad, Judge, Look, Verdict
 from kfp_k8s_manifest.admission.metrics import Metrics
+from kfp_k8s_manifest.admission.request import AdmissionRequest, count_values, find_uid
+from kfp_k8s_manifest.admission.response import Problem, refuse
+from kfp_k8s_manifest.admission.review import Hook
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.golang.times import duration_seconds
 from kfp_k8s_manifest.releases import Target
@@ -55,21 +58,6 @@ class Lookup(Protocol):
         """
 
 
-class Fetched:
-    """Pipelines that were looked up already, as `review.Pipelines`.
-
-    Args:
-        found: Their uids by namespace and name; None where there is no such Pipeline.
-    """
-
-    def __init__(self, found: Mapping[tuple[str, str], str | None]) -> None:
-        self._found = found
-
-    def uid(self, namespace: str, name: str) -> str | None:
-        """Return the uid that was found, or None where there is no such Pipeline."""
-        return self._found[namespace, name]
-
-
 def make_app(
     target: Target,
     lookup: Lookup,
@@ -103,37 +91,12 @@ class _Progress:
     Attributes:
         deadline: When it must be answered, by the event loop's clock.
         waits_for: What it waits for.
-        request: What is asked, once it is known; without the objects where these are large.
+        uid: The request's id, once it is known.
     """
 
     deadline: float
     waits_for: str = "its body to arrive"
-    request: core.AdmissionRequest | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """A review, with its objects or without, and the Pipeline that has to be looked up for it."""
-
-    request: core.AdmissionRequest
-    key: tuple[str, str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Bad:
-    """Why a body cannot be judged, ever."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """An answer, and what of it is counted."""
-
-    body: bytes
-    allowed: bool
-    rules: list[str]
-    refusing: list[str]
+    uid: str = ""
 
 
 class _Handlers:
@@ -145,7 +108,7 @@ class _Handlers:
         bodies: Bodies,
         most_values: int,
     ) -> None:
-        self._target = target
+        self._judge = Judge(target)
         self._lookup = lookup
         self._metrics = metrics
         self._bodies = bodies
@@ -161,13 +124,13 @@ class _Handlers:
 
     async def validate(self, request: web.Request) -> web.Response:
         """Answer the validating webhook."""
-        return await self._review(request, core.Hook.VALIDATE)
+        return await self._review(request, Hook.VALIDATE)
 
     async def mutate(self, request: web.Request) -> web.Response:
         """Answer the mutating webhook."""
-        return await self._review(request, core.Hook.MUTATE)
+        return await self._review(request, Hook.MUTATE)
 
-    async def _review(self, http_request: web.Request, hook: core.Hook) -> web.Response:
+    async def _review(self, http_request: web.Request, hook: Hook) -> web.Response:
         if http_request.content_type != "application/json":
             raise web.HTTPUnsupportedMediaType(
                 text=f"the content type is {http_request.content_type[:100]!r}, not"
@@ -181,79 +144,40 @@ class _Handlers:
             self._metrics.abandoned.inc()
             raise
         except (ClusterError, _BusyError) as error:
-            answer = self._refuse(str(error), hook, progress)
+            answer = self._refuse(Problem.NOT_NOW, str(error), progress.uid)
         except asyncio.TimeoutError:
             reason = f"the time for an answer went by in waiting for {progress.waits_for}"
-            answer = self._refuse(reason, hook, progress)
+            answer = self._refuse(Problem.NOT_NOW, reason, progress.uid)
         return web.Response(body=answer, content_type="application/json")
 
-    async def _answer(self, body: Body, hook: core.Hook, progress: _Progress) -> bytes:
+    async def _answer(self, body: Body, hook: Hook, progress: _Progress) -> bytes:
         """Judge a review, and return the answer's body."""
         started = time.perf_counter()
-        values = core.count_values(body.content)
+        values = count_values(body.content)
         if values > self._most_values:
-            raise web.HTTPRequestEntityTooLarge(
-                self._most_values,
-                values,
-                text=f"the review has about {values} values; more than {self._most_values} would take"
-                " more memory than the server has\n",
+            reason = (
+                f"it has about {values} values; more than {self._most_values} would take more memory"
+                " than the server has"
             )
+            return self._refuse(Problem.TOO_LARGE, reason, find_uid(body.content))
         large = len(body.content) > _LARGE or values > _LARGE_VALUES
         run = self._in_thread if large else _here
         progress.waits_for = "its turn among the large reviews"
-        looked: _Look | _Bad = await run(self._look_at, body, hook, not large)
-        if isinstance(looked, _Bad):
+        looked: Look | Bad = await run(self._judge.look_at, body, hook, not large)
+        if isinstance(looked, Bad):
             raise web.HTTPBadRequest(text=f"{looked.reason}\n")
-        progress.request = looked.request
+        progress.uid = looked.request.uid
         found: dict[tuple[str, str], str | None] = {}
         if looked.key is not None:
             namespace, name = looked.key
             progress.waits_for = f"the API server to tell about Pipeline {name!r} in {namespace!r}"
             found[looked.key] = await self._look_up(namespace, name, until=progress.deadline)
             progress.waits_for = "its turn among the large reviews"
-        verdict: _Verdict | _Bad = await run(
-            self._judge, body, looked.request, hook, Fetched(found)
-        )
-        if isinstance(verdict, _Bad):
-            raise web.HTTPBadRequest(text=f"{verdict.reason}\n")
+        verdict: Verdict | Bad = await run(self._judge.judge, body, looked.request, hook, found)
+        if isinstance(verdict, Bad):
+            return self._refuse(Problem.NONSENSE, verdict.reason, looked.request.uid)
         self._note(hook, looked.request, verdict, time.perf_counter() - started)
         return verdict.body
-
-    # What is bad comes as a value: a traceback would keep the tree of the review.
-
-    def _look_at(
-        self,
-        body: Body,
-        hook: core.Hook,
-        keep: bool,  # noqa: FBT001
-    ) -> _Look | _Bad:
-        """Read a review, and say which Pipeline has to be looked up."""
-        try:
-            request = core.read_request(body.content)
-        except core.BadReviewError as error:
-            return _Bad(str(error))
-        key = core.wanted(request, hook=hook, target=self._target)
-        return _Look(request if keep else replace(request, obj=None, old=None), key)
-
-    def _judge(
-        self, body: Body, request: core.AdmissionRequest, hook: core.Hook, pipelines: Fetched
-    ) -> _Verdict | _Bad:
-        """Judge a review, which is read again where its objects were not kept."""
-        try:
-            if request.obj is None:
-                request = core.read_request(body.content)
-            decision = core.decide(request, hook=hook, target=self._target, pipelines=pipelines)
-        except core.BadReviewError as error:
-            # Nobody waits for it any more, so its body is gone.
-            return _Bad(str(error))
-        except RecursionError:
-            return _Bad("the body is nested too deeply to be judged")
-        return _Verdict(
-            json.dumps(core.respond(request, decision)).encode(),
-            decision.allowed,
-            sorted({finding.rule for finding in decision.findings}),
-            sorted({finding.rule for finding in decision.errors}),
-        )
 
     async def _look_up(self, namespace: str, name: str, *, until: float) -> str | None:
         started = time.perf_counter()
@@ -278,20 +202,16 @@ class _Handlers:
         finally:
             self._queued -= 1
 
-    def _refuse(self, reason: str, hook: core.Hook, progress: _Progress) -> bytes:
-        """Return the answer to what cannot be judged; without a request it is an HTTP error."""
-        request = progress.request
-        if request is None:
-            # The API server tries again by itself.
-            raise web.HTTPServiceUnavailable(
-                text=f"cannot be judged: {reason}\n", headers={"Retry-After": "1"}
-            )
-        self._metrics.reviews.labels(hook.value, request.operation, "unknown").inc()
-        log(logging.ERROR, "review impossible", **_fields(request, hook), reason=reason)
-        return json.dumps(core.respond_unavailable(request, reason)).encode()
+    def _refuse(self, problem: Problem, reason: str, uid: str) -> bytes:
+        """Return the answer to what cannot be judged; without a uid it is an HTTP error."""
+        self._metrics.impossible.labels(str(problem.value)).inc()
+        log(logging.ERROR, "review impossible", uid=uid, code=problem.value, reason=reason)
+        if not uid:
+            raise _ERRORS[problem](f"cannot be judged: {reason}\n")
+        return json.dumps(refuse(uid, problem, reason)).encode()
 
     def _note(
-        self, hook: core.Hook, request: core.AdmissionRequest, verdict: _Verdict, seconds: float
+        self, hook: Hook, request: AdmissionRequest, verdict: Verdict, seconds: float
     ) -> None:
         """Count a verdict, and log it."""
         word = "allowed" if verdict.allowed else "refused"
@@ -305,6 +225,18 @@ class _Handlers:
 
 class _BusyError(Exception):
     """There is too much to do."""
+
+
+def _unavailable(text: str) -> web.HTTPException:
+    # The API server tries again by itself.
+    return web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "1"})
+
+
+_ERRORS: Final[Mapping[Problem, Callable[[str], web.HTTPException]]] = {
+    Problem.NONSENSE: lambda text: web.HTTPBadRequest(text=text),
+    Problem.TOO_LARGE: lambda text: web.HTTPRequestEntityTooLarge(0, 0, text=text),
+    Problem.NOT_NOW: _unavailable,
+}
 
 
 async def _here(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -332,7 +264,7 @@ def _deadline(request: web.Request) -> float:
     return asyncio.get_running_loop().time() - passed + timeout - min(2.0, timeout / 5)
 
 
-def _fields(request: core.AdmissionRequest, hook: core.Hook) -> dict[str, Any]:
+def _fields(request: AdmissionRequest, hook: Hook) -> dict[str, Any]:
     return {
         "uid": request.uid,
         "hook": hook.value,

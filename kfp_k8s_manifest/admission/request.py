@@ -21,6 +21,7 @@ __all__ = [
     "AdmissionRequest",
     "BadReviewError",
     "count_values",
+    "find_uid",
     "parse",
     "read_request",
 ]
@@ -28,6 +29,10 @@ __all__ = [
 REVIEW_VERSION: Final = "admission.k8s.io/v1"
 _OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 _UID_LENGTH: Final = 256
+_UID_IN_FRONT: Final = re.compile(
+    rb'\{"kind":"AdmissionReview","apiVersion":"admission\.k8s\.io/v1",'
+    rb'"request":\{"uid":"([-0-9a-zA-Z]{1,64})"'
+)
 # Half of a character beyond U+FFFF, in JSON's spelling; both halves together are a character.
 _HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -79,6 +84,16 @@ def count_values(body: bytes) -> int:
         body: The body.
     """
     return 1 + sum(map(body.count, (b",", b"{", b"[")))
+
+
+def find_uid(body: bytes) -> str:
+    """Return the uid of a review that is too large to be read, or "" where it does not stand in front.
+
+    Args:
+        body: The body, or its beginning. The API server writes the uid before everything else.
+    """
+    found = _UID_IN_FRONT.match(body)
+    return found[1].decode("ascii") if found else ""
 
 
 def read_request(body: bytes) -> AdmissionRequest:

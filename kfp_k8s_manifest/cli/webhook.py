@@ -201,6 +201,14 @@ def serve(
 )
 @click.option("--cert-manager", is_flag=True, help="Let cert-manager issue the certificate.")
 @click.option(
+    "--api-server-cidr",
+    "api_server_cidrs",
+    multiple=True,
+    metavar="CIDR",
+    help="Address of an API server, such as 10.0.0.7/32: nobody else reaches the server then, nor the"
+    " server anybody else; repeatable.",
+)
+@click.option(
     "--url", default="", help="URL of a server that runs elsewhere; writes no other object."
 )
 def manifests(
@@ -216,6 +224,7 @@ def manifests(
     everywhere: bool,  # noqa: FBT001
     ca_bundle: IO[str] | None,
     cert_manager: bool,  # noqa: FBT001
+    api_server_cidrs: tuple[str, ...],
     url: str,
 ) -> None:
     """Write the objects that install the webhooks.
@@ -254,8 +263,20 @@ def manifests(
         ca_bundle=_read_bundle(ca_bundle) if ca_bundle else "",
         cert_manager=cert_manager,
         url=url,
+        api_server_cidrs=tuple(map(_cidr, api_server_cidrs)),
     )
     write_documents(install_manifests(options), output)
+
+
+def _cidr(text: str) -> str:
+    import ipaddress
+
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise UsageError(
+            f"--api-server-cidr {text!r}: {error} (for example 10.0.0.7/32 or fd00::/64)"
+        ) from error
 
 
 def _read_bundle(file: IO[str]) -> str:

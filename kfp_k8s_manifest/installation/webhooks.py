@@ -44,6 +44,8 @@ class InstallOptions:
         cert_manager: True where cert-manager makes the certificate; else it is expected in the
             Secret `{name}-tls`.
         url: The URL of a server that runs elsewhere, or "" for the Service of this installation.
+        api_server_cidrs: The addresses of the cluster's API servers, in CIDR notation; empty where they
+            are not known.
     """
 
     name: str
@@ -58,6 +60,7 @@ class InstallOptions:
     ca_bundle: str = ""
     cert_manager: bool = False
     url: str = ""
+    api_server_cidrs: tuple[str, ...] = ()
 
     @property
     def cluster_wide(self) -> bool:
@@ -267,16 +270,24 @@ def _disruption_budget(options: InstallOptions) -> Object:
 
 
 def _network_policy(options: InstallOptions) -> Object:
-    """Return a policy that lets anybody reach the one port, and no other.
+    """Return a policy that opens the one port: to the API servers, or to anybody.
 
-    The API server is no pod, so no selector can name it, and its address differs from cluster to
-    cluster. Whoever reaches the port can ask for verdicts and nothing else.
+    The API server is no pod, so no selector can name it, and its addresses differ from cluster to
+    cluster. Where they are known, nobody else reaches the port, and the server reaches nobody else. Else
+    whoever reaches the port can ask for verdicts. They tell, among other things, whether a Pipeline
+    of some name exists in a namespace that the server may read.
     """
-    spec = {
-        "podSelector": {"matchLabels": _selector_labels(options)},
-        "policyTypes": ["Ingress"],
-        "ingress": [{"ports": [{"port": "https", "protocol": "TCP"}]}],
-    }
+    port: Object = {"port": "https", "protocol": "TCP"}
+    spec: Object = {"podSelector": {"matchLabels": _selector_labels(options)}}
+    blocks = [{"ipBlock": {"cidr": cidr}} for cidr in options.api_server_cidrs]
+    if blocks:
+        spec["policyTypes"] = ["Ingress", "Egress"]
+        spec["ingress"] = [{"from": blocks, "ports": [port]}]
+        # The port of an API server differs from that of its Service, and from cluster to cluster.
+        spec["egress"] = [{"to": blocks}]
+    else:
+        spec["policyTypes"] = ["Ingress"]
+        spec["ingress"] = [{"ports": [port]}]
     return _object(options, "networking.k8s.io/v1", "NetworkPolicy", options.name, spec=spec)
 
 
