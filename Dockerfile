@@ -2,7 +2,7 @@
 #   docker build -t kfp-k8s-webhook:VERSION .
 FROM python:3.13-slim AS build
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY hatch_build.py pyproject.toml README.md LICENSE ./
 COPY kfp_k8s_manifest kfp_k8s_manifest
 COPY requirements requirements
 RUN python -m venv /opt/kfp-k8s \

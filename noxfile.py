@@ -20,6 +20,7 @@ KFP_RELEASES = ["2.14.6", "2.15.2", "2.16.1"]
 
 TEST_TOOLS = [
     "cryptography",
+    "hatchling",
     "hypothesis",
     "jsonschema",
     "pexpect",
@@ -60,14 +61,14 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests that need no cluster."""
     install(session, *TEST_TOOLS, *NOTEBOOK_TOOLS)
-    session.run("pytest", "-n", "auto", "-m", "not cluster", *session.posargs)
+    session.run("pytest", "-n", "auto", "-m", "not cluster and not site", *session.posargs)
 
 
 @nox.session(name="tests-python", python=PYTHONS)
 def tests_python(session: nox.Session) -> None:
     """Run the tests under every supported Python that is found."""
     install(session, *TEST_TOOLS, *NOTEBOOK_TOOLS)
-    session.run("pytest", "-n", "auto", "-m", "not cluster", *session.posargs)
+    session.run("pytest", "-n", "auto", "-m", "not cluster and not site", *session.posargs)
 
 
 @nox.session
@@ -82,7 +83,7 @@ def kfp(session: nox.Session, kfp: str) -> None:
         "docker",  # kfp 2.15 imports it for every local run, without asking for it.
         *NOTEBOOK_TOOLS,
     )
-    session.run("pytest", "-n", "auto", "-m", "not cluster", *session.posargs)
+    session.run("pytest", "-n", "auto", "-m", "not cluster and not site", *session.posargs)
 
 
 @nox.session(name="tests-newest")
@@ -98,7 +99,7 @@ def tests_newest(session: nox.Session) -> None:
             f"a new user gets kfp {str(newest).strip()}, and so other names than the pages print:"
             " pin it (session pins), then write the names anew (session golden)"
         )
-    session.run("pytest", "-n", "auto", "-m", "not cluster", *session.posargs)
+    session.run("pytest", "-n", "auto", "-m", "not cluster and not site", *session.posargs)
 
 
 @nox.session(name="tests-lowest")
@@ -111,7 +112,7 @@ def tests_lowest(session: nox.Session) -> None:
         *("--extra", "kubernetes", "--extra", "webhook", "pyproject.toml"),
     )
     session.install("-c", lowest, ".[kubernetes,webhook]", *TEST_TOOLS, *NOTEBOOK_TOOLS)
-    session.run("pytest", "-n", "auto", "-m", "not cluster", *session.posargs)
+    session.run("pytest", "-n", "auto", "-m", "not cluster and not site", *session.posargs)
 
 
 @nox.session
@@ -132,13 +133,14 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation; a warning is an error."""
+    """Build the documentation, where a warning is an error, and read it in a browser."""
     # ruff formats the signatures on the page of the API.
-    session.install("-c", PINS, ".[docs]", "ruff")
+    session.install("-c", PINS, ".[docs]", "ruff", "pytest", "websocket-client")
     session.run(
         *("mkdocs", "build", "--strict", *session.posargs),
         env={"NO_MKDOCS_2_WARNING": "1"},
     )
+    session.run("pytest", "-m", "site", "tests/site")
 
 
 @nox.session

@@ -16,10 +16,12 @@ __all__ = [
     "NOT_CHECKED",
     "FileResult",
     "Finding",
+    "PassedOver",
     "Path",
     "Report",
     "Severity",
     "format_path",
+    "shortened",
     "sort_findings",
 ]
 
@@ -114,6 +116,19 @@ def format_path(path: Sequence[str | int]) -> str:
     return "".join(parts)
 
 
+def shortened(text: str, most: int) -> str:
+    """Return a text, cut in the middle: a message begins with its field and ends in the rule.
+
+    Args:
+        text: The text.
+        most: How many characters it may have.
+    """
+    if len(text) <= most:
+        return text
+    tail = most // 3
+    return f"{text[: most - tail - 1]}…{text[-tail:]}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Finding:
     """One thing that a check has to say about one field of one object.
@@ -203,6 +218,19 @@ class FileResult:
     skipped: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver:
+    """A file of a folder that is not for these checks.
+
+    Attributes:
+        name: As it was found.
+        reason: Why, such as that it is not YAML.
+    """
+
+    name: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Report:
     """The outcome of a validation.
@@ -212,12 +240,15 @@ class Report:
         findings: All findings, in the stable order of reports.
         files: What was looked at, in the order of reading.
         excerpts: The lines of text that findings point at, by file and one-based line.
+        passed_over: The files of folders that are not for these checks; they do not count among
+            `files`.
     """
 
     target: str
     findings: tuple[Finding, ...]
     files: tuple[FileResult, ...]
     excerpts: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    passed_over: tuple[PassedOver, ...] = ()
 
     def __repr__(self) -> str:
         counts = (f"{each.value}s: {self.count(each)}" for each in Severity if self.count(each))

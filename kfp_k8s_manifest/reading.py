@@ -60,6 +60,11 @@ def read_input(path: str, *, limit: int) -> bytes:
     try:
         data = read_named(path, limit=limit)
     except OSError as error:
+        # Told by what it is: Windows calls the reading of a folder a lack of permission.
+        if os.path.isdir(path):  # noqa: PTH112 (pathlib costs at start)
+            raise SourceError(
+                f"{name}: it is a folder; name the files in it, such as with the shell's *.py or *.yaml"
+            ) from error
         raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from error
     if len(data) > limit:
         raise SourceError(f"{name}: larger than {limit:,} bytes, so it was not read")

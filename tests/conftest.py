@@ -10,6 +10,16 @@ from pathlib import Path
 
 import pytest
 
+try:
+    from hypothesis import settings
+except ImportError:  # The tests of the built documentation do without.
+    pass
+else:
+    # How long an example takes says more of the machine than of the code.
+    usual = settings.get_profile(settings.get_current_profile_name())
+    settings.register_profile("any-machine", usual, deadline=None)
+    settings.load_profile("any-machine")
+
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 

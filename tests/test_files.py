@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from kfp_k8s_manifest.errors import OutputError
+from kfp_k8s_manifest.errors import OutputError, UsageError
 from kfp_k8s_manifest.files import write_text, write_texts
 from tests.conftest import ROOT
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_new_file_gets_the_permissions_of_the_umask(tmp_path: Path) -> None:
@@ -39,10 +47,69 @@ def test_an_old_file_keeps_its_permissions_and_a_link_stays_a_link(tmp_path: Pat
 
 def test_a_failure_changes_none_of_several_files(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
-    with pytest.raises(OutputError, match="nothing was changed"):
-        write_texts({tmp_path / "a": "new", tmp_path / "no" / "b": "new"})
+    with pytest.raises(OutputError) as caught:
+        write_texts({tmp_path / "new" / "b": "new", tmp_path / "a" / "b": "new"})
+    assert str(caught.value) == (
+        f"cannot write {tmp_path}/a/b: {tmp_path}/a is not a folder; nothing was changed there"
+    )
     assert (tmp_path / "a").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    write_texts({tmp_path / "x" / "y" / "a": "1", tmp_path / "x" / "b": "2"})
+    assert (tmp_path / "x" / "y" / "a").read_text() == "1"
+    assert names(tmp_path / "x") == ["b", "y"]
+    assert names(tmp_path / "x" / "y") == ["a"]
+
+
+@pytest.mark.parametrize("name", ["a.py", "a.ipynb", "A.PY"])
+def test_source_code_is_not_replaced(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with pytest.raises(UsageError) as caught:
+        write_texts({tmp_path / "fine": "x", path: "x"})
+    assert str(caught.value) == (
+        f"{path} is no name for what is written: {path.suffix} belongs to source code"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_names_of_a_file_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    (tmp_path / "b").hardlink_to(tmp_path / "a")
+    assert write_text(tmp_path / "a", "new") == [
+        f"{tmp_path}/a had 2 names (hard links); the others keep the old content"
+    ]
+    assert (tmp_path / "b").read_text() == "old"
+    assert write_text(tmp_path / "a", "newer") == []
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives away")
+def test_as_root_owner_and_mode_stay(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("old")
+    os.chown(path, 1234, 2345)
+    path.chmod(0o2640)
+    write_text(path, "new")
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (1234, 2345, 0o2640)
+
+
+@pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}"])
+def test_an_open_descriptor_is_written_to_and_stays_open(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "file"
+    file.write_text("before ")
+    number = os.open(file, os.O_WRONLY | os.O_APPEND)
+    inode = file.stat().st_ino
+    try:
+        write_text(name.format(number), "one ")
+        write_text(name.format(number), "two")
+        assert file.read_text() == "before one two"
+        assert file.stat().st_ino == inode
+    finally:
+        os.close(number)
+    with pytest.raises(OutputError, match="Bad file descriptor"):
+        write_text(name.format(number), "three")
 
 
 @pytest.mark.parametrize("text", ["\ud800"])
@@ -65,24 +132,93 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     assert reader.communicate(timeout=10)[0] == b"hello"
 
 
+# Forks for each line that it reads, and says the number of the new process once that writes.
+WRITERS = """
+import os, sys
+from kfp_k8s_manifest.files import write_texts
+for line in sys.stdin:
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
+        while True:
+            for word in ("new", "old"):
+                write_texts({path: f"{word}\\n" * 20_000 for path in line.split()})
+"""
+
+
+@contextlib.contextmanager
+def writers() -> Iterator[Callable[..., int]]:
+    """Yield what starts a process that replaces files without end, and returns its number."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITERS],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+
+        def start(*paths: Path) -> int:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            print(*paths, file=process.stdin, flush=True)
+            return int(process.stdout.readline())
+
+        yield start
+        process.kill()
+
+
 def test_a_killed_process_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
-    path = tmp_path / "out.yaml"
-    old, new = "old\n" * 100_000, "new\n" * 100_000
-    path.write_text(old)
-    loop = (
-        "import sys\nfrom kfp_k8s_manifest.files import write_text\nprint('go', flush=True)\n"
-        "while True:\n    write_text(sys.argv[1], 'new\\n' * 100_000)\n"
-        "    write_text(sys.argv[1], 'old\\n' * 100_000)\n"
-    )
-    for delay in (0.0, 0.003, 0.01, 0.02, 0.05):
-        process = subprocess.Popen(
-            [sys.executable, "-c", loop, str(path)],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-        )
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert path.read_text() in (old, new)
+    """Killed 200 times at random moments, while others write to the same files."""
+    paths = [tmp_path / "out.yaml", tmp_path / "below" / "out.yaml"]
+    whole = {word: f"{word}\n" * 20_000 for word in ("old", "new")}
+    for path in paths:
+        write_text(path, whole["old"])
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "add", "-A"], cwd=tmp_path, check=True)
+    moments = random.Random(8)
+    left = 0
+    with writers() as start:
+        for _ in range(50):
+            for process in [start(*paths) for _ in range(4)]:
+                time.sleep(moments.uniform(0, 0.005))
+                os.kill(process, signal.SIGKILL)
+            for path in paths:
+                assert path.read_text() in whole.values()
+            # What was left behind is hidden from patterns and from git.
+            found = glob.glob("**/*", root_dir=tmp_path, recursive=True)  # noqa: PTH207 (as shells)
+            assert sorted(found) == ["below", "below/out.yaml", "out.yaml"]
+            assert set(tmp_path.rglob("*.yaml")) == set(paths)
+            assert untracked(tmp_path) == []
+            left += len([path for path in tmp_path.rglob(".kfp-k8s-*.tmp") if path.is_dir()])
+    assert left > 0
+    # The next run removes it.
+    for path in paths:
+        write_text(path, whole["old"])
+    assert names(tmp_path) == [".git", "below", "out.yaml"]
+    assert names(tmp_path / "below") == ["out.yaml"]
+
+
+def untracked(folder: Path) -> list[str]:
+    command = ["git", "ls-files", "--others", "--exclude-standard"]
+    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()
+
+
+def test_what_is_in_use_is_not_removed(tmp_path: Path) -> None:
+    with writers() as start:
+        running = [start(tmp_path / name) for name in ("a.yaml", "a.yaml", "b.yaml")]
+        try:
+            end = time.monotonic() + 2
+            while time.monotonic() < end:
+                write_text(tmp_path / "c.yaml", "x")
+            for process in running:
+                # Whoever fails to write has ended, with a traceback.
+                assert "Z" not in status(process)
+        finally:
+            for process in running:
+                os.kill(process, signal.SIGKILL)
+
+
+def status(process: int) -> str:
+    """Return the state of a process, as ps tells it."""
+    command = ["ps", "-o", "stat=", "-p", str(process)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

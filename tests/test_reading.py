@@ -72,10 +72,11 @@ def test_an_input_is_read_up_to_its_limit(
 
 
 def test_an_input_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    by_name = "name the files in it, such as with the shell's *.py or *.yaml"
     for path, why in (
-        (tmp_path / "nope", "No such file or directory"),
-        (tmp_path, "Is a directory"),
+        (tmp_path / "nope", "cannot be read: No such file or directory"),
+        (tmp_path, f"it is a folder; {by_name}"),
     ):
         with pytest.raises(SourceError) as caught:
             read_input(str(path), limit=5)
-        assert str(caught.value) == f"{path}: cannot be read: {why}"
+        assert str(caught.value) == f"{path}: {why}"

@@ -13,7 +13,13 @@ from typing import Any
 
 from kfp_k8s_manifest.checks.catalogue import Page, pages
 
-_INTRO = """# Rules
+# Who searches for a rule's id wants its section before all pages that speak of it.
+_INTRO = """---
+search:
+  boost: 3
+---
+
+# Rules
 
 What the checks can find. Each rule has a stable id, by which `--select`, `--ignore` and
 `kfp-k8s explain` know it; its family works for the first two as well.
@@ -32,13 +38,17 @@ def page(documented: Sequence[Page]) -> str:
     parts = [_INTRO]
     for family, members in groupby(documented, key=lambda rule: rule.family):
         listed = list(members)
-        parts.append(f"## {family.capitalize()} {{ #family-{family} }}\n")
+        parts.append(f"## {_title(family)} {{ #family-{family} }}\n")
         rows = [
             f"| [{rule.id}](#{rule.id}) | {rule.severity.value} | {rule.title} |" for rule in listed
         ]
         parts.append("\n".join(["| rule | severity | title |", "|---|---|---|", *rows]) + "\n")
         parts += [_section(rule) for rule in listed]
     return "\n".join(parts)
+
+
+def _title(family: str) -> str:
+    return "CRD" if family == "crd" else family.replace("-", " ").capitalize()
 
 
 def _section(rule: Page) -> str:

@@ -107,15 +107,8 @@ def refuse(uid: str, problem: Problem, reason: str) -> dict[str, JsonValue]:
     return {"apiVersion": REVIEW_VERSION, "kind": "AdmissionReview", "response": response}
 
 
-def _sentence(finding: Finding) -> str:
-    """Return a finding's message; it names the field even where the message itself does not."""
-    field = finding.field
-    named = not field or finding.message.startswith(field)
-    return finding.message if named else f"{field}: {finding.message}"
-
-
 def _message(errors: Sequence[Finding]) -> str:
-    sentences = [_sentence(finding) for finding in errors[:_MOST_CAUSES]]
+    sentences = [finding.message for finding in errors[:_MOST_CAUSES]]
     if len(errors) > _MOST_CAUSES:
         sentences.append(f"({len(errors) - _MOST_CAUSES} more)")
     return "\n".join(sentences)
@@ -127,7 +120,7 @@ def _cause(finding: Finding) -> dict[str, JsonValue]:
 
 def _warnings(findings: Sequence[Finding]) -> list[str]:
     """Return the admission warnings, within the limits of the API server."""
-    sentences = [_sentence(finding) for finding in findings if finding.severity is Severity.WARNING]
+    sentences = [finding.message for finding in findings if finding.severity is Severity.WARNING]
     cut = [
         text if len(text) <= _WARNING_LENGTH else f"{text[: _WARNING_LENGTH - 1]}…"
         for text in dict.fromkeys(sentences)

@@ -22,16 +22,10 @@ from kfp_k8s_manifest.admission.request import (
 )
 from kfp_k8s_manifest.admission.response import Decision, respond
 from kfp_k8s_manifest.checks import registry
-from kfp_k8s_manifest.checks.lint import lint
-from kfp_k8s_manifest.checks.lint.untyped import check_untyped
-from kfp_k8s_manifest.checks.sets import check_kep
-from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines, check_mutating, mutate
-from kfp_k8s_manifest.checks.webhook.specs import check_specs
-from kfp_k8s_manifest.checks.webhook.update import check_update
-from kfp_k8s_manifest.checks.words import (
-    finding,
-)
-from kfp_k8s_manifest.findings import ABSENT, Finding, Severity
+from kfp_k8s_manifest.checks.mutation import mutate
+from kfp_k8s_manifest.checks.order import ObjectContext, check_creation, check_stored_change
+from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines, check_mutating
+from kfp_k8s_manifest.findings import Finding, Severity
 from kfp_k8s_manifest.model.ir import JsonValue
 from kfp_k8s_manifest.releases import Target
 
@@ -127,11 +121,9 @@ def decide(
         return _mutate(request, obj, known, uid, target)
     if request.operation == "UPDATE":
         assert request.old is not None
-        findings = check_update(request.old, obj, target) or _check_generation(
-            request.old, obj, target
-        )
+        findings = check_stored_change(request.old, obj, target)
     else:
-        findings = _check_content(obj, known, target)
+        findings = check_creation(obj, ObjectContext(target=target, pipelines=known))
     return _decision(findings)
 
 
@@ -166,51 +158,6 @@ def _still_holds(finding: Finding, changed: set[str]) -> bool:
         f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in finding.path
     )
     return pointer in changed
-
-
-def _check_generation(
-    old: Mapping[str, Any], new: Mapping[str, Any], target: Target
-) -> list[Finding]:
-    """Check whether the API server sees a change of the spec where the comparison sees none.
-
-    The webhooks up to 2.16 look at `metadata.generation` and nothing else. It also rises for fields
-    that only a newer CRD knows, and for `1` that becomes `1.0`.
-    """
-    before, after = ((each.get("metadata") or {}).get("generation") for each in (old, new))
-    refusing = [release for release in target.releases if not release.mutable_fields]
-    if type(before) is not int or type(after) is not int or before == after or not refusing:
-        return []
-    where = "the KEP" if refusing[0].kep else f"KFP {refusing[0].name}"
-    return [
-        finding(
-            registry.VERSION_IMMUTABLE,
-            ("spec",),
-            f"has changed (metadata.generation {before} → {after}), but a PipelineVersion is"
-            f" immutable: in {where} only metadata may change.",
-            hint="Publish it as a new version, under another metadata.name.",
-            cluster_message=refusing[0].update_message,
-        )
-    ]
-
-
-def _check_content(obj: Mapping[str, Any], known: KnownPipelines, target: Target) -> list[Finding]:
-    """Check a new version as the validating webhook does, and what a run would stumble over."""
-    found = obj.get("spec")
-    spec = found if isinstance(found, Mapping) else {}
-    pipeline_spec = spec.get("pipelineSpec", ABSENT)
-    platform_spec = spec.get("platformSpec", ABSENT)
-    findings = check_specs(pipeline_spec, platform_spec, target)
-    findings += check_kep(obj, target)
-    if target.kep:
-        missing = check_mutating(obj, known, target)
-        findings += [
-            finding for finding in missing if finding.rule == registry.PIPELINE_NOT_FOUND.id
-        ]
-    if not any(finding.severity is Severity.ERROR for finding in findings):
-        platform_spec = None if platform_spec is ABSENT else platform_spec
-        findings += check_untyped(pipeline_spec, platform_spec, target)
-        findings += lint(pipeline_spec, platform_spec)
-    return findings
 
 
 def _decision(findings: Sequence[Finding]) -> Decision:

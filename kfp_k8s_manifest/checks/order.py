@@ -22,12 +22,17 @@ from kfp_k8s_manifest.checks.server.metadata import check_metadata
 from kfp_k8s_manifest.checks.server.next_line import check_next_line
 from kfp_k8s_manifest.checks.server.size import check_size
 from kfp_k8s_manifest.checks.server.unknown import check_unknown
-from kfp_k8s_manifest.checks.sets import check_bundle, check_kep
-from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines, check_mutating
+from kfp_k8s_manifest.checks.sets import check_bundle
+from kfp_k8s_manifest.checks.webhook.kep import check_kep
+from kfp_k8s_manifest.checks.webhook.mutating import (
+    KnownPipelines,
+    check_lookup,
+    check_mutating,
+)
 from kfp_k8s_manifest.checks.webhook.specs import check_specs
-from kfp_k8s_manifest.checks.webhook.update import check_update
+from kfp_k8s_manifest.checks.webhook.update import check_generation, check_update
 from kfp_k8s_manifest.checks.words import described, finding, text_at, value_at
-from kfp_k8s_manifest.findings import ABSENT, Finding
+from kfp_k8s_manifest.findings import ABSENT, Finding, Severity
 from kfp_k8s_manifest.model.kinds import (
     GROUP,
     KINDS,
@@ -37,7 +42,19 @@ from kfp_k8s_manifest.model.kinds import (
 )
 from kfp_k8s_manifest.releases import Target
 
-__all__ = ["ObjectContext", "check_each", "check_object", "check_objects", "is_ours"]
+__all__ = [
+    "ObjectContext",
+    "check_change",
+    "check_creation",
+    "check_each",
+    "check_object",
+    "check_objects",
+    "check_set",
+    "check_stored_change",
+    "identity",
+    "is_ours",
+    "named",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +86,16 @@ def is_ours(obj: Any) -> bool:
     return kind in KINDS if isinstance(kind, str) else False
 
 
-def check_object(obj: Any, context: ObjectContext | None = None) -> list[Finding]:
-    """Check one object by itself: all but what concerns other objects or an earlier state.
+def check_object(
+    obj: Any, context: ObjectContext | None = None, previous: Any = ABSENT
+) -> list[Finding]:
+    """Check one object by itself, or as the update of its previous state.
 
     Args:
         obj: A JSON tree.
-        context: What it is checked against; None for the default target, with no
-            Pipeline known.
+        context: What it is checked against; None for the default target, with no Pipeline known.
+        previous: The object of the same kind, namespace and name that it would replace, or
+            `ABSENT`.
 
     Returns:
         The findings in the cluster's order, each with the object's kind, namespace and name.
@@ -86,12 +106,62 @@ def check_object(obj: Any, context: ObjectContext | None = None) -> list[Finding
             finding(
                 registry.OBJECT_TYPE,
                 (),
-                f"A manifest must be an object with apiVersion, kind, metadata and spec, not"
+                "A manifest must be an object with apiVersion, kind, metadata and spec, not"
                 f" {described(obj)}.",
                 value=obj,
             )
         ]
-    return _filled(obj, _check(obj, context))
+    found = list(_check(obj, context))
+    if previous is not ABSENT:
+        found += check_change(previous, obj, context.target)
+    return named(obj, found)
+
+
+def check_change(
+    previous: Mapping[str, Any], current: Mapping[str, Any], target: Target
+) -> list[Finding]:
+    """Check what an object may not change in its previous state.
+
+    Args:
+        previous: The object as it is in the cluster, or was applied last.
+        current: The object that is to replace it, of the same kind, namespace and name.
+        target: The releases that count.
+    """
+    return [*check_update(previous, current, target), *check_emptied(previous, current)]
+
+
+def check_stored_change(
+    previous: Mapping[str, Any], current: Mapping[str, Any], target: Target
+) -> list[Finding]:
+    """Check an update as the validating webhook does, to which the API server shows both states.
+
+    Args:
+        previous: The PipelineVersion as it is stored.
+        current: The PipelineVersion as it is about to be stored.
+        target: The releases whose webhooks count.
+    """
+    changes = check_update(previous, current, target)
+    return changes or check_generation(previous, current, target)
+
+
+def check_creation(obj: Mapping[str, Any], context: ObjectContext) -> list[Finding]:
+    """Check a new PipelineVersion as the validating webhook does.
+
+    Args:
+        obj: A PipelineVersion.
+        context: What it is checked against; the Pipelines that exist matter to the KEP's webhook
+            alone.
+
+    Returns:
+        What the webhook says, or, where it accepts the object, what a run would stumble over.
+    """
+    found = list(_validating(obj, context.target))
+    if context.target.kep:
+        mutating = check_mutating(obj, context.pipelines, context.target)
+        found += [each for each in mutating if each.rule == registry.PIPELINE_NOT_FOUND.id]
+    if context.lint and not any(each.severity is Severity.ERROR for each in found):
+        found += _running(obj, context.target)
+    return found
 
 
 def check_objects(
@@ -146,21 +216,41 @@ def check_each(
         (*objects, *previous), known=known_pipelines, assume=assume_pipelines
     )
     context = ObjectContext(target=target, pipelines=pipelines, lint=lint)
-    earlier = {_identity(each): each for each in previous if text_at(each, "metadata", "name")}
+    earlier = {identity(each): each for each in previous if text_at(each, "metadata", "name")}
+    together = check_set(objects, target)
+    return [
+        [*check_object(obj, context, earlier.get(identity(obj), ABSENT)), *others]
+        for obj, others in zip(objects, together, strict=True)
+    ]
+
+
+def check_set(
+    objects: Sequence[Any], target: Target, pipelines: KnownPipelines | None = None
+) -> list[list[Finding]]:
+    """Check what concerns several objects that are applied together, and nothing else.
+
+    Args:
+        objects: JSON trees. Their names suffice: kind, `metadata.name` and `metadata.namespace`,
+            `spec.pipelineName` and `spec.versionName`.
+        target: The releases that count.
+        pipelines: The Pipelines that exist, where the objects by themselves were checked as if all
+            did.
+
+    Returns:
+        The findings of each object, in the order of the objects.
+    """
     together = check_bundle(objects, target)
-    findings = []
-    for index, obj in enumerate(objects):
-        own = check_object(obj, context)
-        before = earlier.get(_identity(obj))
-        others = list(together[index])
-        if before is not None and isinstance(obj, dict):
-            others += check_update(before, obj, target)
-            others += check_emptied(before, obj)
-        findings.append([*own, *(_filled(obj, others) if others else ())])
-    return findings
+    if pipelines is not None:
+        for obj, found in zip(objects, together, strict=True):
+            if text_at(obj, "kind") == PIPELINE_VERSION:
+                found += check_lookup(obj, pipelines)
+    return [
+        named(obj, found) if found else [] for obj, found in zip(objects, together, strict=True)
+    ]
 
 
-def _identity(obj: Any) -> tuple[str, str, str]:
+def identity(obj: Any) -> tuple[str, str, str]:
+    """Return an object's kind, namespace and name, "" for each that is no string."""
     return (
         text_at(obj, "kind"),
         text_at(obj, "metadata", "namespace"),
@@ -168,8 +258,14 @@ def _identity(obj: Any) -> tuple[str, str, str]:
     )
 
 
-def _filled(obj: Mapping[str, Any], findings: Iterable[Finding]) -> list[Finding]:
-    kind, namespace, name = _identity(obj)
+def named(obj: Any, findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings with the kind, namespace and name of their object.
+
+    Args:
+        obj: The object.
+        findings: What was found in it.
+    """
+    kind, namespace, name = identity(obj)
     return [replace(each, kind=kind, namespace=namespace, name=name) for each in findings]
 
 
@@ -192,9 +288,11 @@ def _check(obj: dict[str, Any], context: ObjectContext) -> Iterator[Finding]:
         yield from _without_overwritten(check_metadata(decoded.values), kind, context.target)
         yield from check_crd(obj, kind, context.target)
     yield from check_next_line(obj)
-    if kind == PIPELINE_VERSION:
-        yield from _check_content(obj, context)
-        yield from check_kep(obj, context.target)
+    # Where the spec is missing, the schema or the mutating webhook has rejected the object before.
+    if kind == PIPELINE_VERSION and value_at(obj, "spec", "pipelineSpec") not in (ABSENT, None):
+        yield from _validating(obj, context.target)
+        if context.lint:
+            yield from _running(obj, context.target)
     yield from (each for each in sizes if each.rule != registry.SIZE_REQUEST.id)
 
 
@@ -210,15 +308,18 @@ def _without_overwritten(
         yield each
 
 
-def _check_content(obj: Mapping[str, Any], context: ObjectContext) -> Iterator[Finding]:
-    """Check the pipeline and platform specs: the validating webhook, and beyond it."""
-    pipeline_spec = value_at(obj, "spec", "pipelineSpec")
-    if pipeline_spec is ABSENT or pipeline_spec is None:
-        # The schema or the mutating webhook has rejected the object before.
-        return
-    platform_spec = value_at(obj, "spec", "platformSpec")
-    yield from check_specs(pipeline_spec, platform_spec, context.target)
-    if context.lint:
-        platform_spec = None if platform_spec is ABSENT else platform_spec
-        yield from check_untyped(pipeline_spec, platform_spec, context.target)
-        yield from lint(pipeline_spec, platform_spec)
+def _validating(obj: Mapping[str, Any], target: Target) -> Iterator[Finding]:
+    """Check what the validating webhook looks at on creation."""
+    specs = value_at(obj, "spec", "pipelineSpec"), value_at(obj, "spec", "platformSpec")
+    yield from check_specs(*specs, target)
+    yield from check_kep(obj, target)
+
+
+def _running(obj: Mapping[str, Any], target: Target) -> Iterator[Finding]:
+    """Check what the webhook does not look at, and a run stumbles over."""
+    pipeline_spec, platform_spec = (
+        None if spec is ABSENT else spec
+        for spec in (value_at(obj, "spec", "pipelineSpec"), value_at(obj, "spec", "platformSpec"))
+    )
+    yield from check_untyped(pipeline_spec, platform_spec, target)
+    yield from lint(pipeline_spec, platform_spec)

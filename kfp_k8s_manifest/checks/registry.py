@@ -40,6 +40,11 @@ _NOTE: Final = Severity.NOTE
 
 # What is read at all.
 FILE_UNREADABLE = Rule("file-unreadable", "input", _ERROR, "2.14.0")
+IR_INVALID = Rule("ir-invalid", "input", _ERROR, "2.14.0")
+IR_PACKAGE = Rule("ir-package", "input", _NOTE, "2.14.0")
+NOTHING_TO_CHECK = Rule("nothing-to-check", "input", _ERROR, "2.14.0", (_NOTE,))
+OTHER_OPERATOR = Rule("other-operator", "input", _NOTE, "2.14.0")
+TEMPLATE = Rule("template", "input", _WARNING, "2.14.0")
 
 # The text.
 YAML_INVALID = Rule("yaml-invalid", "yaml", _ERROR, "2.14.0")
@@ -178,6 +183,9 @@ DUPLICATE_OBJECT = Rule("duplicate-object", "bundle", _ERROR, "2.14.0")
 KEP_PIPELINE_INFO_NAME = Rule("kep-pipeline-info-name", "bundle", _ERROR, "2.14.0")
 REST_NAME_COLLISION = Rule("rest-name-collision", "bundle", _WARNING, "2.17.0")
 REST_NAME_MISMATCH = Rule("rest-name-mismatch", "bundle", _NOTE, "2.17.0")
+
+# A repository of pipelines.
+SOURCE_FAILED = Rule("source-failed", "gitops", _ERROR, "2.14.0")
 
 RULES: Final = {each.id: each for each in tuple(globals().values()) if isinstance(each, Rule)}
 """All rules by their ids."""

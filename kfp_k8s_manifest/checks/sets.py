@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kfp_k8s_manifest import naming
@@ -12,13 +12,12 @@ from kfp_k8s_manifest.checks.words import (
     finding,
     shown,
     text_at,
-    writing,
 )
 from kfp_k8s_manifest.findings import Finding
 from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import Target
 
-__all__ = ["check_bundle", "check_kep"]
+__all__ = ["check_bundle"]
 
 _Found = tuple[int, Finding]
 
@@ -40,29 +39,6 @@ def check_bundle(objects: Sequence[Any], target: Target) -> list[list[Finding]]:
         for index, found in _rest(objects):
             findings[index].append(found)
     return findings
-
-
-def check_kep(obj: Mapping[str, Any], target: Target) -> list[Finding]:
-    """Check the KEP's literal rule, `pipelineInfo.name` = `metadata.name`; no release enforces it.
-
-    Args:
-        obj: A PipelineVersion.
-        target: Only the target `kep` has the rule.
-    """
-    name = text_at(obj, "metadata", "name")
-    inner = text_at(obj, "spec", "pipelineSpec", "pipelineInfo", "name")
-    if not target.kep or not name or not inner or name == inner:
-        return []
-    return [
-        finding(
-            registry.KEP_PIPELINE_INFO_NAME,
-            ("spec", "pipelineSpec", "pipelineInfo", "name"),
-            f"{shown(inner)} must equal metadata.name, {shown(name)}: so the KEP asks; no released"
-            " webhook does.",
-            value=inner,
-            hint=f"{writing(name)}, or check against a release instead, such as --target 2.17.",
-        )
-    ]
 
 
 def _duplicates(objects: Sequence[Any]) -> Iterator[_Found]:

@@ -17,11 +17,13 @@ from typing import Any, Final, NamedTuple
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks.registry import Rule
 from kfp_k8s_manifest.errors import InvalidNameError
-from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity, format_path
+from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity, format_path, shortened
+from kfp_k8s_manifest.golang.numbers import INT64_MAX, INT64_MIN
 
 __all__ = [
     "MOST",
     "Scope",
+    "cut",
     "described",
     "finding",
     "go_quote",
@@ -56,12 +58,20 @@ def shown(value: Any) -> str:
     An object or a list is named, not shown: it may be huge, or deep.
     """
     if isinstance(value, str):
-        return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}…"
+        return f"{value[:_SHOWN]!r}…" if len(value) > _SHOWN else repr(value)
     if isinstance(value, (dict, list)) or value is ABSENT:
         return _WORDS[json_type(value)]
     if isinstance(value, int) and value.bit_length() > _HUGE_BITS:
         return "a huge number"
-    return json.dumps(value)
+    if value is None or isinstance(value, (bool, int, float)):
+        return json.dumps(value)
+    # Trees that no reader of text makes may hold anything.
+    return repr(value)[:_SHOWN]
+
+
+def cut(text: str) -> str:
+    """Return a text that a message shows as it is written, cut."""
+    return f"{text[:_SHOWN]}…" if len(text) > _SHOWN else text
 
 
 def described(value: Any) -> str:
@@ -101,7 +111,7 @@ def schema_type(value: Any) -> str:
         return "boolean"
     if isinstance(value, int):
         # Beyond 64 bits the API server holds a number as a double.
-        return "integer" if -(2**63) <= value < 2**63 else "number"
+        return "integer" if INT64_MIN <= value <= INT64_MAX else "number"
     return json_type(value)
 
 
@@ -202,17 +212,13 @@ def finding(
         rule=rule.id,
         severity=severity or rule.severity,
         # Values are cut where they are put into a text; this holds for whatever escapes that.
-        message=_cut(f"{field}: {text}" if field else text),
+        message=shortened(f"{field}: {text}" if field else text, _LONGEST),
         path=path,
         value=value,
-        hint=_cut(hint),
-        cluster_message=_cut(cluster_message),
+        hint=shortened(hint, _LONGEST),
+        cluster_message=shortened(cluster_message, _LONGEST),
         on_key=on_key,
     )
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def value_at(tree: Any, *path: str | int) -> Any:

@@ -15,19 +15,27 @@ from kfp_k8s_manifest._version import __version__
 from kfp_k8s_manifest.cli._groups import SuggestingGroup
 from kfp_k8s_manifest.errors import KfpK8sError
 
-__all__ = ["LazyGroup", "cli"]
+__all__ = ["INTERRUPTED", "LazyGroup", "cli"]
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: what shells say of a process that SIGINT has ended."""
 
 # Name: module, attribute, and what `--help` says, so that listing them imports none.
 _COMMANDS: dict[str, tuple[str, str, str]] = {
+    "build": ("build", "build", "Compile a repository of pipelines into its folders."),
+    "catalog": ("catalog", "catalog", "Write a web page of a repository of pipelines."),
     "compile": ("compile", "compile_", "Compile pipelines into Kubernetes manifests."),
     "completion": ("completion", "completion", "Print a shell's completion script."),
     "crds": ("crds", "crds_", "Write the CustomResourceDefinitions of a release."),
+    "diff": ("diff", "diff", "Tell what two states of pipelines differ in."),
     "doctor": ("doctor", "doctor", "Look at a cluster and say what is missing."),
     "explain": ("rules", "explain", "Say what a rule asks, why, and how to pass."),
     "extract": ("extract", "extract", "Write the IR package of a PipelineVersion."),
     "fmt": ("fmt", "fmt", "Put the quotes back that strings have lost."),
     "get": ("get", "get", "List pipelines of a cluster with their versions."),
+    "graph": ("graph", "graph", "Write the graph of a pipeline."),
     "name": ("name", "name", "Check names, or make names that pass."),
+    "prune": ("prune", "prune", "Remove from a cluster what git has no more."),
     "rules": ("rules", "rules", "List the rules of validate."),
     "run": ("run", "run", "Run a PipelineVersion here or on a KFP server."),
     "schema": ("schema", "schema", "Write a JSON Schema for editors and other tools."),
@@ -81,6 +89,10 @@ class LazyGroup(SuggestingGroup):
             return super().invoke(ctx)
         except KfpK8sError as error:
             raise _ShownError(error) from error
+        except KeyboardInterrupt as interrupt:
+            # click would exit with 1, as for a failure.
+            click.echo("Interrupted.", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from interrupt
 
 
 @click.group(
@@ -92,7 +104,7 @@ class LazyGroup(SuggestingGroup):
 def cli() -> None:
     """Compile Kubeflow Pipelines into Kubernetes manifests, and check them offline.
 
-    Exit codes: 0 fine, 1 findings or a failed operation, 2 wrong usage.
+    Exit codes: 0 fine, 1 findings or a failed operation, 2 wrong usage, 130 interrupted.
     """
 
 

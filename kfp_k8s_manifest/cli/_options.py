@@ -7,7 +7,16 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["FOLDER", "KEY_VALUE", "PATH", "KeyValue", "target_option"]
+__all__ = [
+    "FOLDER",
+    "KEY_VALUE",
+    "PATH",
+    "KeyValue",
+    "exclude_option",
+    "skip_others_option",
+    "target_option",
+    "verbose_option",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -91,4 +100,32 @@ def target_option(function: F) -> F:
         show_default=True,
         envvar="KFP_K8S_TARGET",
         help="KFP release to be valid under: 2.14, 2.15, 2.16, 2.17, kep or portable.",
+    )(function)
+
+
+def exclude_option(function: F) -> F:
+    """Add `--exclude` to a command that takes files and folders."""
+    return click.option(
+        "--exclude",
+        multiple=True,
+        metavar="PATTERN",
+        help="Leave out the files and folders that the pattern names; the syntax is that of"
+        " .gitignore. May be given several times.",
+    )(function)
+
+
+def skip_others_option(function: F) -> F:
+    """Add `--skip-others` to a command that takes files and folders."""
+    return click.option(
+        "--skip-others",
+        is_flag=True,
+        help="Skip files that hold nothing of ours, though they are named: for tools that hand over"
+        " all files of a change.",
+    )(function)
+
+
+def verbose_option(function: F) -> F:
+    """Add `--verbose` to a command that skips files."""
+    return click.option(
+        "-v", "--verbose", is_flag=True, help="Name the files that are skipped, on standard error."
     )(function)

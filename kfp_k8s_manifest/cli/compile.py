@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kfp_k8s_manifest.cli._documents import emit, force_option, write_outputs
 from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, target_option
-from kfp_k8s_manifest.compiler.build import ManifestOptions, build
-from kfp_k8s_manifest.compiler.bundle import Bundle
-from kfp_k8s_manifest.compiler.sources import read_package, split_source
-from kfp_k8s_manifest.errors import SourceError, UsageError
-from kfp_k8s_manifest.files import write_texts
-from kfp_k8s_manifest.findings import Finding, Severity
-from kfp_k8s_manifest.manifests import to_json, to_yaml
-from kfp_k8s_manifest.model.ir import PipelineIR
-from kfp_k8s_manifest.reading import input_name, read_input
-from kfp_k8s_manifest.yaml import DEFAULT_LIMITS
+from kfp_k8s_manifest.compiler.isolation import (
+    Request,
+    Result,
+    compile_sources,
+    without_parts,
+)
+from kfp_k8s_manifest.compiler.sources import ACCEPTED, Source, find_sources, read_source
+from kfp_k8s_manifest.errors import KfpK8sError, SourceError, UsageError
+
+if TYPE_CHECKING:
+    from kfp_k8s_manifest.compiler.build import ManifestOptions
+    from kfp_k8s_manifest.compiler.bundle import Bundle
+    from kfp_k8s_manifest.findings import Finding
+    from kfp_k8s_manifest.model.ir import PipelineIR
 
 __all__ = ["compile_"]
 
@@ -46,6 +49,7 @@ def _pairs(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 (click's o
     metavar="FILE|DIR/|-",
     help="Where to write; a folder gets one file a pipeline; '-' is the standard output.",
 )
+@force_option
 @click.option(
     "--format",
     "output_format",
@@ -103,6 +107,12 @@ def _pairs(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 (click's o
     type=click.Choice(["pipeline", "version"]),
     help="Write only one of the two objects.",
 )
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="End the processes of a source after so long.  [default: no limit]",
+)
 @click.option("--py", type=PATH, help="A module, in kfp's spelling of SOURCE.")
 @click.option("--function", help="Name of the pipeline or component in the module.")
 @click.option("--pipeline-parameters", metavar="JSON", help="Defaults of parameters, as an object.")
@@ -122,26 +132,96 @@ def _pairs(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 (click's o
 def compile_(sources: tuple[str, ...], output: str, **given: Any) -> None:
     """Compile pipelines into Pipeline and PipelineVersion manifests.
 
-    SOURCE is a module (pipeline.py), one pipeline of it (pipeline.py:train), a package of IR YAML,
-    or '-' for a package on the standard input. What is written has passed the checks of the
-    target.
+    SOURCE is a module (pipeline.py), one pipeline of it (pipeline.py:train or
+    package.module:train), a notebook (train.ipynb), a folder (all pipelines in its *.py), a package
+    of IR YAML, or '-' for a package on the standard input. Each is compiled in a process of its
+    own. What is written has passed the checks of the target.
     """
     if given["py"] is not None:
         sources = (*sources, given["py"])
     if not sources:
-        raise UsageError("no SOURCE given: name a module, such as pipeline.py, or a package of IR")
+        raise UsageError(f"no SOURCE given; {ACCEPTED}")
     if given["function"] is not None and (len(sources) != 1 or given["every"]):
         raise UsageError("--function goes with exactly one module, and without --all")
     parameters = _parameters(given["pipeline_parameters"])
-    with _clean_stdout() as stdout:
-        bundles = [
-            build(ir, _options(given, source))
-            for source in sources
-            for source, ir in _load(source, parameters, given)
-        ]
-        for bundle in bundles:
-            _report_warnings(bundle.require_valid())
-        _write(bundles, output, given["output_format"], stdout)
+    found = [each for source in sources for each in find_sources(source)]
+    requests = [_request(each, parameters, given) for each in found if each.kind != "package"]
+    # The sources' processes start now, and load kfp while this one loads the checks.
+    results = compile_sources(requests, timeout=given["timeout"])
+    from kfp_k8s_manifest.compiler.build import build
+
+    compiled = _compiled(found, results, parameters, given["function"])
+    bundles = [build(ir, _options(given, file)) for file, ir in compiled]
+    for bundle in bundles:
+        _report_warnings(bundle.require_valid())
+    inputs = {*(source.path for source in found), *(file for file, _ in compiled)}
+    _write(bundles, output, given, inputs)
+
+
+def _request(source: Source, parameters: dict[str, Any], given: dict[str, Any]) -> Request:
+    assert source.kind != "package"
+    if given["function"] is not None and (source.function or source.folder):
+        raise UsageError(f"--function goes with a module or a notebook; {source.name} is none")
+    return Request(
+        source=source.name,
+        kind=source.kind,
+        path=source.path,
+        function=given["function"] or source.function,
+        every=given["every"],
+        own=bool(source.folder),
+        parameters=parameters,
+        type_check=not given["disable_type_check"],
+        caching=not given["disable_execution_caching_by_default"],
+    )
+
+
+def _compiled(
+    found: list[Source],
+    results: Iterator[Result],
+    parameters: dict[str, Any],
+    function: str | None,
+) -> list[tuple[str, PipelineIR]]:
+    """Return each pipeline with its file, in the order of the sources.
+
+    Raises:
+        KfpK8sError: One source cannot be compiled. If several cannot, the others are told before.
+    """
+    errors: list[KfpK8sError] = []
+    packages: dict[int, PipelineIR] = {}
+    for position, source in enumerate(found):
+        if source.kind == "package":
+            for option, value in (("--pipeline-parameters", parameters), ("--function", function)):
+                if value:
+                    raise UsageError(f"{source.name}: {option} needs a module, not a package of IR")
+            try:
+                packages[position] = read_source(source)
+            except KfpK8sError as error:
+                errors.append(error)
+    by_index = {result.index: result for result in results}
+    in_order = [by_index[index] for index in sorted(by_index)]
+    errors += [result.error for result in in_order if result.error is not None]
+    if errors:
+        for each in errors[:-1]:
+            click.echo(f"Error: {each}", err=True)
+        raise errors[-1]
+    elsewhere = {place for result in in_order for place in result.used}
+    modules = iter(in_order)
+    compiled: list[tuple[str, PipelineIR]] = []
+    empty = {source.folder for source in found if source.folder}
+    for position, source in enumerate(found):
+        if position in packages:
+            compiled.append((source.path, packages[position]))
+            continue
+        result = next(modules)
+        file = result.file if source.kind == "module" else source.path
+        for pipeline in without_parts(result.pipelines, elsewhere if source.folder else ()):
+            compiled.append((file, pipeline.ir))
+            empty.discard(source.folder)
+    for folder in sorted(empty):
+        raise SourceError(
+            f"{folder}: no module in it defines a pipeline; decorate a function with @dsl.pipeline"
+        )
+    return compiled
 
 
 def _parameters(text: str | None) -> dict[str, Any]:
@@ -159,39 +239,9 @@ def _parameters(text: str | None) -> dict[str, Any]:
     return value
 
 
-def _load(
-    source: str, parameters: dict[str, Any], given: dict[str, Any]
-) -> Iterator[tuple[str, PipelineIR]]:
-    """Yield the IR of each pipeline that a source stands for, with the source's file."""
-    path, function = split_source(source)
-    function = given["function"] or function
-    if function is None and not path.endswith(".py"):
-        if parameters:
-            raise UsageError(f"{path}: --pipeline-parameters need a module, not a package of IR")
-        yield path, _read(path)
-        return
-    from kfp_k8s_manifest.compiler.kfp import execution_caching, pipeline_ir
-    from kfp_k8s_manifest.compiler.sources import load_module_pipelines
-
-    with execution_caching(enabled=not given["disable_execution_caching_by_default"]):
-        for pipeline in load_module_pipelines(path, function, every=given["every"]):
-            try:
-                ir = pipeline_ir(
-                    pipeline,
-                    pipeline_parameters=parameters,
-                    type_check=not given["disable_type_check"],
-                )
-            except (ValueError, TypeError, NotImplementedError) as error:
-                raise SourceError(f"{path}: {error}") from error
-            yield path, ir
-
-
-def _read(path: str) -> PipelineIR:
-    data = read_input(path, limit=DEFAULT_LIMITS.size)
-    return read_package(data, source=input_name(path))
-
-
 def _options(given: dict[str, Any], path: str) -> ManifestOptions:
+    from kfp_k8s_manifest.compiler.build import ManifestOptions
+
     pairs: dict[str, Any] = {
         name: dict(given[name])
         for name in ManifestOptions.__dataclass_fields__
@@ -242,58 +292,33 @@ def _git_sha(path: str, *, allow_dirty: bool) -> str:
     return git_sha(path if path != "-" else ".", allow_dirty=allow_dirty)
 
 
-@contextlib.contextmanager
-def _clean_stdout() -> Iterator[Any]:
-    """Give the standard output to the manifests alone; what user code prints goes to stderr."""
-    sys.stdout.flush()
-    try:
-        number = sys.stdout.fileno()
-    except (OSError, ValueError):
-        # A stream without a descriptor, as tests and notebooks have.
-        stdout = sys.stdout
-        with contextlib.redirect_stdout(sys.stderr):
-            yield stdout
-        return
-    kept = os.dup(number)
-    os.dup2(sys.stderr.fileno(), number)
-    try:
-        with os.fdopen(os.dup(kept), "w", encoding="utf-8", newline="\n") as stdout:
-            yield stdout
-    finally:
-        sys.stdout.flush()
-        os.dup2(kept, number)
-        os.close(kept)
-
-
 def _report_warnings(findings: list[Finding]) -> None:
+    from kfp_k8s_manifest.findings import Severity
+
     for finding in findings:
         if finding.severity is Severity.WARNING:
             where = f"{finding.kind} {finding.name}: {finding.field}"
             click.echo(f"warning: {where}: {finding.message} [{finding.rule}]", err=True)
 
 
-def _write(bundles: list[Bundle], output: str, output_format: str | None, stdout: Any) -> None:
-    render = to_json if _is_json(output, output_format) else to_yaml
+def _write(bundles: list[Bundle], output: str, given: dict[str, Any], inputs: set[str]) -> None:
+    from kfp_k8s_manifest.manifests import to_json, to_yaml
+
+    render = to_json if _is_json(output, given["output_format"]) else to_yaml
     _require_distinct(bundles)
     if output == "-":
-        stdout.write(render([item for bundle in bundles for item in bundle.objects()]))
-        stdout.flush()
+        emit(render([item for bundle in bundles for item in bundle.objects()]))
         return
     if output.endswith(("/", os.sep)) or Path(output).is_dir():
         suffix = "json" if render is to_json else "yaml"
-        try:
-            Path(output).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"cannot make the folder {output}: {error.strerror}") from error
         paths = {str(Path(output) / f"{b.pipeline.name}.{suffix}"): [b] for b in bundles}
     else:
         paths = {output: bundles}
-    write_texts(
-        {
-            path: render([item for bundle in group for item in bundle.objects()])
-            for path, group in paths.items()
-        }
-    )
+    texts = {
+        path: render([item for bundle in group for item in bundle.objects()])
+        for path, group in paths.items()
+    }
+    write_outputs(texts, force=given["force"], inputs=inputs)
     for path, group in paths.items():
         names = ", ".join(
             f"{item['kind']} {item['metadata']['name']}" for b in group for item in b.objects()

@@ -13,7 +13,7 @@ __all__ = ["crds_"]
 @click.command(name="crds")
 @target_option
 @output_option
-def crds_(target: str, output: str) -> None:
+def crds_(target: str, output: str, force: bool) -> None:  # noqa: FBT001
     """Write the CustomResourceDefinitions of Pipeline and PipelineVersion.
 
     A cluster has one of each only, so 'portable' writes those of the newest release, whose fields
@@ -23,4 +23,4 @@ def crds_(target: str, output: str) -> None:
     from kfp_k8s_manifest.installation.crds import crds
     from kfp_k8s_manifest.releases import target as find_target
 
-    write_documents(crds(find_target(target)), output)
+    write_documents(crds(find_target(target)), output, force=force)

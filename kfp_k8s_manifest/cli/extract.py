@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from kfp_k8s_manifest.cli._cluster import cluster_options, connect
-from kfp_k8s_manifest.cli._documents import write_output
+from kfp_k8s_manifest.cli._documents import force_option, write_output
 from kfp_k8s_manifest.cli._options import PATH
 from kfp_k8s_manifest.errors import SourceError
 
@@ -22,6 +22,7 @@ __all__ = ["extract"]
     help="Leave pipelineInfo.name as it is, also where it repeats the version's name.",
 )
 @click.option("-o", "--output", default="-", type=PATH, metavar="FILE|-", help="Where to write.")
+@force_option
 @cluster_options
 def extract(
     source: str,
@@ -29,6 +30,7 @@ def extract(
     name: str | None,
     keep_name: bool,  # noqa: FBT001
     output: str,
+    force: bool,  # noqa: FBT001
     kubeconfig: str | None,
     context: str | None,
     namespace: str | None,
@@ -50,4 +52,5 @@ def extract(
         version = select_version([found], None, source=cluster.server)
     else:
         version = read_version(source, name)
-    write_output(package_text(extract_(version, restore_name=not keep_name)), output)
+    text = package_text(extract_(version, restore_name=not keep_name))
+    write_output(text, output, force=force, inputs=() if from_cluster else (source,))

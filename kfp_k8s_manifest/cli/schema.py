@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from kfp_k8s_manifest.cli._options import target_option
+from kfp_k8s_manifest.cli._documents import force_option, write_output
+from kfp_k8s_manifest.cli._options import PATH, target_option
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
 
 __all__ = ["schema"]
@@ -22,11 +23,12 @@ __all__ = ["schema"]
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False),
+    type=PATH,
     default="-",
     help="File to write; - is stdout.",
 )
-def schema(target: str, kind: str, output: str) -> None:
+@force_option
+def schema(target: str, kind: str, output: str, force: bool) -> None:  # noqa: FBT001
     """Write a JSON Schema (draft-07) of a whole object, the pipeline's IR included.
 
     \b
@@ -41,9 +43,4 @@ def schema(target: str, kind: str, output: str) -> None:
     from kfp_k8s_manifest.releases import target as find_target
 
     text = json.dumps(object_schema(kind, find_target(target)), indent=2) + "\n"
-    if output == "-":
-        click.echo(text, nl=False)
-        return
-    from kfp_k8s_manifest.files import write_text
-
-    write_text(output, text)
+    write_output(text, output, force=force)

@@ -8,7 +8,13 @@ from typing import Any
 
 import click
 
-from kfp_k8s_manifest.cli._options import PATH, target_option
+from kfp_k8s_manifest.cli._options import (
+    PATH,
+    exclude_option,
+    skip_others_option,
+    target_option,
+    verbose_option,
+)
 from kfp_k8s_manifest.errors import UsageError
 
 __all__ = ["validate"]
@@ -28,7 +34,7 @@ __all__ = ["validate"]
 @click.option(
     "--previous",
     multiple=True,
-    type=click.Path(exists=True),
+    type=PATH,
     help="File or folder with the previous states: check changes as updates.",
 )
 @click.option(
@@ -53,6 +59,9 @@ __all__ = ["validate"]
 )
 @click.option("--select", multiple=True, metavar="RULE", help="Report this rule or family only.")
 @click.option("--ignore", multiple=True, metavar="RULE", help="Leave out this rule or family.")
+@exclude_option
+@skip_others_option
+@click.option("--allow-empty", is_flag=True, help="Do not fail if there is nothing to check.")
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
 @click.option(
     "--format",
@@ -76,6 +85,7 @@ __all__ = ["validate"]
     show_default=True,
     help="Whether text has colours; auto: on a terminal, unless NO_COLOR is set.",
 )
+@verbose_option
 @click.pass_context
 def validate(
     ctx: click.Context,
@@ -91,19 +101,25 @@ def validate(
     namespace: str | None,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
+    exclude: tuple[str, ...],
+    skip_others: bool,  # noqa: FBT001
+    allow_empty: bool,  # noqa: FBT001
     strict: bool,  # noqa: FBT001
     format_name: str,
     output: str | None,
     jobs: int,
     color: str,
+    verbose: bool,  # noqa: FBT001
 ) -> None:
     """Check the manifests in PATH... as the cluster would, offline.
 
-    PATH is a file, a folder (all *.yaml, *.yml and *.json in it and below), a pattern, or - for
-    standard input. Objects of other kinds are skipped and counted.
+    PATH is a file, a folder (all *.yaml, *.yml and *.json in it and below that .gitignore does not
+    name), a pattern, or - for standard input. Objects of other kinds are skipped and counted, and
+    so is what is no manifest in a folder.
 
-    Exit codes: 0 valid, 1 invalid or not checked, 2 wrong usage.
+    Exit codes: 0 valid, 1 invalid, not checked or nothing to check, 2 wrong usage.
     """
+    from kfp_k8s_manifest.cli._documents import write_output
     from kfp_k8s_manifest.render import render
     from kfp_k8s_manifest.validation.files import validate as run
 
@@ -123,21 +139,24 @@ def validate(
         previous_objects=states,
         select=select,
         ignore=ignore,
+        exclude=exclude,
+        allow_empty=allow_empty,
+        skip_others=skip_others,
         jobs=jobs,
     )
     colored = color == "always" or (
         color == "auto" and not output and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     )
     text = render(report, format_name, strict=strict, color=colored)
+    # A report replaces the one before it, whatever its format.
+    write_output(text, output or "-", force=True, inputs=paths)
     if output and output != "-":
-        from kfp_k8s_manifest.files import write_text
-        from kfp_k8s_manifest.render._words import summary
+        from kfp_k8s_manifest.render.summary import summary
 
-        write_text(output, text)
         click.echo(summary(report, strict=strict), err=True)
-    else:
-        # click would take colours out where it sees no terminal, though they were asked for.
-        click.echo(text, nl=False, color=colored)
+    if verbose:
+        for each in report.passed_over:
+            click.echo(f"skipped {each.name}: {each.reason}", err=True)
     if not report.ok(strict=strict):
         ctx.exit(1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -14,6 +14,9 @@ from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, target_option
 from kfp_k8s_manifest.errors import KfpK8sError, UsageError
 
 __all__ = ["webhook"]
+
+# A bundle of certificates goes into an object of the cluster, which has room for so much.
+_BUNDLE_LIMIT = 2**20
 
 
 @click.group(cls=SuggestingGroup)
@@ -116,13 +119,13 @@ def serve(
         from kfp_k8s_manifest.serving.bodies import Bodies, BodyLimits
         from kfp_k8s_manifest.serving.connections import ConnectionLimits
         from kfp_k8s_manifest.serving.metrics import ServerMetrics
+        from kfp_k8s_manifest.serving.running import run
+        from kfp_k8s_manifest.serving.running import serve as serve_
         from kfp_k8s_manifest.serving.server import Server, ServerOptions, TlsFiles
-        from kfp_k8s_manifest.serving.server import serve as serve_
     except ModuleNotFoundError as error:
         raise KfpK8sError(
             f"{error.name} is not installed: pip install 'kfp-k8s-manifest[webhook]'"
         ) from error
-    import asyncio
     import gc
     import sys
 
@@ -148,7 +151,7 @@ def serve(
     config = load_config(kubeconfig, context)
     found = find_target(target)
 
-    async def run() -> None:
+    async def main() -> None:
         lookup = PipelineLookup(config)
         metrics = ServerMetrics(PREFIX)
         bodies = Bodies(BodyLimits(most=body_limit, arrival=read_timeout))
@@ -158,7 +161,7 @@ def serve(
         finally:
             await lookup.close()
 
-    asyncio.run(run())
+    run(main())
 
 
 @webhook.command()
@@ -195,7 +198,7 @@ def serve(
 @click.option("--global", "everywhere", is_flag=True, help="Judge the PipelineVersions of all.")
 @click.option(
     "--ca-bundle",
-    type=click.File(encoding="ascii"),
+    type=PATH,
     help="Authority of the server's certificate, PEM; the certificate is expected in the Secret"
     " NAME-tls.",
 )
@@ -214,6 +217,7 @@ def serve(
 def manifests(
     target: str,
     output: str,
+    force: bool,  # noqa: FBT001
     name: str,
     namespace: str,
     image: str | None,
@@ -222,7 +226,7 @@ def manifests(
     namespaces: tuple[str, ...],
     selector: tuple[tuple[str, str], ...],
     everywhere: bool,  # noqa: FBT001
-    ca_bundle: IO[str] | None,
+    ca_bundle: str | None,
     cert_manager: bool,  # noqa: FBT001
     api_server_cidrs: tuple[str, ...],
     url: str,
@@ -265,7 +269,7 @@ def manifests(
         url=url,
         api_server_cidrs=tuple(map(_cidr, api_server_cidrs)),
     )
-    write_documents(install_manifests(options), output)
+    write_documents(install_manifests(options), output, force=force)
 
 
 def _cidr(text: str) -> str:
@@ -279,12 +283,15 @@ def _cidr(text: str) -> str:
         ) from error
 
 
-def _read_bundle(file: IO[str]) -> str:
+def _read_bundle(path: str) -> str:
     import ssl
 
+    from kfp_k8s_manifest.reading import read_input
+
+    data = read_input(path, limit=_BUNDLE_LIMIT)
     try:
-        text = file.read()
+        text = data.decode("ascii")
         ssl.create_default_context(cadata=text)
     except (ValueError, ssl.SSLError) as error:
-        raise UsageError(f"--ca-bundle {file.name}: no PEM certificate: {error}") from error
+        raise UsageError(f"--ca-bundle {path}: no PEM certificate: {error}") from error
     return text

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, Final, Protocol
 
 from kfp_k8s_manifest.cluster import operations, requests
+from kfp_k8s_manifest.cluster.answers import UnknownTypeError
 from kfp_k8s_manifest.cluster.client import Client
 from kfp_k8s_manifest.cluster.config import load_config
 from kfp_k8s_manifest.cluster.requests import Object, Request
 from kfp_k8s_manifest.cluster.resource_types import PIPELINE_VERSIONS, PIPELINES, ResourceType
-from kfp_k8s_manifest.model.kinds import GROUP
+from kfp_k8s_manifest.model.kinds import GROUP, PIPELINE
 
 __all__ = ["Cluster", "KubernetesCluster", "connect"]
 
@@ -36,6 +37,9 @@ _ACCESS_REVIEWS: Final = ResourceType(
     plural="selfsubjectaccessreviews",
     kind="SelfSubjectAccessReview",
     namespaced=False,
+)
+_RECURRING: Final = ResourceType(
+    group="kubeflow.org", version="v1beta1", plural="scheduledworkflows", kind="ScheduledWorkflow"
 )
 _SERVICES: Final = ResourceType(group="", version="v1", plural="services", kind="Service")
 _SLICES: Final = ResourceType(
@@ -151,6 +155,29 @@ class KubernetesCluster:
         return self._client.run(
             operations.find(requests.get(PIPELINE_VERSIONS, name, namespace=namespace))
         )
+
+    def recurring_runs(self, namespace: str) -> list[Object]:
+        """Return the recurring runs (ScheduledWorkflows) of a namespace; none without their CRD."""
+        try:
+            return self._list(_RECURRING, namespace)
+        except UnknownTypeError:
+            return []
+
+    def delete(self, kind: str, namespace: str, name: str, *, uid: str) -> None:
+        """Delete an object; it is well if it is gone already.
+
+        Args:
+            kind: `Pipeline` or `PipelineVersion`.
+            namespace: Its namespace.
+            name: Its name.
+            uid: Its uid: an object that has taken its name since is not deleted.
+
+        Raises:
+            ApiError: Another object has the name (409), or the server refuses.
+        """
+        resource = PIPELINES if kind == PIPELINE else PIPELINE_VERSIONS
+        request = requests.delete(resource, name, namespace=namespace, uid=uid)
+        self._client.run(operations.find(request))
 
     def crd(self, plural: str) -> Object | None:
         """Return the CustomResourceDefinition `{plural}.pipelines.kubeflow.org`, or None."""

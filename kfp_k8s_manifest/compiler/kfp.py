@@ -1,6 +1,6 @@
 """A drop-in for `kfp.compiler.Compiler` that writes Kubernetes manifests.
 
-This module and `sources` are the only ones that import `kfp`.
+This module and `modules`, which runs user code, are the only ones here that import `kfp`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Literal, cast
@@ -31,6 +32,7 @@ __all__ = [
     "execution_caching",
     "install",
     "load_ipython_extension",
+    "package_text",
     "pipeline_ir",
     "uninstall",
     "unload_ipython_extension",
@@ -176,6 +178,34 @@ def pipeline_ir(
     spec = json_format.MessageToDict(message)
     _require_workspace(spec, platform)
     return PipelineIR(pipeline_spec=spec, platform_spec=platform or None)
+
+
+def package_text(pipeline_func: base_component.BaseComponent, path: str, **options: Any) -> str:
+    """Return the text that kfp's own compiler would write to a file.
+
+    Args:
+        pipeline_func: A pipeline, a component, or one loaded from IR YAML.
+        path: The file that kfp is told to write; its ending decides the format.
+        **options: As in `kfp.compiler.Compiler.compile`.
+
+    Raises:
+        ValueError: As in kfp, for an ending that it does not write as well.
+    """
+    written = _Kept()
+    # kfp opens the file itself. A name in its module comes before the builtin.
+    pipeline_spec_builder.open = lambda *_, **__: written
+    try:
+        _kfp_compile(kfp_compiler.Compiler(), pipeline_func, path, **options)
+    finally:
+        del pipeline_spec_builder.open
+    return written.getvalue()
+
+
+class _Kept(io.StringIO):
+    """A file whose text is still there after it is closed."""
+
+    def close(self) -> None:
+        """Stay open."""
 
 
 @contextlib.contextmanager

@@ -1,43 +1,123 @@
-"""What a user names on the command line, as IR: modules with pipelines, and packages of IR.
+"""What a user names on the command line: modules, notebooks, folders of modules, packages of IR.
 
-A module is the user's code and is run. A package of IR is read as kfp reads it (PyYAML's safe
-loader), because kfp wrote it: the string `"08"`, which kfp leaves unquoted, has to stay one.
+The first three are the user's code; this module only finds them, `isolation` runs them. A package
+of IR is read as kfp reads it (PyYAML's safe loader), because kfp wrote it: the string `"08"`, which
+kfp leaves unquoted, has to stay one.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import os
-import sys
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final, Literal
 
-import yaml
-
-from kfp_k8s_manifest.errors import SourceError, UsageError
+from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.model.ir import PipelineIR
 from kfp_k8s_manifest.model.kinds import KINDS
+from kfp_k8s_manifest.reading import input_name, read_found, read_input
+from kfp_k8s_manifest.yaml import DEFAULT_LIMITS
 
-if TYPE_CHECKING:
-    from kfp.dsl import base_component
+__all__ = ["ACCEPTED", "Source", "find_sources", "read_package", "read_source"]
 
-__all__ = ["load_module_pipelines", "read_package", "split_source"]
+ACCEPTED: Final = (
+    "a SOURCE is a module (pipeline.py, pipeline.py:train or package.module:train), a notebook"
+    " (train.ipynb), a folder of modules, a package of IR in YAML or JSON, or - for a package on"
+    " standard input"
+)
+"""What a SOURCE may be, as messages say it."""
+
+Kind = Literal["file", "module", "notebook", "package"]
+
+_DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+# What kfp writes above a package; a default value with a line feed spills out of it.
+_HEADERS = (b"# PIPELINE DEFINITION", b"# COMPONENT DEFINITION")
+_FIRST_KEY = re.compile(
+    rb"(?:components|defaultPipelineRoot|deploymentSpec|pipelineInfo|root|schemaVersion|sdkVersion):"
+)
 
 
-def split_source(source: str) -> tuple[str, str | None]:
-    """Split `file.py:function` into file and function; a source without one stays whole.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One source that was found.
+
+    Attributes:
+        name: What messages call it.
+        kind: How it is compiled.
+        path: The file, the dotted name of a module, or `-`.
+        function: The name of one pipeline or component in it, or None.
+        folder: The folder that was named, where the module was found in one.
+    """
+
+    name: str
+    kind: Kind
+    path: str
+    function: str | None = None
+    folder: str = ""
+
+
+def find_sources(given: str) -> list[Source]:
+    """Return what a SOURCE stands for: itself, or the modules of a folder.
 
     Args:
-        source: As given on the command line. A colon that belongs to the path stays with it.
+        given: As on the command line. A colon that belongs to a path stays with it.
+
+    Raises:
+        SourceError: There is no such thing, or it is nothing that can be compiled.
     """
-    path, colon, function = source.rpartition(":")
-    if colon and path.endswith(".py") and function.isidentifier():
-        return path, function
-    return source, None
+    if given == "-":
+        return [Source(name="-", kind="package", path="-")]
+    if os.path.isdir(given):  # noqa: PTH112
+        return _modules_in(given)
+    if os.path.lexists(given):
+        return [Source(name=given, kind=_kind(given), path=given)]
+    path, colon, function = given.rpartition(":")
+    if colon and function.isidentifier():
+        if path.endswith((".py", ".ipynb")):
+            if not os.path.lexists(path):
+                raise SourceError(f"{path}: no such file")
+            return [Source(name=given, kind=_kind(path), path=path, function=function)]
+        if _DOTTED.fullmatch(path):
+            return [Source(name=given, kind="module", path=path, function=function)]
+    if given.endswith((".py", ".ipynb", ".yaml", ".yml", ".json")) and "://" not in given:
+        raise SourceError(f"{given}: no such file")
+    raise SourceError(f"{given}: no such file; {ACCEPTED}")
+
+
+def _kind(path: str) -> Kind:
+    if path.endswith(".py"):
+        return "file"
+    return "notebook" if path.endswith(".ipynb") else "package"
+
+
+def _modules_in(folder: str) -> list[Source]:
+    """Return the modules of a folder that may define a pipeline; the others are not run."""
+    paths = sorted(
+        path
+        for path in Path(folder).iterdir()
+        if path.suffix == ".py" and not path.name.startswith(".") and path.is_file()
+    )
+    if not paths:
+        raise SourceError(f"{folder}: a folder without modules (*.py) of its own; {ACCEPTED}")
+    try:
+        limit = DEFAULT_LIMITS.size
+        chosen = [path for path in paths if b"pipeline" in read_found(path, limit=limit)]
+    except OSError as error:
+        raise SourceError(f"{error.filename}: cannot be read: {error.strerror}") from error
+    if not chosen:
+        raise SourceError(f"{folder}: none of its {len(paths)} modules (*.py) has a pipeline")
+    return [Source(name=str(path), kind="file", path=str(path), folder=folder) for path in chosen]
+
+
+def read_source(source: Source) -> PipelineIR:
+    """Read a package of IR from its file, or from standard input.
+
+    Raises:
+        SourceError: It cannot be read, or is no such package.
+    """
+    data = read_input(source.path, limit=DEFAULT_LIMITS.size)
+    return read_package(data, source=input_name(source.path))
 
 
 def read_package(text: str | bytes, *, source: str) -> PipelineIR:
@@ -50,13 +130,17 @@ def read_package(text: str | bytes, *, source: str) -> PipelineIR:
     Raises:
         SourceError: It is not such a package; the message says what it is instead.
     """
+    import yaml
+
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    _require_text(data, source)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         documents = [item for item in yaml.load_all(text, Loader=loader) if item is not None]
     except yaml.YAMLError as error:
-        raise SourceError(f"{source}: not valid YAML: {_one_line(error)}") from error
+        raise SourceError(f"{source}: not valid YAML: {_one_line(error)}; {ACCEPTED}") from error
     except (UnicodeDecodeError, ValueError) as error:
-        raise SourceError(f"{source}: not text in UTF-8: {error}") from error
+        raise SourceError(f"{source}: not text in UTF-8: {error}; {ACCEPTED}") from error
     except RecursionError as error:
         raise SourceError(f"{source}: nested too deeply to be a pipeline") from error
     if not documents:
@@ -76,9 +160,28 @@ def read_package(text: str | bytes, *, source: str) -> PipelineIR:
     return PipelineIR(pipeline_spec=spec, platform_spec=platform)
 
 
+def _require_text(data: bytes, source: str) -> None:
+    """Refuse what is no package by its first bytes, and what kfp's writer has broken."""
+    if data.startswith((b"PK\x03\x04", b"\x1f\x8b")):
+        raise SourceError(f"{source}: a compressed package; unpack it, and compile what is in it")
+    if re.match(rb"#!.*python|(?:.*\n)*?(?:import|from) kfp\b", data[:4096]):
+        raise SourceError(f"{source}: Python code; give the file a name that ends in .py")
+    if not data.startswith(_HEADERS):
+        return
+    for number, line in enumerate(data.splitlines(), 1):
+        if _FIRST_KEY.match(line):
+            return
+        if line and not line.startswith(b"#"):
+            raise SourceError(
+                f"{source}:{number}: this line has spilled out of the comment above it: kfp writes"
+                " default values into the comment without marking the lines after their line"
+                " feeds, which breaks the package; compile the module instead of its package"
+            )
+
+
 def _require_ir(spec: Any, source: str) -> None:
     if not isinstance(spec, dict):
-        raise SourceError(f"{source}: not a pipeline: the document is {_short(spec)}")
+        raise SourceError(f"{source}: not a pipeline: the document is {_short(spec)}; {ACCEPTED}")
     version = spec.get("schemaVersion", spec.get("schema_version"))
     kind = spec.get("kind")
     if kind in KINDS:
@@ -99,168 +202,12 @@ def _require_ir(spec: Any, source: str) -> None:
     if "root" not in spec and "pipelineInfo" not in spec:
         known = "apiVersion" in spec or "implementation" in spec
         what = "a component or another object" if known else "no pipeline spec"
-        raise SourceError(f"{source}: {what}: it has neither 'pipelineInfo' nor 'root'")
+        raise SourceError(f"{source}: {what}: it has neither 'pipelineInfo' nor 'root'; {ACCEPTED}")
     if version != "2.1.0":
         raise SourceError(
             f"{source}: schemaVersion is {version!r}; KFP takes '2.1.0' only; compile the pipeline"
             " with kfp 2.14 or newer"
         )
-
-
-def load_module_pipelines(
-    path: str, function: str | None = None, *, every: bool = False
-) -> list[base_component.BaseComponent]:
-    """Run a module and return its pipelines.
-
-    Without a function's name, the top-level pipelines count: those that no other pipeline of the
-    module uses, or the one component where there is no pipeline.
-
-    Args:
-        path: The module's file.
-        function: The name of one pipeline or component in it.
-        every: Return all top-level pipelines instead of insisting on one.
-
-    Raises:
-        SourceError: The module raises, or has no such pipeline, or more than one.
-    """
-    if not Path(path).is_file():
-        raise SourceError(f"{path}: not a file" if Path(path).exists() else f"{path}: no such file")
-    used: dict[int, object] = {}
-    with _recorded_uses(used):
-        module = _run_module(path)
-    if function is not None:
-        return [_named(module, function, path)]
-    return _top_level(module, path, used, every=every)
-
-
-@contextlib.contextmanager
-def _recorded_uses(used: dict[int, object]) -> Iterator[None]:
-    """Note which pipelines are called while another one is being built."""
-    from kfp.dsl import base_component, pipeline_context
-
-    original = base_component.BaseComponent.__call__
-
-    def noting_call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if pipeline_context.Pipeline.get_default_pipeline() is not None:
-            # The object itself is kept, so that no other one gets its id.
-            used[id(self)] = self
-        return original(self, *args, **kwargs)
-
-    base_component.BaseComponent.__call__ = noting_call
-    try:
-        yield
-    finally:
-        base_component.BaseComponent.__call__ = original
-
-
-def _run_module(path: str) -> ModuleType:
-    """Import a file under its own name, with its folder first on the path."""
-    file = Path(path).resolve()
-    folder, name = str(file.parent), file.stem
-    before = set(sys.modules)
-    shadowed = sys.modules.get(name)
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise SourceError(f"{path}: not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, folder)
-    sys.modules[name] = module
-    # Compiling a pipeline leaves nothing in the user's folder but what was asked for.
-    writes_bytecode, sys.dont_write_bytecode = not sys.dont_write_bytecode, True
-    try:
-        spec.loader.exec_module(module)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise SourceError(_user_traceback(error, path, file)) from error
-    finally:
-        sys.dont_write_bytecode = not writes_bytecode
-        with contextlib.suppress(ValueError):
-            sys.path.remove(folder)
-        # A neighbour called `common` in another folder must not meet this folder's `common`.
-        for added in set(sys.modules) - before:
-            origin = getattr(sys.modules[added], "__file__", None)
-            if origin and str(Path(origin).resolve()).startswith(folder + os.sep):
-                del sys.modules[added]
-        if shadowed is not None:
-            sys.modules[name] = shadowed
-        else:
-            sys.modules.pop(name, None)
-    return module
-
-
-def _user_traceback(error: BaseException, path: str, file: Path) -> str:
-    """Tell what a user's module raised, with the frames from that module on."""
-    if isinstance(error, SyntaxError) and error.filename == str(file):
-        detail = "".join(traceback.format_exception_only(error)).rstrip()
-        return f"{path}: the module is not valid Python\n{detail}"
-    frames = traceback.extract_tb(error.__traceback__)
-    first = next((i for i, frame in enumerate(frames) if frame.filename == str(file)), 0)
-    hidden = (os.sep + "kfp" + os.sep, os.sep + "kfp_k8s_manifest" + os.sep, "<frozen importlib")
-    kept = [frame for frame in frames[first:] if not any(part in frame.filename for part in hidden)]
-    lines = ["Traceback (most recent call last):\n", *traceback.format_list(kept)]
-    lines += traceback.format_exception_only(error)
-    return f"{path}: the module raised {type(error).__name__}\n{''.join(lines).rstrip()}"
-
-
-def _named(module: ModuleType, function: str, path: str) -> base_component.BaseComponent:
-    from kfp.dsl import base_component
-
-    found = getattr(module, function, None)
-    if isinstance(found, base_component.BaseComponent):
-        return found
-    choices = ", ".join(sorted(_members(module))) or "none"
-    if found is None:
-        raise SourceError(f"{path}: no pipeline or component {function!r}; it has: {choices}")
-    raise SourceError(
-        f"{path}: {function!r} is {_short(found)}, not a pipeline or component; decorate it with"
-        f" @dsl.pipeline; the module has: {choices}"
-    )
-
-
-def _members(module: ModuleType) -> dict[str, base_component.BaseComponent]:
-    """Return the module's pipelines and components by name, each once."""
-    from kfp.dsl import base_component
-
-    members: dict[str, base_component.BaseComponent] = {}
-    seen: set[int] = set()
-    for name, value in vars(module).items():
-        if isinstance(value, base_component.BaseComponent) and id(value) not in seen:
-            seen.add(id(value))
-            members[name] = value
-    return members
-
-
-def _top_level(
-    module: ModuleType, path: str, used: Mapping[int, object], *, every: bool
-) -> list[base_component.BaseComponent]:
-    from kfp.dsl import graph_component
-
-    members = _members(module)
-    pipelines = {
-        name: item
-        for name, item in members.items()
-        if isinstance(item, graph_component.GraphComponent)
-    }
-    top = {name: item for name, item in pipelines.items() if id(item) not in used}
-    chosen = top or pipelines
-    if not pipelines:
-        chosen = {name: item for name, item in members.items() if id(item) not in used}
-    if len(chosen) == 1 or (every and chosen):
-        return list(chosen.values())
-    if not chosen:
-        raise SourceError(
-            f"{path}: no pipeline or component; decorate a function with @dsl.pipeline"
-        )
-    what = "pipelines" if pipelines else "components"
-    raise UsageError(
-        f"{path}: {len(chosen)} {what} at top level: {_listing(chosen)}; name one as"
-        f" {path}:{next(iter(chosen))}, or compile all of them with --all"
-    )
-
-
-def _listing(names: Sequence[str] | Mapping[str, Any]) -> str:
-    return ", ".join(sorted(names))
 
 
 def _one_line(error: Exception) -> str:

@@ -8,13 +8,13 @@ from typing import Final
 __all__ = ["is_yaml_timestamp", "time_problem"]
 
 # Go takes an hour of one digit and a comma before the fraction, and no lower-case letter.
-_RFC3339 = re.compile(
+_RFC3339: Final = (
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,][0-9]+)?"
     r"(?:Z|[+-]([0-9]{2}):([0-9]{2}))"
 )
 
 # go-yaml has four layouts: a date, and three with a time of day.
-_YAML = re.compile(
+_YAML: Final = (
     r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
     r"(?:(?:[Tt ])([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})([.,][0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})?)?"
 )
@@ -29,7 +29,7 @@ _DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 def time_problem(text: str) -> str:
     """Say why Go does not read a text as a time of RFC 3339, or "" if it does."""
-    match = _RFC3339.fullmatch(text)
+    match = re.fullmatch(_RFC3339, text)
     if match is None:
         return "the format is YYYY-MM-DDThh:mm:ss with Z or an offset such as +01:00"
     year, month, day, hour, minute, second, offset_hour, offset_minute = (
@@ -56,7 +56,7 @@ def is_yaml_timestamp(text: str) -> bool:
     Returns:
         Whether one of its four layouts fits and the date exists.
     """
-    match = _YAML.fullmatch(text)
+    match = re.fullmatch(_YAML, text)
     if match is None:
         return False
     year, month, day = (int(match[group]) for group in (1, 2, 3))

@@ -15,7 +15,7 @@ from kfp_k8s_manifest.graph.layout import Layout, arrange, text_width
 from kfp_k8s_manifest.graph.model import Graph, Node
 from kfp_k8s_manifest.graph.words import heading, subtitle, tooltip
 
-__all__ = ["STYLE", "graph_html"]
+__all__ = ["STYLE", "graph_html", "graph_page"]
 
 _STRIP: Final = 26
 _PADDING: Final = 10
@@ -72,6 +72,23 @@ def graph_html(graph: Graph, *, with_style: bool = True) -> str:
         f"<form><span>Zoom</span>{radios}</form>"
         f'<div class="view" style="overflow:auto" tabindex="0">'
         f'<div class="canvas" style="width:max-content">{inner}</div></div></div>'
+    )
+
+
+def graph_page(graph: Graph, *, title: str) -> str:
+    """Return a graph as an HTML page that stands alone.
+
+    Args:
+        graph: The graph of a pipeline.
+        title: The page's title.
+    """
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title>"
+        f"<style>:root{{color-scheme:light dark}}body{{margin:1em}}{STYLE}"
+        ".kfp-graph .view{max-height:none}</style></head>"
+        f"<body>{graph_html(graph, with_style=False)}</body></html>\n"
     )
 
 

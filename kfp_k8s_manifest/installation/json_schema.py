@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from kfp_k8s_manifest import naming
+from kfp_k8s_manifest.checks.schema import OBJECT_META, Expected
 from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.releases import (
     FieldType,
@@ -117,14 +118,12 @@ def _metadata() -> dict[str, Any]:
         "type": "object",
         "required": ["apiVersion", "kind", "name", "uid"],
         "properties": {
-            **{name: {"type": "string"} for name in ("apiVersion", "kind", "name", "uid")},
-            "blockOwnerDeletion": {"type": ["boolean", "null"]},
-            "controller": {"type": ["boolean", "null"]},
+            name: {"type": "string" if field.type is Expected.STRING else ["boolean", "null"]}
+            for name, field in OBJECT_META["ownerReferences"].fields.items()
         },
         "additionalProperties": False,
     }
-    written_by_server = {"description": "Written by the API server; leave it out."}
-    properties: dict[str, Any] = {
+    written_by_hand: dict[str, Any] = {
         "name": _text(
             _SUBDOMAIN, naming.MAX_OBJECT_NAME, "A DNS-1123 subdomain, at most 253 characters."
         ),
@@ -138,22 +137,12 @@ def _metadata() -> dict[str, Any]:
         "finalizers": {"type": ["array", "null"], "items": {"type": "string"}},
         "ownerReferences": {"type": ["array", "null"], "items": owner},
     }
-    for name in (
-        "creationTimestamp",
-        "deletionGracePeriodSeconds",
-        "deletionTimestamp",
-        "generation",
-        "managedFields",
-        "resourceVersion",
-        "selfLink",
-        "uid",
-    ):
-        properties[name] = written_by_server
+    written_by_server = {"description": "Written by the API server; leave it out."}
     return {
         "type": "object",
         "anyOf": [{"required": ["name"]}, {"required": ["generateName"]}],
         "additionalProperties": False,
-        "properties": properties,
+        "properties": {name: written_by_hand.get(name, written_by_server) for name in OBJECT_META},
     }
 
 

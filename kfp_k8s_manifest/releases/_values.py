@@ -10,6 +10,7 @@ from typing import Final
 
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
+from kfp_k8s_manifest.naming import MAX_LABEL
 from kfp_k8s_manifest.releases import _schema
 
 __all__ = [
@@ -30,7 +31,6 @@ TARGET_NAMES: Final = ("2.14", "2.15", "2.16", "2.17", "kep", "portable")
 
 # From this patch release on the webhook cuts the label to 63 bytes.
 _FIRST_THAT_CUTS: Final = (2, 14, 3)
-_LABEL_BYTES: Final = 63
 # From this patch release on the webhook writes what it has read of the specs once more.
 _FIRST_THAT_WRITES_TWICE: Final = (2, 14, 3)
 # From this release on a spec that is no object is an error, not a document to pass over.
@@ -113,7 +113,7 @@ class Release:
             return None
         if not self.cuts_label:
             return pipeline_name
-        return pipeline_name.encode()[:_LABEL_BYTES].decode(errors="ignore")
+        return pipeline_name.encode()[:MAX_LABEL].decode(errors="ignore")
 
     @property
     def writes_specs_twice(self) -> bool:
@@ -205,8 +205,8 @@ def target(name: str) -> Target:
     """Return the target of a name.
 
     Args:
-        name: `2.14`, `2.15`, `2.16`, `2.17`, any full release of these such as `2.14.3`, `kep`, or
-            `portable`.
+        name: `2.14`, `2.15`, `2.16`, `2.17`, any full release of these that exists, such as
+            `2.14.3`, `kep`, or `portable`.
 
     Raises:
         UsageError: If the name is none of these.
@@ -219,17 +219,23 @@ def target(name: str) -> Target:
         return Target(name=name, releases=(kep,))
     if name in _MINOR_RELEASES:
         return Target(name=name, releases=tuple(_release(each) for each in _MINOR_RELEASES[name]))
-    minor, _, patch = name.rpartition(".")
-    # A leading zero or a sign is no release's name, and `isdigit` alone takes other scripts' digits.
-    canonical = patch.isascii() and patch.isdigit() and str(int(patch[:9])) == patch
-    if minor in _MINOR_RELEASES and canonical:
-        return Target(name=name, releases=(_release(name),))
+    for minor, newest_patch in _NEWEST_PATCHES.items():
+        patches = [f"{minor}.{patch}" for patch in range(newest_patch + 1)]
+        if name in patches:
+            return Target(name=name, releases=(_release(name),))
+        if name.startswith(f"{minor}."):
+            raise UsageError(
+                f"target {name!r} is not known. KFP {minor} has the releases {patches[0]} to"
+                f" {patches[-1]}; {minor!r} stands for all of them, and for those still to come"
+            )
     raise UsageError(
         f"target {name!r} is not known. Valid: {', '.join(TARGET_NAMES)}, or a full release of "
         "these such as 2.14.3"
     )
 
 
+# The newest patch of each, of KFP's SDK or backend; what may be named is what was released.
+_NEWEST_PATCHES: Final = {"2.14": 6, "2.15": 2, "2.16": 1, "2.17": 3}
 # The releases that behave differently from each other. Within 2.14 the label rule changed.
 _MINOR_RELEASES: Final = {
     "2.14": ("2.14.0", "2.14.3"),

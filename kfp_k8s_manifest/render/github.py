@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kfp_k8s_manifest.findings import Finding, Report
-from kfp_k8s_manifest.render._words import object_name, summary
+from kfp_k8s_manifest.render.summary import object_name, summary
 
 __all__ = ["render"]
 
@@ -34,6 +34,8 @@ def _command(finding: Finding) -> str:
 
 
 def _data(text: str) -> str:
+    # Halves of pairs, of which a file's name may consist, have no encoding.
+    text = text.encode("utf-8", "backslashreplace").decode()
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

@@ -21,6 +21,7 @@ def render(report: Report) -> str:
         "files": len(report.files),
         "objects": report.objects,
         "skipped": report.skipped,
+        "files_skipped": len(report.passed_over),
         "errors": report.errors,
         "warnings": report.warnings,
         "notes": report.notes,

@@ -10,8 +10,15 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from kfp_k8s_manifest.findings import NOT_CHECKED, FileResult, Finding, Report, Severity
-from kfp_k8s_manifest.render._words import object_name
+from kfp_k8s_manifest.findings import (
+    NOT_CHECKED,
+    FileResult,
+    Finding,
+    PassedOver,
+    Report,
+    Severity,
+)
+from kfp_k8s_manifest.render.summary import object_name
 
 __all__ = ["render"]
 
@@ -19,23 +26,28 @@ __all__ = ["render"]
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def render(report: Report, *, strict: bool = False) -> str:
+def render(report: Report, *, strict: bool = False, suite: str = "") -> str:
     """Return the report as JUnit XML.
 
     Args:
         report: The report.
         strict: True where warnings fail a file as errors do.
+        suite: What the suite is called; by default as `kfp-k8s validate` calls it.
     """
     by_file: dict[str, list[Finding]] = defaultdict(list)
     for finding in report.findings:
         by_file[finding.file].append(finding)
     failing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     cases = [_case(file, by_file[file.name], failing) for file in report.files]
+    if by_file[""]:
+        whole = FileResult(name="(all files)", objects=report.objects, skipped=report.skipped)
+        cases.append(_case(whole, by_file[""], failing))
+    cases += [_passed_over(each) for each in report.passed_over]
     failures = sum("<failure" in case for case in cases)
     errors = sum("<error" in case for case in cases)
     skipped = sum("<skipped" in case for case in cases)
     counts = f'tests="{len(cases)}" failures="{failures}" errors="{errors}" skipped="{skipped}"'
-    name = _attribute(f"kfp-k8s validate --target {report.target}")
+    name = _attribute(suite or f"kfp-k8s validate --target {report.target}")
     body = "".join(cases)
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n'
@@ -45,9 +57,11 @@ def render(report: Report, *, strict: bool = False) -> str:
 
 
 def _case(file: FileResult, findings: Sequence[Finding], failing: set[Severity]) -> str:
-    missed = [each for each in findings if each.rule in NOT_CHECKED]
-    failed = [each for each in findings if each.severity in failing and each not in missed]
-    others = [each for each in findings if each not in missed and each not in failed]
+    sorted_out: dict[str, list[Finding]] = {"error": [], "failure": [], "other": []}
+    for each in findings:
+        fails = "failure" if each.severity in failing else "other"
+        sorted_out["error" if each.rule in NOT_CHECKED else fails].append(each)
+    missed, failed, others = sorted_out.values()
     inner = _element("error", missed) + _element("failure", failed)
     if not file.objects and not findings:
         inner = '      <skipped message="no Pipeline or PipelineVersion in it"/>\n'
@@ -55,6 +69,13 @@ def _case(file: FileResult, findings: Sequence[Finding], failing: set[Severity])
         inner += f"      <system-out>{_lines(others)}</system-out>\n"
     head = f'    <testcase classname="kfp-k8s" name="{_attribute(file.name)}"'
     return f"{head}>\n{inner}    </testcase>\n" if inner else f"{head}/>\n"
+
+
+def _passed_over(file: PassedOver) -> str:
+    return (
+        f'    <testcase classname="kfp-k8s" name="{_attribute(file.name)}">\n'
+        f'      <skipped message="{_attribute(file.reason)}"/>\n    </testcase>\n'
+    )
 
 
 def _element(tag: str, findings: Sequence[Finding]) -> str:

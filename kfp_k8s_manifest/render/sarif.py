@@ -1,6 +1,7 @@
 """Reports as SARIF 2.1.0, which code scanning services read.
 
-What could not be checked is no result of the tool but a notification about its run.
+What could not be checked is no result of the tool but a notification about its run, and so is what
+is about no file: services for code scanning refuse a result without a place.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from urllib.parse import quote
 
 from kfp_k8s_manifest._version import __version__
 from kfp_k8s_manifest.checks.catalogue import find_page
-from kfp_k8s_manifest.findings import NOT_CHECKED, Finding, Report
+from kfp_k8s_manifest.findings import NOT_CHECKED, Finding, Report, Severity
 
 __all__ = ["render"]
 
@@ -23,10 +24,13 @@ _SCHEMA: Final = (
 
 def render(report: Report) -> str:
     """Return the report as a SARIF log with one run."""
-    found = [each for each in report.findings if each.rule not in NOT_CHECKED]
-    missed = [each for each in report.findings if each.rule in NOT_CHECKED]
+    about_the_run = [each.rule in NOT_CHECKED or not each.file for each in report.findings]
+    told = list(zip(report.findings, about_the_run, strict=True))
+    found = [each for each, run in told if not run]
+    missed = [each for each, run in told if run]
     rules = sorted({finding.rule for finding in report.findings})
     index = {rule: position for position, rule in enumerate(rules)}
+    failed = any(each.severity is Severity.ERROR for each in missed)
     run = {
         "tool": {
             "driver": {
@@ -38,7 +42,7 @@ def render(report: Report) -> str:
         "columnKind": "unicodeCodePoints",
         "invocations": [
             {
-                "executionSuccessful": not missed,
+                "executionSuccessful": not failed,
                 "toolExecutionNotifications": [_notification(each, index) for each in missed],
             }
         ],
@@ -104,4 +108,7 @@ def _location(finding: Finding) -> dict[str, Any]:
 def _uri(name: str) -> str:
     """Return a file's name as a URI: relative where the name is, so that it fits a repository."""
     path = PurePath(name)
-    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    if path.is_absolute():
+        return path.as_uri()
+    # A file's name is bytes; what is no UTF-8 in it is held by halves of pairs.
+    return quote(path.as_posix().encode("utf-8", "surrogateescape"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from kfp_k8s_manifest.findings import Finding, Report
-from kfp_k8s_manifest.render._words import object_name, printable, summary
+from kfp_k8s_manifest.render.summary import object_name, printable, summary
 
 __all__ = ["render"]
 

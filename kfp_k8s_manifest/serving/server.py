@@ -13,8 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -30,7 +28,7 @@ from kfp_k8s_manifest.serving.listener import Listener
 from kfp_k8s_manifest.serving.logs import log
 from kfp_k8s_manifest.serving.metrics import CONTENT_TYPE_LATEST, ServerMetrics
 
-__all__ = ["Server", "ServerOptions", "TlsFiles", "serve"]
+__all__ = ["Server", "ServerOptions", "TlsFiles"]
 
 # aiohttp stops reading a body that nobody takes at twice this, for each connection.
 _READ_AHEAD: Final = 16 * 1024
@@ -76,7 +74,7 @@ class ServerOptions:
 
 
 class Server:
-    """A server that is started and stopped; `serve` runs some until a signal comes.
+    """A server that is started and stopped; `running` runs some until a signal comes.
 
     Args:
         app: What is served. It gets `/healthz`, `/readyz` and `/metrics`, and an outermost middleware.
@@ -272,47 +270,3 @@ async def _leave(request: web.Request, error: web.HTTPException) -> None:
     await error.prepare(request)
     await error.write_eof()
     request.protocol.force_close()
-
-
-async def serve(
-    *servers: Server,
-    prepare: Callable[[], Awaitable[None]] | None = None,
-) -> None:
-    """Run servers until SIGTERM or SIGINT comes.
-
-    Args:
-        servers: The servers.
-        prepare: Awaited before they listen.
-
-    Raises:
-        KfpK8sError: A server cannot start; those that have are stopped.
-    """
-    _raise_file_limit()
-    if prepare is not None:
-        await prepare()
-    started: list[Server] = []
-    try:
-        for server in servers:
-            await server.start()
-            started.append(server)
-    except BaseException:
-        await asyncio.gather(*(server.stop(drain=0) for server in started))
-        raise
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    await stopped.wait()
-    await asyncio.gather(*(server.stop() for server in servers))
-
-
-def _raise_file_limit() -> None:
-    """Allow as many open files as the system lets us: each connection is one."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

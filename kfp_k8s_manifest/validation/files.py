@@ -16,32 +16,36 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.order import ObjectContext
-from kfp_k8s_manifest.checks.registry import RULES
-from kfp_k8s_manifest.checks.sets import check_bundle
-from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines, check_mutating
-from kfp_k8s_manifest.errors import UsageError, YamlError
-from kfp_k8s_manifest.findings import FileResult, Finding, Report, Severity, sort_findings
-from kfp_k8s_manifest.model.items import items_of
-from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
+from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines
+from kfp_k8s_manifest.checks.words import finding
+from kfp_k8s_manifest.findings import (
+    FileResult,
+    Finding,
+    PassedOver,
+    Report,
+    sort_findings,
+)
 from kfp_k8s_manifest.releases import Target
 from kfp_k8s_manifest.releases import target as find_target
-from kfp_k8s_manifest.validation.inputs import Input, find_inputs, git_inputs
+from kfp_k8s_manifest.validation.history import git_inputs, object_states, previous_states
+from kfp_k8s_manifest.validation.inputs import Input, find_inputs
+from kfp_k8s_manifest.validation.outcome import selected, with_nothing_to_check
+from kfp_k8s_manifest.validation.packages import check_package
 from kfp_k8s_manifest.validation.text import (
     Item,
     Outcome,
     Previous,
     check_text,
-    locate,
 )
-from kfp_k8s_manifest.yaml.reader import Limits, load_all
+from kfp_k8s_manifest.validation.together import check_together
+from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
 
 __all__ = ["validate", "validate_text"]
 
-_LIMITS: Final = Limits()
 _WORTH_WORKERS: Final = 400_000
 """Bytes from which on starting worker processes pays."""
 
@@ -57,6 +61,9 @@ def validate(
     previous_objects: Iterable[Mapping[str, Any]] = (),
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
+    exclude: Sequence[str] = (),
+    allow_empty: bool = False,
+    skip_others: bool = False,
     jobs: int = 0,
 ) -> Report:
     """Validate manifests in files and folders.
@@ -74,24 +81,33 @@ def validate(
             in `previous` and `previous_git` win over them.
         select: Ids or families of rules; only their findings are reported.
         ignore: Ids or families of rules whose findings are left out.
+        exclude: Patterns in the syntax of `.gitignore`; the files that they name are left out.
+        allow_empty: True where it is fine that nothing is there to be checked.
+        skip_others: True to take the files in `paths` as if they had been found in a folder: what
+            holds nothing of ours is skipped. For tools that hand over all files of a change.
         jobs: How many processes work; 0 means as many as there are processors, where it pays.
 
     Raises:
-        UsageError: A path does not exist, or a target, rule or family is not known.
-        SourceError: A previous state cannot be read.
+        UsageError: A pattern is malformed, or a target, rule or family is not known.
+        SourceError: A path does not exist, or a previous state cannot be read.
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-    inputs = find_inputs(given, limit=_LIMITS.size)
-    earlier = _previous(find_inputs(previous, limit=_LIMITS.size))
+    inputs = find_inputs(given, limit=DEFAULT_LIMITS.size, exclude=exclude, skip_others=skip_others)
+    earlier = previous_states(find_inputs(previous, limit=DEFAULT_LIMITS.size), DEFAULT_LIMITS)
     if previous_git:
-        earlier |= _previous(git_inputs(given, previous_git, limit=_LIMITS.size))
+        earlier |= previous_states(
+            git_inputs(given, previous_git, limit=DEFAULT_LIMITS.size), DEFAULT_LIMITS
+        )
     run = _Run(
         target=target if isinstance(target, Target) else find_target(target),
         known=tuple(known_pipelines),
         assume=assume_pipelines,
-        previous={**_states(previous_objects), **earlier},
+        previous={**object_states(previous_objects), **earlier},
     )
-    return _selected(run.report(inputs, jobs), tuple(select), tuple(ignore))
+    report = run.report(inputs, jobs)
+    if not allow_empty and not skip_others:
+        report = with_nothing_to_check(report, {each.name for each in inputs if each.explicit})
+    return selected(report, tuple(select), tuple(ignore))
 
 
 def validate_text(
@@ -102,6 +118,7 @@ def validate_text(
     known_pipelines: Iterable[str] = (),
     assume_pipelines: bool = False,
     previous: str | bytes = "",
+    allow_empty: bool = False,
 ) -> Report:
     """Validate manifests in a text.
 
@@ -112,6 +129,7 @@ def validate_text(
         known_pipelines: As for `validate`.
         assume_pipelines: As for `validate`.
         previous: The previous states of the objects, as text.
+        allow_empty: As for `validate`.
 
     Raises:
         UsageError: The target is not known.
@@ -121,39 +139,17 @@ def validate_text(
         target=target if isinstance(target, Target) else find_target(target),
         known=tuple(known_pipelines),
         assume=assume_pipelines,
-        previous=_previous([_text_input("<previous>", previous)] if previous else []),
+        previous=previous_states(
+            [_text_input("<previous>", previous)] if previous else [], DEFAULT_LIMITS
+        ),
     )
-    return run.report([_text_input(source, text)], 1)
+    report = run.report([_text_input(source, text)], 1)
+    return report if allow_empty else with_nothing_to_check(report, [source])
 
 
 def _text_input(name: str, text: str | bytes) -> Input:
     data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     return Input(name=name, data=data, size=len(data))
-
-
-def _previous(inputs: Iterable[Input]) -> dict[tuple[str, str, str], Any]:
-    """Read the previous states; a text that cannot be read is an error here, not a finding."""
-    states: dict[tuple[str, str, str], Any] = {}
-    for each in inputs:
-        try:
-            documents = load_all(each.read(_LIMITS.size), source=each.name, limits=_LIMITS)
-        except OSError as error:
-            raise YamlError(f"cannot be read: {error.strerror}", source=each.name) from error
-        for document in documents:
-            states |= _states(obj for _, obj in items_of(document.value))
-    return states
-
-
-def _states(objects: Iterable[Any]) -> dict[tuple[str, str, str], Any]:
-    """Return objects by kind, namespace and name; what has no name is left out."""
-    states: dict[tuple[str, str, str], Any] = {}
-    for obj in objects:
-        metadata = obj.get("metadata") if isinstance(obj, dict) else None
-        if isinstance(metadata, dict) and isinstance(metadata.get("name"), str):
-            namespace = metadata.get("namespace")
-            space = namespace if isinstance(namespace, str) else ""
-            states[str(obj.get("kind")), space, metadata["name"]] = obj
-    return states
 
 
 class _Run:
@@ -173,15 +169,23 @@ class _Run:
         findings: list[Finding] = []
         excerpts: dict[tuple[str, int], str] = {}
         files: list[FileResult] = []
+        passed_over: list[PassedOver] = []
         items: list[tuple[int, Item]] = []
         for index, outcome in enumerate(self._outcomes(inputs, jobs)):
             name = inputs[index].name
             findings += outcome.findings
             excerpts.update({(name, line): text for line, text in outcome.excerpts.items()})
-            files.append(FileResult(name=name, objects=len(outcome.items), skipped=outcome.skipped))
+            if outcome.passed_over:
+                passed_over.append(PassedOver(name=name, reason=outcome.passed_over))
+                continue
+            files.append(FileResult(name=name, objects=outcome.objects, skipped=outcome.skipped))
             items += [(index, item) for item in outcome.items]
-        together = self._check_set(items, inputs)
-        for index, located, lines in together:
+        pipelines = KnownPipelines.of(
+            (*(item.object for _, item in items), *self.previous.values()),
+            known=self.known,
+            assume=self.assume,
+        )
+        for index, located, lines in check_together(items, inputs, self.target, pipelines):
             findings += located
             excerpts.update({(inputs[index].name, line): text for line, text in lines.items()})
         return Report(
@@ -189,6 +193,7 @@ class _Run:
             findings=tuple(sort_findings(findings)),
             files=tuple(files),
             excerpts=excerpts,
+            passed_over=tuple(passed_over),
         )
 
     def _outcomes(self, inputs: Sequence[Input], jobs: int) -> Iterator[Outcome]:
@@ -202,58 +207,6 @@ class _Run:
 
         return check_inputs(_check_input, inputs, self.context, min(workers, len(inputs)))
 
-    def _check_set(
-        self, items: Sequence[tuple[int, Item]], inputs: Sequence[Input]
-    ) -> Iterator[tuple[int, list[Finding], Mapping[int, str]]]:
-        """Check what concerns several objects; read a text again only where something is wrong."""
-        objects = [item.object for _, item in items]
-        found = check_bundle(objects, self.target)
-        if any(each.rule == "duplicate-object" for own in found for each in own):
-            self._tell_apart(items, inputs, objects)
-            found = check_bundle(objects, self.target)
-        pipelines = KnownPipelines.of(
-            (*objects, *self.previous.values()), known=self.known, assume=self.assume
-        )
-        for position, (index, item) in enumerate(items):
-            own = list(found[position])
-            if not self.assume and item.object.get("kind") == PIPELINE_VERSION:
-                own += _lookup(item.object, pipelines, self.target)
-            if own:
-                metadata = item.object["metadata"]
-                named = [
-                    replace(
-                        each,
-                        kind=item.object.get("kind", ""),
-                        namespace=metadata.get("namespace", ""),
-                        name=metadata.get("name", ""),
-                    )
-                    for each in own
-                ]
-                yield (index, *_located_again(named, item, inputs[index]))
-
-    def _tell_apart(
-        self,
-        items: Sequence[tuple[int, Item]],
-        inputs: Sequence[Input],
-        objects: Sequence[dict[str, Any]],
-    ) -> None:
-        """Give objects of one name a mark of their content, so that equal ones are known."""
-        import hashlib
-        import json
-
-        seen: dict[tuple[Any, ...], int] = {}
-        for position, obj in enumerate(objects):
-            metadata = obj["metadata"]
-            key = (obj.get("kind"), metadata.get("namespace"), metadata.get("name"))
-            first = seen.setdefault(key, position)
-            if first == position:
-                continue
-            for each in (first, position):
-                index, item = items[each]
-                tree = _read_again(item, inputs[index])
-                text = json.dumps(tree, sort_keys=True).encode()
-                objects[each]["content"] = hashlib.sha256(text).hexdigest()
-
 
 def _processors() -> int:
     try:
@@ -263,78 +216,20 @@ def _processors() -> int:
 
 
 def _check_input(each: Input, context: ObjectContext, previous: Previous | None = None) -> Outcome:
+    if each.skip:
+        return Outcome(passed_over=each.skip)
     try:
-        data = each.read(_LIMITS.size)
+        data = each.read(DEFAULT_LIMITS.size)
     except OSError as error:
-        finding = Finding(
-            rule="file-unreadable",
-            severity=Severity.ERROR,
-            message=f"the file cannot be read: {error.strerror or error}",
-            file=each.name,
-        )
-        return Outcome(findings=(finding,), excerpts={})
+        reason = each.unreadable or f"the file cannot be read: {error.strerror or error}"
+        found = finding(registry.FILE_UNREADABLE, (), f"{reason[:1].upper()}{reason[1:]}.")
+        return Outcome(findings=(found.at(file=each.name),))
     return check_text(
         each.name,
         data,
         context,
-        limits=_LIMITS,
+        limits=DEFAULT_LIMITS,
         previous=previous,
         explicit=each.explicit,
+        check_package=check_package,
     )
-
-
-def _lookup(obj: Mapping[str, Any], pipelines: KnownPipelines, target: Target) -> list[Finding]:
-    """Return what the mutating webhook says because of the Pipelines that exist."""
-    assumed = check_mutating(obj, KnownPipelines(assume=True), target)
-    return [each for each in check_mutating(obj, pipelines, target) if each not in assumed]
-
-
-def _read_again(item: Item, source: Input) -> Any:
-    documents = load_all(source.read(_LIMITS.size), source=source.name, limits=_LIMITS)
-    tree = documents[item.document].value
-    for key in item.prefix:
-        tree = tree[key]
-    return tree
-
-
-def _located_again(
-    findings: Sequence[Finding], item: Item, source: Input
-) -> tuple[list[Finding], dict[int, str]]:
-    """Return findings in their places, and the lines that they point at."""
-    try:
-        data = source.read(_LIMITS.size)
-        document = load_all(data, source=source.name, limits=_LIMITS)[item.document]
-    except (OSError, YamlError, IndexError):
-        # The file has changed since it was checked; its name is all that can be told.
-        return [each.at(file=source.name) for each in findings], {}
-    located = locate(findings, document, item.prefix, source.name)
-    lines = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    wanted = {each.line for each in located if each.line and each.line <= len(lines)}
-    return located, {line: lines[line - 1] for line in wanted}
-
-
-def _selected(report: Report, select: Sequence[str], ignore: Sequence[str]) -> Report:
-    """Leave out the findings that were not asked for."""
-    if not select and not ignore:
-        return report
-    chosen, left = _rule_ids(select), _rule_ids(ignore)
-    findings = [
-        each
-        for each in report.findings
-        if (not select or each.rule in chosen) and each.rule not in left
-    ]
-    return replace(report, findings=tuple(findings))
-
-
-def _rule_ids(names: Iterable[str]) -> set[str]:
-    known = RULES.values()
-    ids: set[str] = set()
-    for name in names:
-        matching = {each.id for each in known if name in (each.id, each.family)}
-        if not matching:
-            families = ", ".join(sorted({each.family for each in known}))
-            raise UsageError(
-                f"{name!r} is neither a rule (`kfp-k8s rules` lists them) nor a family: {families}"
-            )
-        ids |= matching
-    return ids

@@ -1,16 +1,23 @@
-"""Where manifests come from: files, folders, patterns, standard input, and states in git."""
+"""Where manifests come from: files, folders, patterns and standard input."""
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from kfp_k8s_manifest.errors import SourceError, UsageError
+from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.reading import STDIN, read_found, read_named
 
-__all__ = ["SUFFIXES", "Input", "find_inputs", "git_inputs"]
+if TYPE_CHECKING:
+    from kfp_k8s_manifest.validation.ignoring import Excluded
+
+__all__ = ["SUFFIXES", "Input", "find_inputs"]
+
+KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+"""What kustomize calls its file in a folder."""
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 """The files that are read in a folder."""
@@ -25,12 +32,19 @@ class Input:
         data: Its bytes, or None for a file that is read when its turn comes.
         size: Its size in bytes as far as known.
         explicit: True where somebody named it, False where it was found in a folder.
+        skip: Why it is not to be read, such as a link that leaves the folder; or "".
+        unreadable: Why it cannot be read, where that is known; or "".
+        in_place: True for a file, which can be written anew; False for a pipe, a device or standard
+            input.
     """
 
     name: str
     data: bytes | None = None
     size: int = 0
     explicit: bool = True
+    skip: str = ""
+    unreadable: str = ""
+    in_place: bool = True
 
     def read(self, limit: int) -> bytes:
         """Return the bytes.
@@ -41,138 +55,189 @@ class Input:
         Raises:
             OSError: The file cannot be read.
         """
+        if self.unreadable:
+            raise OSError(None, self.unreadable)
         if self.data is not None:
             return self.data[: limit + 1]
         return (read_named if self.explicit else read_found)(self.name, limit=limit)
 
 
-def find_inputs(paths: Iterable[str | os.PathLike[str]], *, limit: int) -> list[Input]:
+def find_inputs(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    limit: int,
+    exclude: Sequence[str] = (),
+    skip_others: bool = False,
+) -> list[Input]:
     """Return what to read, each file once, in the order of the paths.
 
     A folder stands for all files in it and below whose name ends in `.yaml`, `.yml` or `.json`,
-    sorted; what is hidden (`.git`) is passed over. A path that does not exist is taken as a pattern
-    (`*`, `?`, `[…]`, `**`). `-` is standard input.
+    sorted; what is hidden (`.git`) is passed over, and so is what a `.gitignore` names. A path that
+    does not exist is taken as a pattern (`*`, `?`, `[…]`, `**`). `-` is standard input.
 
     Args:
         paths: Files, folders, patterns, or `-`.
-        limit: The number of bytes of standard input beyond which the rest is not read.
+        limit: The number of bytes of a pipe, a device or standard input beyond which the rest is not
+            read.
+        exclude: Patterns in the syntax of `.gitignore`; what they name is left out, even if it is
+            named in `paths`.
+        skip_others: True to take what is named as if it had been found in its folder.
 
     Raises:
-        UsageError: A path does not exist, or a pattern matches nothing.
+        SourceError: A path does not exist, or a pattern matches nothing.
+        UsageError: A pattern of `exclude` is malformed.
     """
+    left_out = _excluded(exclude)
     found: dict[str, Input] = {}
+    kustomizations: list[str] = []
     for given in paths:
         path = os.fspath(given)
         if path == "-":
             if STDIN not in found:
                 data = read_named(path, limit=limit)
-                found[STDIN] = Input(name=STDIN, data=data, size=len(data))
+                found[STDIN] = Input(
+                    name=STDIN,
+                    data=data,
+                    size=len(data),
+                    explicit=not skip_others,
+                    in_place=False,
+                )
             continue
-        explicit = not os.path.isdir(path)  # noqa: PTH112
-        for name in _expand(path):
-            if name not in found:
-                found[name] = Input(name=name, size=_size(name), explicit=explicit)
+        for each in _expand(path, limit, left_out, kustomizations):
+            if skip_others and each.explicit:
+                each = replace(each, explicit=False)
+                kustomizations += _beside(each.name, kustomizations)
+            # Whoever names a file and its folder has named the file.
+            if each.name not in found or each.explicit:
+                found[each.name] = each
+    _skip_patches(found, kustomizations)
     return list(found.values())
 
 
-def _size(name: str) -> int:
-    try:
-        return os.stat(name).st_size  # noqa: PTH116
-    except OSError:
-        return 0
+def _excluded(patterns: Sequence[str]) -> Excluded | None:
+    # What single files do without is imported where it is needed.
+    if not patterns:
+        return None
+    from kfp_k8s_manifest.validation.ignoring import Excluded
+
+    return Excluded(patterns)
 
 
-def _expand(path: str) -> Iterator[str]:
+def _beside(name: str, known: Sequence[str]) -> list[str]:
+    """Return the paths of kustomize's own files in the folder of a file that was named."""
+    folder = os.path.dirname(name)  # noqa: PTH120
+    paths = [os.path.join(folder, each) for each in KUSTOMIZATIONS]  # noqa: PTH118
+    return [path for path in paths if path not in known and os.path.isfile(path)]  # noqa: PTH113
+
+
+def _skip_patches(found: dict[str, Input], kustomizations: Sequence[str]) -> None:
+    if not kustomizations:
+        return
+    from kfp_k8s_manifest.validation.kustomize import patches
+
+    for path in kustomizations:
+        for name in patches(path):
+            if name in found and not found[name].explicit:
+                skip = f"a patch of kustomize, named in {path}"
+                found[name] = replace(found[name], skip=skip)
+
+
+def _expand(
+    path: str, limit: int, left_out: Excluded | None, kustomizations: list[str]
+) -> Iterator[Input]:
     if os.path.isdir(path):  # noqa: PTH112
-        yield from _walk(path)
+        yield from _walk(path, left_out, kustomizations)
     elif os.path.lexists(path):
-        yield os.path.normpath(path)
+        if not (left_out and left_out(path)):
+            yield _named(path, limit)
     elif any(char in path for char in "*?["):
         # Patterns are rare, and the module is not free to import.
         import glob
 
         matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207
         if not matches:
-            raise UsageError(f"no file matches {path!r}")
+            raise SourceError(f"no file matches {path!r}")
         for match in matches:
             if not os.path.isdir(match):  # noqa: PTH112
-                yield os.path.normpath(match)
+                if not (left_out and left_out(match)):
+                    yield _named(match, limit)
             elif not path.endswith("**"):
-                yield from _walk(match)
+                yield from _walk(match, left_out, kustomizations)
     else:
-        raise UsageError(f"there is no file or folder {path!r}")
+        raise SourceError(f"there is no file or folder {path!r}")
 
 
-def _walk(folder: str) -> Iterator[str]:
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if name.endswith(SUFFIXES) and not name.startswith("."):
-                yield os.path.normpath(os.path.join(place, name))  # noqa: PTH118
+def _named(path: str, limit: int) -> Input:
+    name = os.path.normpath(path)
+    try:
+        state = os.stat(path)  # noqa: PTH116
+    except OSError:
+        # Reading it says why it cannot be read.
+        return Input(name=name)
+    if stat.S_ISREG(state.st_mode):
+        return Input(name=name, size=state.st_size)
+    # A pipe is read once; what it held is asked for again where a finding is put in its place.
+    try:
+        data = read_named(path, limit=limit)
+    except OSError as error:
+        return Input(name=name, unreadable=error.strerror or str(error), in_place=False)
+    return Input(name=name, data=data, size=len(data), in_place=False)
 
 
-def git_inputs(paths: Iterable[str | os.PathLike[str]], ref: str, *, limit: int) -> Iterator[Input]:
-    """Yield files as they were at a commit of the repository that the user stands in.
+def _walk(root: str, left_out: Excluded | None, kustomizations: list[str]) -> Iterator[Input]:
+    """Yield the manifests of a folder: first its own, sorted, then those of the folders in it.
 
-    Args:
-        paths: Files, folders and patterns in its work tree; they need not exist any more. Standard
-            input is passed over.
-        ref: A commit, branch or tag.
-        limit: The number of bytes beyond which a file's content is left out.
-
-    Raises:
-        SourceError: git is missing, a path is outside the work tree, or there is no such commit.
+    The paths of kustomize's own files are added to `kustomizations`.
     """
-    from kfp_k8s_manifest.git import Entry, repository
+    if left_out and left_out(root, folder=True):
+        return
+    from kfp_k8s_manifest.validation.ignoring import Ignored
 
-    tree = repository()
-    commit = tree.resolve(ref)
-    found: dict[str, tuple[str, Entry, bool]] = {}
-    for given in paths:
-        path = os.fspath(given)
-        if path == "-":
+    within = os.path.join(os.path.realpath(root), "")  # noqa: PTH118
+    waiting = [(root, Ignored.above(root))]
+    while waiting:
+        place, ignored = waiting.pop()
+        try:
+            with os.scandir(place) as listed:
+                entries = sorted(listed, key=lambda entry: entry.name)
+        except OSError as error:
+            reason = f"the folder cannot be read: {error.strerror or error}"
+            yield Input(name=os.path.normpath(place), explicit=False, unreadable=reason)
             continue
-        folder, pattern = (path, "") if os.path.lexists(path) else _split_pattern(path)
-        inside = tree.path_of(folder)
-        for entry in tree.files(commit, inside):
-            below = entry.path.removeprefix(f"{inside}/") if inside else entry.path
-            named = entry.path == inside
-            if named or (_is_manifest(below) and (not pattern or _matches(below, pattern))):
-                place = folder if named else os.path.join(folder, below)  # noqa: PTH118
-                label = f"{ref}:{os.path.normpath(place)}"
-                found.setdefault(entry.path, (label, entry, named))
-    contents = tree.contents([entry for _, entry, _ in found.values()], limit=limit)
-    for (label, _, named), data in zip(found.values(), contents, strict=True):
-        if data is None:
-            raise SourceError(f"{label} is larger than {limit:,} bytes")
-        yield Input(name=label, data=data, size=len(data), explicit=named)
+        if any(entry.name == ".gitignore" for entry in entries):
+            ignored = ignored.with_file(place)
+        deeper = []
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if not (
+                    ignored(entry.name, folder=True)
+                    or (left_out and left_out(entry.path, folder=True))
+                ):
+                    deeper.append((entry.path, ignored.enter(entry.name)))
+            elif not (ignored(entry.name) or (left_out and left_out(entry.path))):
+                if entry.name in KUSTOMIZATIONS:
+                    kustomizations.append(os.path.normpath(entry.path))
+                if entry.name.endswith(SUFFIXES):
+                    yield from _found(entry, within)
+        waiting += reversed(deeper)
 
 
-def _is_manifest(path: str) -> bool:
-    """Tell whether a file below a folder is one that is read: by its suffix, and not hidden."""
-    return path.endswith(SUFFIXES) and not any(part.startswith(".") for part in path.split("/"))
-
-
-def _split_pattern(path: str) -> tuple[str, str]:
-    """Split a pattern into the folder that its plain parts name, and the rest."""
-    parts = path.replace(os.sep, "/").split("/")
-    plain = 0
-    while plain < len(parts) and not any(char in parts[plain] for char in "*?["):
-        plain += 1
-    return "/".join(parts[:plain]) or ("/" if path.startswith("/") else "."), "/".join(
-        parts[plain:]
-    )
-
-
-def _matches(path: str, pattern: str) -> bool:
-    """Tell whether a path fits a pattern as `glob` has it; what lies in a matching folder does."""
-    import fnmatch
-
-    def fits(names: Sequence[str], wanted: Sequence[str]) -> bool:
-        if not wanted or not names:
-            return not [each for each in wanted if each != "**"]
-        if wanted[0] == "**":
-            return fits(names, wanted[1:]) or fits(names[1:], wanted)
-        return fnmatch.fnmatchcase(names[0], wanted[0]) and fits(names[1:], wanted[1:])
-
-    return fits(path.split("/"), pattern.split("/"))
+def _found(entry: os.DirEntry[str], within: str) -> Iterator[Input]:
+    """Yield a file of a folder, or why it is skipped."""
+    name = os.path.normpath(entry.path)
+    if entry.is_symlink() and not os.path.realpath(entry.path).startswith(within):
+        yield Input(name=name, explicit=False, skip="a link that leaves the folder")
+        return
+    try:
+        state = entry.stat()
+    except OSError:
+        # Reading it says why it cannot be read.
+        yield Input(name=name, explicit=False)
+        return
+    if stat.S_ISDIR(state.st_mode):
+        # A link to a folder of this folder, in which it is found itself.
+        return
+    skip = "" if stat.S_ISREG(state.st_mode) else "neither a file nor a folder"
+    yield Input(name=name, size=state.st_size, explicit=False, skip=skip)

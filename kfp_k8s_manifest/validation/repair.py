@@ -13,13 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.lint import lint
 from kfp_k8s_manifest.checks.order import is_ours
 from kfp_k8s_manifest.checks.source.odd_keys import mappings_with_odd_keys
-from kfp_k8s_manifest.checks.source.unquoted import lost_strings
-from kfp_k8s_manifest.errors import KfpK8sError
+from kfp_k8s_manifest.checks.source.unquoted import lost_strings, may_be_key
+from kfp_k8s_manifest.errors import KfpK8sError, YamlError
 from kfp_k8s_manifest.findings import Path, format_path
 from kfp_k8s_manifest.model.items import items_of
+from kfp_k8s_manifest.validation.others import of_another_operator
 from kfp_k8s_manifest.yaml.reader import Document, load_all
 
 __all__ = ["Change", "RepairError", "Repaired", "repair"]
@@ -82,7 +84,7 @@ def repair(text: str, *, source: str = "") -> Repaired:
     for document in documents:
         value = document.value
         for prefix, obj in items_of(document.value):
-            if is_ours(obj):
+            if is_ours(obj) and not of_another_operator(obj):
                 found = list(_changes(obj, prefix, document))
                 changes += [change for change, _ in found]
                 value = _put_right(value, [place for _, place in found])
@@ -93,7 +95,14 @@ def repair(text: str, *, source: str = "") -> Repaired:
     unique = {(change.line, change.column): change for change in changes}
     ordered = [unique[place] for place in sorted(unique)]
     repaired = _quoted(text, ordered, source)
-    if [each.value for each in load_all(repaired, source=source)] != wanted:
+    try:
+        right = [each.value for each in load_all(repaired, source=source)] == wanted
+    except YamlError as error:
+        raise RepairError(
+            f"{source or 'the text'}: with the quotes put back it could not be read any more"
+            f" ({error.reason}); repair it by hand. Nothing was changed."
+        ) from error
+    if not right:
         raise RepairError(
             f"{source or 'the text'}: quotes alone would change more than the strings that lost"
             " them (an anchor, most likely); repair it by hand. Nothing was changed."
@@ -108,7 +117,7 @@ def _changes(
     spec = obj.get("spec")
     spec = spec if isinstance(spec, dict) else {}
     found = lint(spec.get("pipelineSpec"), spec.get("platformSpec"))
-    constants = [each.path for each in found if each.rule == "constant-not-string"]
+    constants = [each.path for each in found if each.rule == registry.CONSTANT_NOT_STRING.id]
     for path in lost_strings(obj, constants):
         place = (*prefix, *path)
         written = document.plain_text(place)
@@ -129,6 +138,8 @@ def _changes(
         yield change, (place, written, False)
     for path in mappings_with_odd_keys(obj):
         for becomes, written in document.renamed_keys((*prefix, *path)).items():
+            if not may_be_key(path, written):
+                continue
             place = (*prefix, *path, becomes)
             line, column = document.scalar_position(place, key=True)
             change = Change(

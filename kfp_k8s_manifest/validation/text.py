@@ -6,20 +6,41 @@ the checks of the whole set ask for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.order import ObjectContext, check_object, is_ours
+from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.order import ObjectContext, check_object, identity, is_ours, named
 from kfp_k8s_manifest.checks.source.odd_keys import mappings_with_odd_keys
+from kfp_k8s_manifest.checks.words import finding
 from kfp_k8s_manifest.errors import YamlError, YamlLimitError
-from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
+from kfp_k8s_manifest.findings import ABSENT, Finding, Path
 from kfp_k8s_manifest.model.items import items_of
-from kfp_k8s_manifest.yaml.reader import Document, Limits, load_all
+from kfp_k8s_manifest.releases import Target
+from kfp_k8s_manifest.validation.others import (
+    has_no_kind,
+    is_package,
+    looks_like_template,
+    names_group,
+    of_another_operator,
+    other_operator,
+    template,
+    template_alone,
+)
+from kfp_k8s_manifest.yaml.limits import Limits
+from kfp_k8s_manifest.yaml.reader import Document, load_all
 
-__all__ = ["Item", "Outcome", "Previous", "check_text", "locate", "skeleton"]
+__all__ = ["Item", "Outcome", "Previous", "check_text", "lines_of", "locate", "skeleton"]
 
 _SHOWN_VALUES: Final = 20
+_TOO_LARGE: Final = "larger than {:,} bytes, so the file was not read"
+
+PackageCheck = Callable[
+    ["bytes | str", str, Target], "tuple[int, Sequence[tuple[int, Path, Finding]]]"
+]
+"""From a text, its name and a target to the number of objects and the findings in their places."""
+_PART: Final = 4096
 
 Identity = tuple[str, str, str]
 Previous = Mapping[Identity, Any]
@@ -47,15 +68,19 @@ class Outcome:
 
     Attributes:
         items: The objects of ours, as skeletons.
+        objects: How many objects were checked: those, or those that a package of IR would become.
+        passed_over: Why the text as a whole is not for these checks, or "".
         skipped: How many objects of other kinds there are.
         findings: What the checks found, each in its place.
         excerpts: The lines that findings point at.
     """
 
     items: tuple[Item, ...] = ()
+    objects: int = 0
+    passed_over: str = ""
     skipped: int = 0
     findings: tuple[Finding, ...] = ()
-    excerpts: Mapping[int, str]
+    excerpts: Mapping[int, str] = field(default_factory=dict)
 
 
 def check_text(
@@ -66,6 +91,7 @@ def check_text(
     limits: Limits,
     previous: Previous | None = None,
     explicit: bool = True,
+    check_package: PackageCheck | None = None,
 ) -> Outcome:
     """Check a text.
 
@@ -76,43 +102,78 @@ def check_text(
         limits: Where reading stops.
         previous: The previous states of objects, where updates are to be checked.
         explicit: True where somebody named this text; then a document that is no object is an
-            error, as it is for kubectl. In a folder there may be YAML of any kind.
+            error, as it is for kubectl. In a folder there may be text of any kind.
+        check_package: What checks a text that is a package of IR; without it, it is like any other
+            document.
     """
     if len(data) > limits.size:
-        return _too_large(name, limits)
+        return _unread(name, data, YamlLimitError(_TOO_LARGE.format(limits.size)), explicit)
     try:
         documents = load_all(data, source=name, limits=limits)
     except YamlError as error:
-        finding = _unreadable(error, name)
-        return Outcome(findings=(finding,), excerpts=_excerpts(data, [finding]))
+        return _unread(name, data, error, explicit)
+    if check_package is not None and is_package(documents):
+        return _package(name, data, documents, context, check_package)
     items: list[Item] = []
     findings: list[Finding] = []
     skipped = 0
     for index, document in enumerate(documents):
         for prefix, obj in items_of(document.value):
-            if not is_ours(obj) and (isinstance(obj, dict) or not explicit):
+            if of_another_operator(obj):
+                skipped += 1
+                found = named(obj, [other_operator(obj)])
+            elif is_ours(obj):
+                items.append(Item(document=index, prefix=prefix, object=skeleton(obj)))
+                found = _check(obj, document, prefix, context, previous)
+            elif explicit and (not isinstance(obj, dict) or has_no_kind(obj)):
+                found = _check(obj, document, prefix, context, previous)
+            else:
                 skipped += 1
                 continue
-            found = _check(obj, document, prefix, context, previous)
             findings += locate(found, document, prefix, name)
-            if isinstance(obj, dict):
-                items.append(Item(document=index, prefix=prefix, object=skeleton(obj)))
+    if findings and not explicit and template_alone(findings):
+        return Outcome(findings=(template(name),), excerpts={})
     return Outcome(
         items=tuple(items),
+        objects=len(items),
         skipped=skipped,
         findings=tuple(findings),
         excerpts=_excerpts(data, findings) if findings else {},
     )
 
 
-def _too_large(name: str, limits: Limits) -> Outcome:
-    finding = Finding(
-        rule="yaml-limit",
-        severity=Severity.ERROR,
-        message=f"the file was not read: it is larger than {limits.size:,} bytes",
-        file=name,
-    )
-    return Outcome(findings=(finding,), excerpts={})
+def _unread(name: str, data: bytes | str, error: YamlError, explicit: bool) -> Outcome:  # noqa: FBT001
+    """Return what is said of a text that was not read; in a folder it may be of any kind."""
+    limit = isinstance(error, YamlLimitError)
+    is_template = not limit and looks_like_template(data)
+    if not explicit and not names_group(data):
+        where = f" in line {error.line}" if error.line else ""
+        return Outcome(passed_over=f"it is not read as YAML or JSON{where}: {error.reason}")
+    if not explicit and is_template:
+        return Outcome(findings=(template(name),))
+    found = finding(
+        registry.YAML_LIMIT if limit else registry.YAML_INVALID,
+        (),
+        f"{error.reason[:1].upper()}{error.reason[1:]}.",
+        hint=template(name).hint if is_template else "",
+    ).at(file=name, line=error.line, column=error.column)
+    return Outcome(findings=(found,), excerpts=_excerpts(data, [found]))
+
+
+def _package(
+    name: str,
+    data: bytes | str,
+    documents: Sequence[Document],
+    context: ObjectContext,
+    check_package: PackageCheck,
+) -> Outcome:
+    """Return the outcome of a package of IR; its findings keep the paths of the objects."""
+    objects, placed = check_package(data, name, context.target)
+    findings = []
+    for index, path, found in placed:
+        (located,) = locate([replace(found, path=path)], documents[index], (), name)
+        findings.append(replace(located, path=found.path))
+    return Outcome(objects=objects, findings=tuple(findings), excerpts=_excerpts(data, findings))
 
 
 def _check(
@@ -122,7 +183,8 @@ def _check(
     context: ObjectContext,
     previous: Previous | None,
 ) -> list[Finding]:
-    found = check_object(obj, context)
+    before = previous.get(identity(obj), ABSENT) if previous else ABSENT
+    found = check_object(obj, context, before)
     if not isinstance(obj, dict):
         return found
     # What only findings need is imported where there are some: a clean run is over sooner.
@@ -130,30 +192,12 @@ def _check(
         from kfp_k8s_manifest.checks.source.unquoted import explain_unquoted
 
         found = explain_unquoted(found, obj, document, prefix)
-    extra: list[Finding] = []
     odd = mappings_with_odd_keys(obj)
     if odd:
         from kfp_k8s_manifest.checks.source.unquoted import check_keys
 
-        extra = check_keys(odd, document, prefix)
-    kind, namespace, name = identity = _identity(obj)
-    if previous and name and identity in previous:
-        from kfp_k8s_manifest.checks.server.emptied import check_emptied
-        from kfp_k8s_manifest.checks.webhook.update import check_update
-
-        extra += check_update(previous[identity], obj, context.target)
-        extra += check_emptied(previous[identity], obj)
-    if extra:
-        found += [replace(each, kind=kind, namespace=namespace, name=name) for each in extra]
+        found += named(obj, check_keys(odd, document, prefix))
     return found
-
-
-def _identity(obj: Any) -> Identity:
-    metadata = obj.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    found = (obj.get("kind"), metadata.get("namespace"), metadata.get("name"))
-    kind, namespace, name = (each if isinstance(each, str) else "" for each in found)
-    return kind, namespace, name
 
 
 def skeleton(obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,27 +220,27 @@ def locate(
 ) -> list[Finding]:
     """Return findings with their places in a text, and without values that are large trees."""
     located = []
-    for finding in findings:
-        line, column = _place(finding, document, prefix)
-        finding = replace(finding, file=name, line=line, column=column)
-        if isinstance(finding.value, (dict, list)) and _is_large(finding.value):
-            finding = replace(finding, value=ABSENT)
-        located.append(finding)
+    for each in findings:
+        line, column = _place(each, document, prefix)
+        each = replace(each, file=name, line=line, column=column)
+        if _is_large(each.value):
+            each = replace(each, value=ABSENT)
+        located.append(each)
     return located
 
 
-def _place(finding: Finding, document: Document, prefix: Path) -> tuple[int, int]:
+def _place(each: Finding, document: Document, prefix: Path) -> tuple[int, int]:
     """Return where a finding points: at its value, or at the key above what is missing."""
-    path: Path = (*prefix, *finding.path)
+    path: Path = (*prefix, *each.path)
     tree: Any = document.value
     for depth, key in enumerate(path):
         if not _has(tree, key):
             return document.key_position(path[:depth])
         tree = tree[key]
-    named = finding.on_key and isinstance(finding.value, str) and isinstance(tree, dict)
-    if named and finding.value in tree:
-        return document.key_position((*path, finding.value))
-    if finding.on_key or isinstance(tree, (dict, list)):
+    named = each.on_key and isinstance(each.value, str) and isinstance(tree, dict)
+    if named and each.value in tree:
+        return document.key_position((*path, each.value))
+    if each.on_key or isinstance(tree, (dict, list)):
         # The first line of a mapping is that of its first key, which says nothing.
         return document.key_position(path)
     return document.position(path)
@@ -209,7 +253,7 @@ def _has(tree: Any, key: str | int) -> bool:
 
 
 def _is_large(tree: Any) -> bool:
-    """Tell whether a tree has more than a few values."""
+    """Tell whether a value is a tree of more than a few values."""
     stack, seen = [tree], 0
     while stack:
         each = stack.pop()
@@ -223,24 +267,26 @@ def _is_large(tree: Any) -> bool:
     return False
 
 
-def _unreadable(error: YamlError, name: str) -> Finding:
-    # Beyond the reader's own limits Kubernetes might still read the text.
-    limit = isinstance(error, YamlLimitError)
-    return Finding(
-        rule="yaml-limit" if limit else "yaml-invalid",
-        severity=Severity.ERROR,
-        message=error.reason,
-        file=name,
-        line=error.line,
-        column=error.column,
-    )
-
-
 def _excerpts(data: bytes | str, findings: Sequence[Finding]) -> dict[int, str]:
-    wanted = {finding.line for finding in findings if finding.line}
-    if not wanted:
-        return {}
+    wanted = {each.line for each in findings if each.line}
+    return lines_of(data, wanted) if wanted else {}
+
+
+def lines_of(data: bytes | str, wanted: Iterable[int]) -> dict[int, str]:
+    """Return some lines of a text by their one-based numbers; those beyond its end are left out."""
     text = data if isinstance(data, str) else data.decode("utf-8", "replace")
-    # Lines end as YAML has it; `splitlines` would end them at form feeds as well.
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return {line: lines[line - 1] for line in sorted(wanted) if line <= len(lines)}
+    found: dict[int, str] = {}
+    line, start = 1, 0
+    for number in sorted(set(wanted)):
+        # Whole parts are passed over by counting, which is much faster than looking at each line.
+        while line < number and start < len(text):
+            skipped = text.count("\n", start, start + _PART)
+            if line + skipped < number:
+                line, start = line + skipped, start + _PART
+            else:
+                start, line = text.find("\n", start) + 1, line + 1
+        if line < number:
+            break
+        end = text.find("\n", start)
+        found[number] = text[start : end if end >= 0 else None].removesuffix("\r")
+    return found

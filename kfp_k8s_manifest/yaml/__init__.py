@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.yaml._order import KUBERNETES_ORDER, SORTED, KeyOrder
-    from kfp_k8s_manifest.yaml.reader import DEFAULT_LIMITS, Document, Limits, load_all
+    from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS, Limits
+    from kfp_k8s_manifest.yaml.reader import Document, load_all
     from kfp_k8s_manifest.yaml.writer import DocumentError, dump, dump_all
 
 __all__ = [
@@ -26,12 +27,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "DEFAULT_LIMITS": "reader",
+    "DEFAULT_LIMITS": "limits",
     "Document": "reader",
     "DocumentError": "writer",
     "KUBERNETES_ORDER": "_order",
     "KeyOrder": "_order",
-    "Limits": "reader",
+    "Limits": "limits",
     "SORTED": "_order",
     "dump": "writer",
     "dump_all": "writer",

@@ -22,8 +22,9 @@ from yaml.events import (
 )
 
 from kfp_k8s_manifest.yaml import scalars
+from kfp_k8s_manifest.yaml._budget import Budget
 
-__all__ = ["NODES_PER_PART", "Budget", "ComposeError", "LimitError", "compose", "is_merge_key"]
+__all__ = ["ComposeError", "LimitError", "compose", "is_merge_key"]
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 _CACHED_SCALARS = 65536
@@ -38,10 +39,6 @@ _MERGE: Any = object()
 _FEW_NODES, _MANY_NODES = 400_000, 4_000_000
 
 
-NODES_PER_PART = 50
-"""For how many nodes each part of a stream counts: it costs time and memory, even an empty one."""
-
-
 class ComposeError(Exception):
     """A node that Kubernetes refuses; `mark` is PyYAML's mark of the node."""
 
@@ -53,20 +50,6 @@ class ComposeError(Exception):
 
 class LimitError(ComposeError):
     """A node beyond a limit of this reader."""
-
-
-class Budget:
-    """What the limits leave for the rest of a stream, and the scalars that were resolved so far."""
-
-    __slots__ = ("depth", "flows", "keys", "nodes", "values")
-
-    def __init__(self, *, nodes: int, depth: int) -> None:
-        self.nodes = nodes
-        self.depth = depth
-        self.flows: list[int] = []
-        """Where the `[` and `{` of the document stand that was read last."""
-        self.values: dict[str, Any] = {}
-        self.keys: dict[str, Any] = {}
 
 
 class _Anchor:
@@ -153,7 +136,7 @@ class _Composer:
     def alias_key(self, event: Any) -> str:
         anchor = self._find(event)
         if anchor.key is None:
-            raise ComposeError("a mapping or sequence cannot be a key", event.start_mark)
+            raise ComposeError("an object or a list cannot be a key", event.start_mark)
         if isinstance(anchor.key, scalars.ScalarError):
             raise ComposeError(str(anchor.key), event.start_mark)
         return anchor.key
@@ -171,7 +154,7 @@ class _Composer:
         merged = self.merged.get(id(container))
         if merged is None or key not in merged:
             raise ComposeError(
-                f"key {key!r} occurs twice in one mapping" + _written(event, key), event.start_mark
+                f"key {key!r} occurs twice in one object" + _written(event, key), event.start_mark
             )
         merged.discard(key)
 
@@ -180,7 +163,7 @@ class _Composer:
         # Go takes the mappings of a list from the last to the first, and the later ones win.
         sources = value[::-1] if isinstance(value, list) else [value]
         if not all(isinstance(source, dict) for source in sources):
-            raise ComposeError("<< merges a mapping or a list of mappings", event.start_mark)
+            raise ComposeError("<< merges an object or a list of objects", event.start_mark)
         new: dict[str, Any] = {}
         for source in sources:
             new.update(source)
@@ -188,7 +171,7 @@ class _Composer:
             if key in container:
                 # Go would let the merge win here, other readers the key that was given.
                 raise ComposeError(
-                    f"<< would replace the key {key!r}, which this mapping has already; "
+                    f"<< would replace the key {key!r}, which this object has already; "
                     "readers disagree about that: put << first",
                     event.start_mark,
                 )
@@ -280,7 +263,7 @@ def compose(get_event: Any, budget: Budget) -> Any:
         elif kind is MappingStartEvent or kind is SequenceStartEvent:
             nodes += 1
             if is_map and key is _NO_KEY:
-                raise ComposeError("a mapping or sequence cannot be a key", event.start_mark)
+                raise ComposeError("an object or a list cannot be a key", event.start_mark)
             if len(stack) >= max_depth:
                 raise LimitError(f"nested deeper than {max_depth} levels", event.start_mark)
             if nodes > max_nodes:
@@ -312,7 +295,7 @@ def compose(get_event: Any, budget: Budget) -> Any:
                 continue
             value, nodes = state.alias(event, nodes + 1, len(stack))
             if key is _MERGE and not isinstance(value, dict):
-                raise ComposeError("<< merges a mapping or a list of mappings", event.start_mark)
+                raise ComposeError("<< merges an object or a list of objects", event.start_mark)
         elif kind is StreamEndEvent:
             if nodes > max_nodes:
                 raise LimitError("too many documents", event.start_mark)

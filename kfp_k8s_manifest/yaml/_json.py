@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from kfp_k8s_manifest.golang.numbers import number_text
-from kfp_k8s_manifest.yaml._compose import NODES_PER_PART, Budget
+from kfp_k8s_manifest.yaml._budget import NODES_PER_PART, Budget
 from kfp_k8s_manifest.yaml._split import Chunk
 from kfp_k8s_manifest.yaml.scalars import ScalarError, from_json_number
 
 __all__ = ["JsonRefusedError", "JsonStream", "read_json"]
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-# A string that does not end reaches to the end of the text, so that each character is looked at once.
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)
+_SKIPPED = re.compile(r"[ \t\r]*")
+_QUOTED = re.compile(r'"[^"]*"')
+_BRACKETS = re.compile(r"[\[\]{}]")
+_WINDOW = 1 << 20
+"""Characters that are looked at together, so that a long text takes no more memory than a short."""
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -89,7 +94,7 @@ def read_json(text: str, budget: Budget) -> JsonStream:
         budget.nodes -= NODES_PER_PART
         if budget.nodes < 0:
             raise _refused("too many documents", stream, text, start, limit=True)
-        escaped = text.find("\\u", start, end) >= 0
+        escaped = _SURROGATE_ESCAPE.search(text, start, end)
         if escaped and _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
             reason = "a lone surrogate, which no text encoding can hold"
             raise _refused(reason, stream, text, start)
@@ -116,16 +121,40 @@ def _refused(
 
 def _fits(text: str, budget: Budget) -> bool:
     """Whether the decoder, which has no limits of its own, may read the text."""
-    bare = _STRING.sub("", text)
-    nodes = bare.count(",") + bare.count(":") + bare.count("{") + bare.count("[")
-    depth = deepest = 0
-    for character in re.findall(r"[\[\]{}]", bare):
-        depth += 1 if character in "[{" else -1
-        deepest = max(deepest, depth)
-    if nodes > budget.nodes or deepest > budget.depth:
-        return False
+    nodes = depth = 0
+    for part in _outside_strings(text):
+        nodes += part.count(",") + part.count(":") + part.count("{") + part.count("[")
+        if nodes > budget.nodes:
+            return False
+        for bracket in _BRACKETS.finditer(part):
+            depth += 1 if bracket.group() in "[{" else -1
+            if depth > budget.depth:
+                return False
+        if depth < 0:
+            # There the decoder comes to its end, too.
+            break
     budget.nodes -= nodes
     return True
+
+
+def _outside_strings(text: str) -> Iterator[str]:
+    """Yield what stands outside the strings of a JSON text, part by part."""
+    in_string, at = False, 0
+    while at < len(text):
+        part = text[at : at + _WINDOW]
+        if (len(part) - len(part.rstrip("\\"))) % 2:
+            # An escape stays whole.
+            part = text[at : at + _WINDOW + 1]
+        at += len(part)
+        part = part.replace("\\\\", "").replace('\\"', "")
+        if in_string:
+            _, quote, part = part.partition('"')
+            if not quote:
+                continue
+        # Behind a quote that is left a string begins that ends in another part.
+        part, quote, _ = _QUOTED.sub("", part).partition('"')
+        in_string = bool(quote)
+        yield part
 
 
 def _yaml_start(text: str, at: int) -> int | None:
@@ -134,13 +163,13 @@ def _yaml_start(text: str, at: int) -> int | None:
     Go looks at four bytes each time, and reports an error where there are not as many. Spaces
     beyond ASCII, which it skips as well, are refused: nobody means them.
     """
-    while len(text[at : at + 4].encode("utf-8", "replace")) >= 4:
-        if text[at] not in " \t\r\n":
-            return None if text[at].isspace() else at
-        at += 1
-        if text[at - 1] == "\n":
-            return at
-    return None
+    match = _SKIPPED.match(text, at)
+    at = match.end() if match else at
+    if len(text[at : at + 4].encode("utf-8", "replace")) < 4:
+        return None
+    if text[at] == "\n":
+        return at + 1
+    return None if text[at].isspace() else at
 
 
 def _space_end(text: str, at: int) -> int:
@@ -164,7 +193,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise _LossError(f"key {key!r} occurs twice in one mapping")
+                raise _LossError(f"key {key!r} occurs twice in one object")
             seen.add(key)
     return value
 

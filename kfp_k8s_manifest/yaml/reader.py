@@ -7,54 +7,26 @@ into JSON, and a stream that starts with `{` is tried as JSON first. Where the p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from kfp_k8s_manifest.errors import YamlError, YamlLimitError
 from kfp_k8s_manifest.findings import Path
-from kfp_k8s_manifest.yaml._compose import (
-    NODES_PER_PART,
-    Budget,
-    ComposeError,
-    LimitError,
-    compose,
-)
-from kfp_k8s_manifest.yaml._events import TOO_DEEP, new_parser
+from kfp_k8s_manifest.yaml._budget import NODES_PER_PART, Budget
+from kfp_k8s_manifest.yaml._lines import NOT_READ, read_lines
 from kfp_k8s_manifest.yaml._split import Chunk, decode, split
-from kfp_k8s_manifest.yaml._strict import (
-    first_forbidden,
-    refuse_differences,
-    refuse_flow_differences,
-)
+from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.yaml._json import JsonRefusedError
     from kfp_k8s_manifest.yaml._marks import Marks
 
-__all__ = ["DEFAULT_LIMITS", "Document", "Limits", "load_all"]
+__all__ = ["Document", "load_all"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a stream may hold. Everything beyond is refused quickly, in bounded memory.
-
-    Attributes:
-        size: Bytes of UTF-8 in the stream.
-        nodes: Keys and values in the stream, those that come from aliases included; each
-            document counts for 50 more.
-        depth: Mappings and sequences inside each other.
-    """
-
-    size: int = 64 * 1024 * 1024
-    nodes: int = 2_000_000
-    depth: int = 200
-
-
-DEFAULT_LIMITS = Limits()
+_JSON = re.compile(r"\s*\{")
 
 
 class Document:
@@ -169,7 +141,7 @@ def _size(data: str | bytes) -> int:
 
 def _documents(text: str, source: str, budget: Budget) -> Iterator[Document]:
     rest, line, column = text, 1, 0
-    if text.lstrip()[:1] == "{":
+    if _JSON.match(text):
         from kfp_k8s_manifest.yaml._json import JsonRefusedError, read_json
 
         try:
@@ -182,75 +154,23 @@ def _documents(text: str, source: str, budget: Budget) -> Iterator[Document]:
     for chunk in split(rest, line=line, column=column, source=source):
         # Each part costs time and memory, also an empty one.
         budget.nodes -= NODES_PER_PART
-        value = _read_yaml(chunk, source, budget)
+        value = read_lines(chunk.text, budget)
+        if value is NOT_READ:
+            # The parser is imported where it is needed: a run without it is over sooner.
+            from kfp_k8s_manifest.yaml._parse import parse
+
+            value = parse(chunk, source, budget)
         if value is not None:
             yield Document(value, source=source, chunk=chunk)
 
 
 def _json_error(error: JsonRefusedError, source: str, budget: Budget) -> YamlError:
     """Find the place inside the document where the YAML parser can name it."""
+    from kfp_k8s_manifest.yaml._parse import parse, yaml_error
+
     try:
-        _read_yaml(error.chunk, source, budget)
+        parse(error.chunk, source, budget)
     except YamlError as precise:
         if precise.reason == error.reason:
             return precise
-    return _error(error.reason, 0, error.chunk, source, limit=error.limit)
-
-
-def _read_yaml(chunk: Chunk, source: str, budget: Budget) -> Any:
-    text = chunk.text.removeprefix("\ufeff")
-    parser = None
-    try:
-        refuse_differences(text)
-        parser = new_parser(text)
-        value = compose(parser.get_event, budget)
-        refuse_flow_differences(text, budget.flows)
-        return value
-    except ComposeError as error:
-        limit = isinstance(error, LimitError)
-        raise _error(error.reason, _index(error.mark), chunk, source, limit=limit) from None
-    except yaml.MarkedYAMLError as error:
-        if error.problem == TOO_DEEP:
-            raise _too_deep(text, _index(error.problem_mark), chunk, source, budget) from None
-        reason = ", ".join(part for part in (error.context, error.problem) if part)
-        mark = error.problem_mark or error.context_mark
-        raise _error(reason, _index(mark), chunk, source) from None
-    except yaml.YAMLError as error:
-        # The parser names a byte here, or a character, as it was built; the text tells.
-        index = first_forbidden(text)
-        reason = str(error) if index is None else f"the character {text[index]!r} is not allowed"
-        raise _error(reason, index or 0, chunk, source) from None
-    finally:
-        if parser is not None:
-            parser.dispose()
-
-
-def _index(mark: Any) -> int:
-    return 0 if mark is None else int(mark.index)
-
-
-def _too_deep(text: str, index: int, chunk: Chunk, source: str, budget: Budget) -> YamlError:
-    """Find what is wrong in a text that the parser gave up at an index, before that place.
-
-    The scanner runs ahead of the events, so its limit is met before ours, which is the lower one.
-    """
-    parser = new_parser(text[:index])
-    try:
-        compose(parser.get_event, budget)
-    except ComposeError as error:
-        limit = isinstance(error, LimitError)
-        return _error(error.reason, _index(error.mark), chunk, source, limit=limit)
-    except yaml.YAMLError:
-        # Cut off, the text is no document; that says nothing about the whole.
-        pass
-    finally:
-        parser.dispose()
-    return _error("nested deeper than the parser reads", index, chunk, source, limit=True)
-
-
-def _error(reason: str, index: int, chunk: Chunk, source: str, *, limit: bool = False) -> YamlError:
-    from kfp_k8s_manifest.yaml._marks import Lines
-
-    line, column = Lines(chunk).at(index)
-    kind = YamlLimitError if limit else YamlError
-    return kind(reason, source=source, line=line, column=column)
+    return yaml_error(error.reason, 0, error.chunk, source, limit=error.limit)

@@ -30,16 +30,21 @@ JSON = {"Content-Type": "application/json"}
 
 
 class FakeLookup:
-    """Pipelines by namespace and name; `broken` makes every lookup fail."""
+    """Pipelines by namespace and name; `broken` makes every lookup fail.
+
+    `asked` is set once somebody looks for one.
+    """
 
     def __init__(self, pipelines: Mapping[tuple[str, str], str]) -> None:
         self.pipelines = pipelines
         self.broken = False
         self.delay = 0.0
+        self.asked = threading.Event()
         self.running = 0
         self.cancelled = 0
 
     async def uid(self, namespace: str, name: str, *, until: float) -> str | None:
+        self.asked.set()
         self.running += 1
         try:
             await asyncio.sleep(self.delay)

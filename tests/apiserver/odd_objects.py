@@ -63,6 +63,9 @@ KEYS = [
     "é",
     "9",
     "kubernetes.io/x",
+    # Fields of ObjectMeta and of its entries that Go gives types of their own.
+    "uid",
+    "operation",
     "",
     "a b",
     "a\n",

@@ -393,10 +393,22 @@ class Writers:
             if answer.status != 201:
                 self.bodies.append(answer.body)
 
+    def more(self) -> None:
+        """Wait until every writer has written again, and what was under way before is through."""
+        goal = len(self.statuses) + 2 * len(self.threads)
+        deadline = time.monotonic() + 60
+        while len(self.statuses) < goal:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
     def finish(self) -> None:
         self.stopped.set()
         for thread in self.threads:
             thread.join()
+
+
+def reloads(webhook: Webhook) -> list[dict[str, Any]]:
+    return [e for e in webhook.entries() if e["message"] == "certificate reloaded"]
 
 
 def test_the_certificate_is_rotated_under_load(crds: ControlPlane, tmp_path: Path) -> None:
@@ -408,15 +420,17 @@ def test_the_certificate_is_rotated_under_load(crds: ControlPlane, tmp_path: Pat
         settle(crds, namespace)
         apply(crds, pipeline("p", namespace))
         writers = Writers(crds, namespace)
-        for _ in range(3):
-            time.sleep(1)
+        writers.more()
+        for number in (1, 2, 3):
             webhook.authority.issue_server().write(webhook.folder, "tls")
-        time.sleep(1)
+            deadline = time.monotonic() + 60
+            while len(reloads(webhook)) < number:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            writers.more()
         writers.finish()
-        reloads = [e for e in webhook.entries() if e["message"] == "certificate reloaded"]
-        assert len(reloads) == 3
+        assert len(reloads(webhook)) == 3
         assert set(writers.statuses) == {201}, writers.bodies[:1]
-        assert len(writers.statuses) > 20
     finally:
         webhook.remove()
 
@@ -431,17 +445,17 @@ def test_sigterm_under_load_loses_no_review(crds: ControlPlane, tmp_path: Path) 
         settle(crds, namespace)
         apply(crds, pipeline("p", namespace))
         writers = Writers(crds, namespace)
-        time.sleep(1)
+        writers.more()
         # SIGTERM, and time enough to end by itself.
         code = webhook.server.stop(grace=30)
-        time.sleep(0.5)
+        writers.more()
         writers.finish()
         assert code == 0
         assert webhook.entries()[-1]["message"] == "stopped"
         # There is no second replica here, so what comes after the end is refused a connection.
         lost = [body.decode() for body in writers.bodies if b"connection refused" not in body]
         assert lost == []
-        assert writers.statuses.count(201) > 10
+        assert writers.statuses.count(201) > 0
         # Reviews that were answered and requests that came through are the same: two for each.
         answered = [e for e in webhook.entries() if e["message"] == "review" and e["allowed"]]
         assert len(

@@ -129,8 +129,9 @@ class Webhook:
         raise AssertionError((folder / "webhook.log").read_text())
 
     def entries(self) -> list[dict[str, object]]:
-        """Return the log."""
-        return [json.loads(line) for line in (self.folder / "webhook.log").read_text().splitlines()]
+        """Return the log, without a line that is being written."""
+        lines = (self.folder / "webhook.log").read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def restart(self, target: str) -> None:
         """Start the server anew on the same port, after it was stopped."""

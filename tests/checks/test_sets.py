@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from kfp_k8s_manifest import releases
-from kfp_k8s_manifest.checks.sets import check_bundle, check_kep
+from kfp_k8s_manifest.checks.sets import check_bundle
+from kfp_k8s_manifest.checks.webhook.kep import check_kep
 from tests.checks.objects import pipeline, version
 
 

@@ -284,7 +284,7 @@ def test_bad_sources(kfp_k8s: Run, tmp_path: Path, name: str) -> None:
     [
         ([], 2, "no SOURCE given"),
         (["missing.py"], 1, "missing.py: no such file"),
-        (["missing.yaml"], 1, "missing.yaml: cannot be read: No such file or directory"),
+        (["missing.yaml"], 1, "missing.yaml: no such file\n"),
         ([f"{HELLO}:nope"], 1, "no pipeline or component 'nope'; it has: generate_text, "),
         ([f"{HELLO}:IMAGE"], 1, "not a pipeline or component; decorate it with @dsl.pipeline"),
         ([HELLO, HELLO], 2, "two pipelines are called 'hello-world'"),
@@ -298,7 +298,6 @@ def test_bad_sources(kfp_k8s: Run, tmp_path: Path, name: str) -> None:
         ([HELLO, "--label", "a"], 2, "'a' is not of the form key=value, such as team=vision"),
         ([HELLO, "--target", "2.13"], 2, "target '2.13' is not known"),
         ([HELLO, "--tag", "a=b"], 2, "Pipeline spec.tags is not known to the target 'portable'"),
-        ([HELLO, "-o", "no/such/x.yaml"], 1, "x.yaml: No such file or directory; nothing was"),
         ([HELLO, "-o", "/dev/full"], 1, "/dev/full: No space left on device"),
         ([HELLO, "--only", "version", "--include-pipeline-manifest"], 2, "exclude each other"),
         (
@@ -320,7 +319,7 @@ def test_bad_requests(
 
 
 def test_a_write_protected_file_is_not_replaced(tmp_path: Path) -> None:
-    path = write(tmp_path, "out.yaml", "before")
+    path = write(tmp_path, "out.yaml", "apiVersion: v1\nkind: List\n")
     path.chmod(0o444)
     # Root may write anywhere, so it has to give that right away first.
     without_right = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
@@ -333,7 +332,7 @@ def test_a_write_protected_file_is_not_replaced(tmp_path: Path) -> None:
     )
     assert done.returncode == 1, done.stderr
     assert "the file is write-protected; nothing was changed there" in done.stderr
-    assert path.read_text() == "before"
+    assert path.read_text() == "apiVersion: v1\nkind: List\n"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

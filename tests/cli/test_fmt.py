@@ -103,6 +103,68 @@ def test_line_ends_and_the_byte_order_mark_stay(start: str, end: str) -> None:
     assert repair(given_text).text == (start + repaired()).replace("\n", end)
 
 
+HEAD = """\
+apiVersion: pipelines.kubeflow.org/v2beta1
+kind: PipelineVersion
+metadata:
+  name: a
+"""
+SPEC = """\
+spec:
+  pipelineName: train
+  pipelineSpec:
+    pipelineInfo: {name: train}
+    schemaVersion: 2.1.0
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + "  deletionGracePeriodSeconds: 30\n",
+        HEAD + "  generation: 1\n",
+        HEAD + "  labels: 5\n",
+        HEAD + "  finalizers: 5\n",
+        HEAD + "  creationTimestamp: 5\n",
+        HEAD + "  nope: 5\n",
+        HEAD + "  ownerReferences: [{controller: yes, nope: 5}]\n",
+        # As a text it would be no valid key of a label.
+        HEAD + "  labels: {+1: a}\n",
+        HEAD + SPEC + "    root: {inputDefinitions: {parameters: {a: {parameterType: 3}}}}\n",
+        HEAD + SPEC + "    root: {dag: {tasks: {a: {retryPolicy: {backoffDuration: 60}}}}}\n",
+        HEAD + SPEC + "    deploymentSpec: {executors: {a: {customJob: {customJob: {a: 08}}}}}\n",
+        HEAD + SPEC + "    deploymentSpec: {executors: {a: {customJob: {customJob:"
+        " {parameterType: STRING, defaultValue: 08}}}}}\n",
+        HEAD + "spec: {platformSpec: {platforms: {other: {deploymentSpec: {executors:"
+        " {a: {nodeSelector: {labels: {a: 08}}}}}}}}}\n",
+    ],
+)
+def test_where_no_string_is_expected_nothing_is_quoted(text: str) -> None:
+    assert repair(text).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "becomes"),
+    [
+        ("  labels: {generation: 5}\n", '  labels: {generation: "5"}\n'),
+        ("  annotations: {defaultValue: yes}\n", '  annotations: {defaultValue: "yes"}\n'),
+        ("  managedFields: [{manager: 08}]\n", '  managedFields: [{manager: "08"}]\n'),
+        ("  labels: {1_0: a}\n", '  labels: {"1_0": a}\n'),
+    ],
+)
+def test_where_a_string_is_expected_it_gets_its_quotes(text: str, becomes: str) -> None:
+    assert repair(HEAD + text).text == HEAD + becomes
+
+
+def test_a_key_that_quotes_would_make_a_second_time_is_refused() -> None:
+    with pytest.raises(RepairError) as caught:
+        repair(HEAD + '  labels: {y: a, "y": b}\n', source="a.yaml")
+    assert str(caught.value) == (
+        "a.yaml: with the quotes put back it could not be read any more (key 'y' occurs twice in"
+        " one object); repair it by hand. Nothing was changed."
+    )
+
+
 def test_json_and_lists() -> None:
     obj = {"apiVersion": "pipelines.kubeflow.org/v2beta1", "kind": "Pipeline", "metadata": {"name": 8}}  # fmt: skip
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [obj, obj]})
@@ -200,13 +262,105 @@ def test_fmt_of_standard_input() -> None:
     assert "value 08 (read as 8)" in err
 
 
-def test_nothing_is_written_where_one_file_is_broken(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text(BROKEN)
-    (tmp_path / "b.yaml").write_text("a: b: c")
-    code, _, err = kfp_k8s("fmt", "--fix", str(tmp_path))
+def test_what_can_be_repaired_is_and_the_rest_is_named(tmp_path: Path) -> None:
+    group = "apiVersion: pipelines.kubeflow.org/v2beta1\n"
+    texts = {
+        "a.yaml": BROKEN,
+        "b.yaml": f"{group}a: b: c\n",
+        "c.yaml": f"{group}metadata: {{name: {{{{ .Values.name }}}}}}\n",
+        "d.json": '{"a": 1, // a comment\n"b": 2}',
+        "e.yaml": BROKEN,
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "f.yaml").write_bytes(b"caf\xe9\n")
+    (tmp_path / "g.yaml").write_bytes(f"{group}# caf\xe9\n".encode("latin-1"))
+    code, out, err = kfp_k8s("fmt", "--fix", "-v", str(tmp_path))
     assert code == 1
-    assert "b.yaml:1:" in err
-    assert (tmp_path / "a.yaml").read_text() == BROKEN
+    assert {line.partition(":")[0] for line in out.splitlines()} == {
+        str(tmp_path / "a.yaml"),
+        str(tmp_path / "e.yaml"),
+    }
+    assert err.splitlines() == [
+        f"Error: {tmp_path}/b.yaml:2:5: mapping values are not allowed in this context",
+        f"skipped {tmp_path}/c.yaml: it is a template",
+        f"skipped {tmp_path}/d.json: it is not read as YAML or JSON",
+        f"skipped {tmp_path}/f.yaml: it is not read as YAML or JSON",
+        f"Error: {tmp_path}/g.yaml: not text in UTF-8: invalid continuation byte",
+        "16 quoted in 2 files; 2 files could not be repaired; 3 other files skipped.",
+    ]
+    for name, text in texts.items():
+        assert (tmp_path / name).read_text() == (repaired() if text is BROKEN else text)
+    # Whoever names a file wants to hear of it.
+    code, _, err = kfp_k8s("fmt", str(tmp_path / "d.json"), str(tmp_path / "a.yaml"))
+    assert code == 1
+    assert err.splitlines()[-1] == "0 to quote in 0 files; 1 file could not be repaired."
+    code, _, err = kfp_k8s("fmt", "--skip-others", str(tmp_path / "d.json"))
+    assert (code, err) == (0, "0 to quote in 0 files; 1 other file skipped.\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a limit of file sizes")
+def test_only_what_was_written_is_told(tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text(BROKEN)
+    code = (
+        "import resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "from kfp_k8s_manifest.__main__ import main\n"
+        "sys.argv = ['kfp-k8s', 'fmt', '--fix', '.']\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    errors = done.stderr.splitlines()
+    assert [line.partition(":")[0] for line in errors[:2]] == ["Error", "Error"]
+    assert "a.yaml: File too large" in errors[0]
+    assert "b.yaml: File too large" in errors[1]
+    assert errors[2:] == ["0 quoted in 0 files; 2 files could not be repaired."]
+    assert {path.read_text() for path in tmp_path.iterdir()} == {BROKEN}
+
+
+def test_what_is_excluded_or_ignored_stays(tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.yaml", "c.yaml"):
+        (tmp_path / name).write_text(BROKEN)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".gitignore").write_text("b.yaml\n")
+    code, _, err = kfp_k8s("fmt", "--fix", "--exclude", "c.*", str(tmp_path))
+    assert (code, err) == (0, "8 quoted in 1 file.\n")
+    assert (tmp_path / "a.yaml").read_text() == repaired()
+    assert (tmp_path / "b.yaml").read_text() == (tmp_path / "c.yaml").read_text() == BROKEN
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
+def test_a_pipe_is_repaired_to_standard_output(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(BROKEN)
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m kfp_k8s_manifest fmt --fix <(cat {path})"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+    )
+    assert done.stdout == repaired()
+    assert done.stderr.endswith("8 quoted in 1 file.\n")
+
+
+def test_an_object_of_another_operator_stays() -> None:
+    text = """\
+apiVersion: pipelines.kubeflow.org/v1beta1
+kind: RunConfiguration
+metadata: {name: nightly}
+spec: {displayName: 08}
+"""
+    assert repair(text).text == text
 
 
 def test_validate_accepts_what_fmt_wrote() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kfp_k8s_manifest import validate, validate_text
-from kfp_k8s_manifest.errors import SourceError, UsageError
+from kfp_k8s_manifest.errors import SourceError
 
 PROJECT = Path(__file__).parents[2]
 
@@ -93,7 +93,7 @@ def test_invalid(run: Run, tmp_path: Path) -> None:
     done = run("a.yaml", "--target", "2.17")
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout == (
-        "a.yaml:6:16: error[crd-type]: spec.displayName is written unquoted, 08; Kubernetes reads"
+        "a.yaml:6:16: error[crd-type]: spec.displayName: is written unquoted, `08`; Kubernetes reads"
         " the number 8 where a string is expected.\n"
         "  6 |   displayName: 08\n"
         "    |                ^\n"
@@ -120,6 +120,7 @@ def test_a_folder(run: Run, tmp_path: Path) -> None:
         "files": 4,
         "objects": 2,
         "skipped": 2,
+        "files_skipped": 0,
         "errors": 0,
         "warnings": 0,
         "notes": 0,
@@ -138,7 +139,7 @@ def test_patterns_and_names_are_read_once(tmp_path: Path) -> None:
     report = validate([tmp_path / "v.yaml", f"{tmp_path}/**/*.yaml", tmp_path / "a/../v.yaml"])
     assert sorted(Path(file.name).name for file in report.files) == ["p.yaml", "v.yaml"]
     assert report.ok()
-    with pytest.raises(UsageError, match="no file matches"):
+    with pytest.raises(SourceError, match="no file matches"):
         validate(f"{tmp_path}/*.nothing")
 
 
@@ -148,13 +149,23 @@ def test_standard_input(run: Run) -> None:
     assert done.returncode == 1
     assert done.stdout.splitlines()[0].startswith("::error line=1,")
     assert "1 object in 1 file" in done.stdout
-    assert run("-", text="").stdout == "0 objects in 1 file, target portable: nothing to check.\n"
+    empty = run("-", text="")
+    assert (empty.returncode, empty.stderr) == (1, "")
+    assert empty.stdout == (
+        "<stdin>: error[nothing-to-check]: There is no Pipeline or PipelineVersion in it.\n"
+        "  fix: Name what holds them, or pass --allow-empty where there may be none.\n"
+        "\n"
+        "0 objects in 1 file, target portable: invalid; 1 error.\n"
+    )
+    allowed = run("-", "--allow-empty", text="")
+    assert (allowed.returncode, allowed.stderr) == (0, "")
+    assert allowed.stdout == "0 objects in 1 file, target portable: nothing to check.\n"
 
 
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        (b"a: b\nc: d: e\n", 2, "mapping values"),
+        (b"a: b\nc: d: e\n", 2, "Mapping values"),
         (b"a: 1\nb: 2\na: 3\n", 3, "'a'"),
         (b"\tkind: a\n", 1, ""),
         (b"a: \xff\n", 1, "UTF-8"),
@@ -191,9 +202,14 @@ def test_text_that_is_beyond_the_limits(run: Run, text: str) -> None:
 
 
 def test_a_document_that_is_no_object_counts_where_somebody_named_it(tmp_path: Path) -> None:
-    write(tmp_path, a="- 1\n")
-    assert validate(tmp_path).ok()
+    write(tmp_path, a="- 1\n", b="name: x\n", c=PIPELINE)
+    assert validate(tmp_path).findings == ()
     assert [each.rule for each in validate(tmp_path / "a.yaml").findings] == ["object-type"]
+    found = validate(tmp_path / "b.yaml")
+    assert [each.rule for each in found.findings] == ["api-version", "kind"]
+    assert (found.objects, found.skipped) == (0, 0)
+    named = validate([tmp_path / "a.yaml", tmp_path / "b.yaml"], skip_others=True)
+    assert (named.findings, named.skipped, named.ok()) == ((), 2, True)
 
 
 def test_a_file_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
@@ -202,7 +218,7 @@ def test_a_file_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
     done = run(".")
     assert done.returncode == 1
     assert done.stdout == (
-        "gone.yaml: error[file-unreadable]: the file cannot be read: No such file or directory\n"
+        "gone.yaml: error[file-unreadable]: The file cannot be read: No such file or directory.\n"
         "\n"
         "1 object in 2 files, target portable: invalid; 1 error, 1 file could not be checked.\n"
     )
@@ -212,11 +228,8 @@ def test_a_file_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         ((), "Missing argument"),
-        (("nowhere.yaml",), "there is no file or folder 'nowhere.yaml'"),
-        (("*.nothing",), "no file matches '*.nothing'"),
         ((".", "--target", "1.0"), "target '1.0' is not known"),
         ((".", "--select", "nothing"), "'nothing' is neither a rule"),
-        ((".", "--previous", "nowhere"), "nowhere"),
         ((".", "--format", "xml"), "xml"),
     ],
 )
@@ -224,6 +237,19 @@ def test_wrong_usage(run: Run, arguments: tuple[str, ...], words: str) -> None:
     done = run(*arguments)
     assert done.returncode == 2
     assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere.yaml",), "there is no file or folder 'nowhere.yaml'"),
+        (("*.nothing",), "no file matches '*.nothing'"),
+        ((".", "--previous", "nowhere"), "there is no file or folder 'nowhere'"),
+    ],
+)
+def test_what_is_not_there(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"Error: {message}\n")
 
 
 def test_strict_select_and_ignore(run: Run, tmp_path: Path) -> None:
@@ -273,9 +299,15 @@ def test_previous(run: Run, tmp_path: Path) -> None:
     assert (finding["rule"], finding["field"]) == ("version-immutable", "spec.pipelineSpec")
     # The Pipeline of the previous state exists.
     assert validate(tmp_path / "old", previous=[tmp_path / "old"]).findings == ()
-    (tmp_path / "old" / "a.yaml").write_text("a: b: c")
-    with pytest.raises(SourceError, match=r"old/a\.yaml:1"):
-        validate(tmp_path / "new", previous=[tmp_path / "old"])
+    group = "apiVersion: pipelines.kubeflow.org/v2beta1\n"
+    for path, text in ((tmp_path / "old", f"{group}a: b: c"), (tmp_path / "old/a.yaml", "a: b: c")):
+        (tmp_path / "old" / "a.yaml").write_text(text)
+        with pytest.raises(SourceError, match=r"old/a\.yaml:[12]"):
+            validate(tmp_path / "new", previous=[path])
+    # In a folder there may be text of any kind, and templates.
+    for text in ("a: b: c", f"{group}name: {{{{ .Values.name }}}}\n"):
+        (tmp_path / "old" / "a.yaml").write_text(text)
+        assert validate(tmp_path / "new", previous=[tmp_path / "old"], assume_pipelines=True).ok()
 
 
 def test_previous_git(run: Run, tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 How a fenced block is run depends on its language:
 
 * any language with `title="NAME"`: written to that file;
-* `python`: executed, in one namespace for the whole page; with `>>>` prompts as a doctest;
+* `python`: executed, in one namespace for the whole page;
+* `pycon`: the same with prompts, as a doctest;
 * `console`: the lines after `$ ` are run by a shell, what follows is what they print;
 * `shell`: run by a shell, and has to succeed;
 * `sh`: not run, for what needs a server or a repository of the reader's;
@@ -30,6 +31,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tools.docs_copy import console_commands
 
 _FENCE = re.compile(r"^( *)```(\w+)([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 DIGEST = re.compile(r"(?<=-)[a-z2-7]{10}\b|^[a-z2-7]{10}$", re.MULTILINE)
@@ -121,7 +124,7 @@ class Runner:
                 path = self.folder / block.title
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(block.text, encoding="utf-8")
-            elif block.language == "python":
+            elif block.language in ("python", "pycon"):
                 self._python(block, where)
             elif block.language in ("console", "shell"):
                 self._shell(block, where)
@@ -136,7 +139,8 @@ class Runner:
         text = block.text.replace(
             "%load_ext kfp_k8s_manifest", "import kfp_k8s_manifest; kfp_k8s_manifest.install()"
         )
-        if ">>> " not in text:
+        assert (">>> " in text) == (block.language == "pycon"), f"{where}: prompts are pycon's"
+        if block.language == "python":
             # A file of its own, so that kfp finds the source of components.
             path = self.folder / f"_block_{block.line}.py"
             path.write_text(text, encoding="utf-8")
@@ -183,15 +187,8 @@ def commands(block: Block) -> Iterator[tuple[str, str | None]]:
     """Yield the commands of a block, each with what it has to print; None where that is open."""
     if block.language == "shell":
         yield block.text, None
-        return
-    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
-        lines = part.splitlines(keepends=True)
-        size = 1
-        # A command goes on after a backslash, and where the shell would prompt with `> `.
-        while size < len(lines) and (lines[size - 1].endswith("\\\n") or lines[size][:2] == "> "):
-            lines[size] = lines[size].removeprefix("> ")
-            size += 1
-        yield "".join(lines[:size]).removesuffix("\n"), "".join(lines[size:])
+    else:
+        yield from console_commands(block.text)
 
 
 def uses(command: str, programs: frozenset[str]) -> bool:

@@ -14,7 +14,9 @@ from tests.conftest import ROOT
 TEXTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 # Made when the documentation is built.
-GENERATED = {ROOT / "docs" / "reference" / name for name in ("cli.md", "rules.md")}
+GENERATED = {
+    ROOT / "docs" / name for name in ("changelog.md", "reference/cli.md", "reference/rules.md")
+}
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -42,7 +44,7 @@ def test_every_page_is_in_the_navigation() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
     assert set(re.findall(r"[\w/-]+\.md", navigation)) == pages | {
-        f"reference/{page.name}" for page in GENERATED
+        page.relative_to(ROOT / "docs").as_posix() for page in GENERATED
     }
 
 

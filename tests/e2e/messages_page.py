@@ -18,6 +18,12 @@ COMMAND = "python -m tests.e2e.record_messages"
 _LONGEST = 600
 
 _HEAD = """\
+---
+hide: [toc]
+search:
+  boost: 0.2
+---
+
 # What the cluster says, and what we say
 
 Every row of the parity table that is refused, replayed on a real `kube-apiserver` {version} with

@@ -310,6 +310,7 @@ def _offline(row: Row, release: str, place: _Place) -> list[Finding]:
             for placed in map(_with(place), row.before)
         ],
         previous=json.dumps(_with(place)(previous)) if previous else "",
+        allow_empty=True,
     )
     return [each for each in report.findings if each.severity is Severity.ERROR]
 

@@ -15,7 +15,9 @@ from click.testing import CliRunner
 from kfp_k8s_manifest.cli import cli
 from kfp_k8s_manifest.compiler.build import ManifestOptions, build
 from kfp_k8s_manifest.compiler.bundle import Bundle
-from kfp_k8s_manifest.compiler.sources import load_module_pipelines, read_package
+from kfp_k8s_manifest.compiler.isolation import Request
+from kfp_k8s_manifest.compiler.modules import load
+from kfp_k8s_manifest.compiler.sources import read_package
 from kfp_k8s_manifest.manifests import to_yaml
 from kfp_k8s_manifest.model.kinds import GROUP
 from kfp_k8s_manifest.releases import target as find_target
@@ -92,9 +94,9 @@ def example_sources(goal: str, folder: Path) -> list[Source]:
 
     source, *options = GOLDEN[goal]
     sources = []
-    for number, found in enumerate(
-        load_module_pipelines(str(ROOT / "examples" / source), every="--all" in options)
-    ):
+    path = str(ROOT / "examples" / source)
+    request = Request(source=source, kind="file", path=path, every="--all" in options)
+    for number, found in enumerate(load(request).pipelines):
         file = folder / f"{goal.replace('/', '-')}-{number}.yaml"
         Compiler().compile(found, str(file))
         sources.append(_source(file.read_bytes()))

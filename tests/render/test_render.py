@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import xml.etree.ElementTree as ET
@@ -9,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from kfp_k8s_manifest.findings import FileResult, Finding, Report, Severity
+from kfp_k8s_manifest import validate_text
+from kfp_k8s_manifest.findings import FileResult, Finding, PassedOver, Report, Severity
 from kfp_k8s_manifest.render import FORMATS, render
 
 ERROR = Finding(
@@ -183,6 +185,7 @@ def test_json() -> None:
             "files": 4,
             "objects": 3,
             "skipped": 4,
+            "files_skipped": 0,
             "errors": 2,
             "warnings": 1,
             "notes": 0,
@@ -190,7 +193,8 @@ def test_json() -> None:
     }
     assert render(EMPTY, "json") == (
         '{\n  "version": 1,\n  "target": "portable",\n  "findings": [],\n  "summary": {"files": 0,'
-        ' "objects": 0, "skipped": 0, "errors": 0, "warnings": 0, "notes": 0}\n}\n'
+        ' "objects": 0, "skipped": 0, "files_skipped": 0, "errors": 0, "warnings": 0,'
+        ' "notes": 0}\n}\n'
     )
 
 
@@ -325,3 +329,108 @@ def test_an_unknown_format_is_refused() -> None:
     assert FORMATS == ("text", "json", "sarif", "github", "junit")
     with pytest.raises(KeyError):
         render(EMPTY, "xml")
+
+
+LONG = "x" * 1_000_000
+LONG_KEYS = json.dumps(
+    {
+        "apiVersion": "pipelines.kubeflow.org/v2beta1",
+        "kind": "PipelineVersion",
+        "metadata": {"name": LONG, "namespace": f"{LONG}!", "labels": {LONG: LONG, "b": LONG}},
+        "spec": {
+            LONG: 1,
+            "pipelineName": LONG,
+            "pipelineSpec": {LONG: {LONG: 1}, "root": LONG},
+        },
+    }
+)
+
+
+@functools.cache
+def long_report() -> Report:
+    return validate_text(LONG_KEYS)
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_report_is_not_as_long_as_the_names_in_a_manifest(format_name: str) -> None:
+    report = long_report()
+    assert len(report.findings) > 5
+    text = render(report, format_name)
+    # Of a message, a hint and what the cluster says there are at most 2,000 characters, and SARIF
+    # holds the documentation of the rules besides.
+    assert len(text) < 20_000 * len(report.findings)
+    assert max(map(len, text.splitlines())) < 20_000
+    assert "x" * 200 in text
+    assert "x" * 2_000 not in text
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_long_message_keeps_its_end(format_name: str) -> None:
+    finding = Finding(
+        rule="kind", severity=Severity.ERROR, message=f"begin {LONG} end", hint="h" * 3000
+    )
+    text = render(Report(target="kep", findings=(finding,), files=()), format_name)
+    assert "begin xxx" in text
+    assert "xxx end" in text
+    assert "h" * 2001 not in text
+    assert len(text) < 30_000
+
+
+WHOLE = Finding(
+    rule="nothing-to-check", severity=Severity.ERROR, message="There is nothing.", hint="Name it."
+)
+WITHOUT_FILE = Report(
+    target="kep",
+    findings=(WHOLE,),
+    files=(FileResult(name="a.yaml", objects=0, skipped=1),),
+    passed_over=(PassedOver(name="t<s>.json", reason='no "YAML"'),),
+)
+
+
+def test_what_concerns_no_file_and_what_is_skipped() -> None:
+    summary = (
+        "0 objects in 1 file (1 of other kinds and 1 other file skipped), target kep: invalid;"
+        " 1 error.\n"
+    )
+    assert render(WITHOUT_FILE, "text") == (
+        f"error[nothing-to-check]: There is nothing.\n  fix: Name it.\n\n{summary}"
+    )
+    assert render(WITHOUT_FILE, "github") == (
+        f"::error title=nothing-to-check::There is nothing. Name it.\n{summary}"
+    )
+    assert json.loads(render(WITHOUT_FILE, "json"))["summary"]["files_skipped"] == 1
+    suites = ET.fromstring(render(WITHOUT_FILE, "junit"))
+    assert dict(suites.attrib) == {
+        "name": "kfp-k8s",
+        "tests": "3",
+        "failures": "1",
+        "errors": "0",
+        "skipped": "2",
+    }
+    assert [(case.get("name"), [each.tag for each in case]) for case in suites[0]] == [
+        ("a.yaml", ["skipped"]),
+        ("(all files)", ["failure"]),
+        ("t<s>.json", ["skipped"]),
+    ]
+    assert suites[0][2][0].get("message") == 'no "YAML"'
+    (run,) = json.loads(render(WITHOUT_FILE, "sarif"))["runs"]
+    # Services for code scanning refuse a result without a place.
+    assert run["results"] == []
+    (invocation,) = run["invocations"]
+    assert invocation["executionSuccessful"] is False
+    (notification,) = invocation["toolExecutionNotifications"]
+    assert notification["message"]["text"] == "There is nothing."
+    assert notification["descriptor"]["id"] == "nothing-to-check"
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_the_name_of_a_file_may_be_any_bytes(format_name: str) -> None:
+    name = os.fsdecode(b"caf\xe9.yaml")
+    finding = Finding(rule="kind", severity=Severity.ERROR, message="m", file=name, line=1)
+    report = Report(
+        target="kep",
+        findings=(finding,),
+        files=(FileResult(name=name, objects=1, skipped=0),),
+        excerpts={(name, 1): name},
+    )
+    render(report, format_name).encode("utf-8")

@@ -8,12 +8,14 @@ run fails on, or goes without, what it does not know.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kfp_k8s_manifest.checks import protojson
+from kfp_k8s_manifest.checks.registry import Rule
 from kfp_k8s_manifest.checks.webhook import explain
-from kfp_k8s_manifest.checks.webhook.words import MOST, Scope, at
-from kfp_k8s_manifest.findings import Finding, Path, Severity
+from kfp_k8s_manifest.checks.words import MOST, Scope, value_at
+from kfp_k8s_manifest.findings import Finding, Path
 from kfp_k8s_manifest.releases import Target
 
 __all__ = ["check_untyped"]
@@ -29,18 +31,18 @@ def check_untyped(pipeline_spec: Any, platform_spec: Any, target: Target) -> lis
     """
     findings: list[Finding] = []
     for spelling in ("deploymentSpec", "deployment_spec"):
-        deployment = at(pipeline_spec, (spelling,))
+        deployment = value_at(pipeline_spec, spelling)
         if isinstance(deployment, dict):
             findings += _check(
                 "ml_pipelines.PipelineDeploymentConfig",
-                "deployment",
+                explain.DEPLOYMENT,
                 ("spec", "pipelineSpec", spelling),
                 deployment,
                 target,
             )
-    kubernetes = at(platform_spec, ("platforms", "kubernetes"))
+    kubernetes = value_at(platform_spec, "platforms", "kubernetes")
     for spelling in ("deploymentSpec", "deployment_spec"):
-        executors = at(kubernetes, (spelling, "executors"))
+        executors = value_at(kubernetes, spelling, "executors")
         if not isinstance(executors, dict):
             continue
         for name, config in executors.items():
@@ -48,7 +50,7 @@ def check_untyped(pipeline_spec: Any, platform_spec: Any, target: Target) -> lis
             if isinstance(config, dict):
                 findings += _check(
                     "kfp_kubernetes.KubernetesExecutorConfig",
-                    "executor-config",
+                    explain.EXECUTOR_CONFIG,
                     (*path, name),
                     config,
                     target,
@@ -56,10 +58,12 @@ def check_untyped(pipeline_spec: Any, platform_spec: Any, target: Target) -> lis
     return findings
 
 
-def _check(message: str, family: str, root: Path, value: Any, target: Target) -> list[Finding]:
+def _check(
+    message: str, rules: Mapping[str, Rule], root: Path, value: Any, target: Target
+) -> list[Finding]:
     generations = target.generations
     scope = Scope(all=generations, some=frozenset(generations))
     return [
-        explain.problem(problem, root, value, scope, "", family=family, severity=Severity.WARNING)
+        explain.problem(problem, root, value, scope, "", rules)
         for problem in protojson.check(message, value, generations)[:MOST]
     ]

@@ -56,7 +56,7 @@ def _bool(field: str, generations: frozenset[str]) -> Check:
     def check(value: Any) -> list[Problem] | None:
         if isinstance(value, bool):
             return None
-        return _invalid(value, "wrong-type", field, generations, "bool", "true or false")
+        return _invalid(value, "wrong-type", field, generations, "bool", "a boolean")
 
     return check
 
@@ -155,7 +155,7 @@ def duration(generations: frozenset[str]) -> Check:
         match = _seconds().fullmatch(value)
         seconds = match[2] or "0" if match is not None else ""
         # Go's integer parser refuses what exceeds 64 bits, before the range is looked at.
-        if match is None or len(seconds) > 19 or int(seconds) >= 2**63:
+        if match is None or len(seconds) > 19 or int(seconds) > numbers.INT64_MAX:
             cause = f"invalid {name} value {numbers.token(value)}"
         elif int(seconds) > _MAX_SECONDS:
             cause = f"{name} value out of range: {numbers.token(value)}"

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.server.names import server_path
 from kfp_k8s_manifest.checks.words import (
     described,
     finding,
@@ -142,10 +143,6 @@ def _check_field(value: Any, field: CrdField) -> Iterator[Finding]:
         yield from _check_string(value, field)
 
 
-def _dotted(path: Path) -> str:
-    return ".".join(str(part) for part in path)
-
-
 def _null(path: Path, wanted: str) -> Finding:
     return finding(
         registry.NULL_FIELD,
@@ -154,7 +151,7 @@ def _null(path: Path, wanted: str) -> Finding:
         " object.",
         value=None,
         hint='Remove it, or write "".' if wanted == "string" else "Remove it.",
-        cluster_message=f'{_dotted(path)} in body must be of type {wanted}: "null"',
+        cluster_message=f'{server_path(path)} in body must be of type {wanted}: "null"',
     )
 
 
@@ -184,7 +181,7 @@ def _wrong_type(path: Path, value: Any, wanted: str) -> Finding:
         f"must be {_WORDS[wanted]}, not {described(value)}.",
         value=value,
         hint=hint,
-        cluster_message=f"{_dotted(path)} in body must be of type {wanted}: {go_quote(found)}",
+        cluster_message=f"{server_path(path)} in body must be of type {wanted}: {go_quote(found)}",
     )
 
 
@@ -199,9 +196,9 @@ def _check_string(value: str, field: CrdField) -> Iterator[Finding]:
     path = ("spec", field.name)
     limit = field.max_length
     if limit is not None and len(value) > limit:
-        said = f"{_dotted(path)}: Too long: may not be more than {limit} bytes"
+        said = f"{server_path(path)}: Too long: may not be more than {limit} bytes"
     elif field.pattern and not _compiled(field.pattern).search(value):
-        said = f"{_dotted(path)} in body should match '{field.pattern}'"
+        said = f"{server_path(path)} in body should match '{field.pattern}'"
     else:
         return
     # `versionName` is the only field of the released CRDs with a pattern or a length.

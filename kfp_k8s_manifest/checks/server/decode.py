@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.schema import OBJECT_META, Expected, MetaField
 from kfp_k8s_manifest.checks.words import (
     described,
     finding,
@@ -21,11 +22,14 @@ from kfp_k8s_manifest.checks.words import (
     shown,
 )
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path
+from kfp_k8s_manifest.golang.numbers import INT64_MAX, INT64_MIN
 from kfp_k8s_manifest.golang.times import time_problem
 from kfp_k8s_manifest.model.kinds import API_VERSION, GROUP, KINDS
 from kfp_k8s_manifest.spelling import closest
 
-__all__ = ["METADATA_FIELDS", "DecodedMeta", "check_type_meta", "decode_metadata"]
+__all__ = ["DecodedMeta", "check_type_meta", "decode_metadata"]
+
+_SET_BY_SERVER: Final = "Remove it; the API server sets it."
 
 
 @dataclass(slots=True)
@@ -42,10 +46,10 @@ class DecodedMeta:
     unknown: list[tuple[Path, Any]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
-    def mismatch(self, path: Path, value: Any, wanted: str, go_field: str, go_type: str) -> None:
+    def mismatch(
+        self, path: Path, value: Any, wanted: str, go_field: str, go_type: str, hint: str = ""
+    ) -> None:
         """Note a value of a wrong type."""
-        scalar = isinstance(value, (bool, int, float))
-        hint = f"{quoting(value)}." if wanted == "a string" and scalar else ""
         where = f"Go struct field {go_field}" if go_field else "Go value"
         said = f"json: cannot unmarshal {json_type(value)}"
         # For an integer Go tells the number as well, in a notation of its own.
@@ -130,7 +134,7 @@ def decode_metadata(obj: Mapping[str, Any]) -> DecodedMeta:
     if not isinstance(metadata, dict):
         out.mismatch(("metadata",), metadata, "an object", "", "v1.ObjectMeta")
         return out
-    out.values = _struct(metadata, ("metadata",), "ObjectMeta", METADATA_FIELDS, out)
+    out.values = _struct(metadata, ("metadata",), "ObjectMeta", _META, out)
     return out
 
 
@@ -153,14 +157,15 @@ def _struct(
     return values
 
 
-def _string(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
-    if isinstance(value, str):
-        return value
-    go_type = "types.UID" if path[-1] == "uid" else "string"
-    if path[-1] == "operation":
-        go_type = "v1.ManagedFieldsOperationType"
-    out.mismatch(path, value, "a string", go_field, go_type)
-    return ""
+def _string(go_type: str) -> Decoder:
+    def decode(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
+        if isinstance(value, str):
+            return value
+        hint = f"{quoting(value)}." if isinstance(value, (bool, int, float)) else ""
+        out.mismatch(path, value, "a string", go_field, go_type, hint)
+        return ""
+
+    return decode
 
 
 def _bool(value: Any, path: Path, go_field: str, out: DecodedMeta) -> bool:
@@ -174,15 +179,17 @@ def _int64(value: Any, path: Path, go_field: str, out: DecodedMeta) -> int:
     # A double with an integral value is written without its fraction on the way.
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or not INT64_MIN <= value <= INT64_MAX:
         out.mismatch(path, value, "an integer of 64 bits", go_field, "int64")
         return 0
-    return value
+    number: int = value
+    return number
 
 
 def _time(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
     if not isinstance(value, str):
-        out.mismatch(path, value, "a string", go_field, "string")
+        out.mismatch(path, value, "a time, as a string", go_field, "string", _SET_BY_SERVER)
         return ""
     problem = time_problem(value)
     if problem:
@@ -193,7 +200,7 @@ def _time(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
                 f"{shown(value)} is not a time of RFC 3339 ({problem}); for example"
                 " '2026-01-31T09:00:00Z'.",
                 value=value,
-                hint="Remove it; the API server sets it.",
+                hint=_SET_BY_SERVER,
                 # Go's package `time` quotes what is not printable in a way of its own.
                 cluster_message="parsing time "
                 + (go_quote(value) if value.isascii() and value.isprintable() else ""),
@@ -202,24 +209,30 @@ def _time(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
     return value
 
 
-def _strings(value: Any, path: Path, go_field: str, out: DecodedMeta) -> dict[str, str]:
-    if not isinstance(value, dict):
-        out.mismatch(path, value, "an object with strings", go_field, "map[string]string")
-        return {}
-    return {
-        key: "" if each is None else _string(each, (*path, key), go_field, out)
-        for key, each in value.items()
-    }
+def _map_of(decode_value: Decoder, go_type: str) -> Decoder:
+    def decode(value: Any, path: Path, go_field: str, out: DecodedMeta) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            out.mismatch(path, value, "an object with strings", go_field, f"map[string]{go_type}")
+            return {}
+        return {
+            key: "" if each is None else decode_value(each, (*path, key), go_field, out)
+            for key, each in value.items()
+        }
+
+    return decode
 
 
-def _string_list(value: Any, path: Path, go_field: str, out: DecodedMeta) -> list[str]:
-    if not isinstance(value, list):
-        out.mismatch(path, value, "a list of strings", go_field, "[]string")
-        return []
-    return [
-        "" if each is None else _string(each, (*path, index), go_field, out)
-        for index, each in enumerate(value)
-    ]
+def _list_of(decode_item: Decoder, go_type: str) -> Decoder:
+    def decode(value: Any, path: Path, go_field: str, out: DecodedMeta) -> list[Any]:
+        if not isinstance(value, list):
+            out.mismatch(path, value, "a list of strings", go_field, f"[]{go_type}")
+            return []
+        return [
+            "" if each is None else decode_item(each, (*path, index), go_field, out)
+            for index, each in enumerate(value)
+        ]
+
+    return decode
 
 
 def _struct_list(go_struct: str, fields: Mapping[str, Decoder]) -> Decoder:
@@ -247,38 +260,25 @@ def _anything(value: Any, path: Path, go_field: str, out: DecodedMeta) -> Any:
     return value
 
 
-_OWNER_REFERENCE: Final[Mapping[str, Decoder]] = {
-    "apiVersion": _string,
-    "kind": _string,
-    "name": _string,
-    "uid": _string,
-    "controller": _bool,
-    "blockOwnerDeletion": _bool,
+def _decoder(field: MetaField) -> Decoder:
+    """Return what decodes a field of `ObjectMeta`, or of an object inside it."""
+    if field.type is Expected.OBJECT:
+        # All that `ObjectMeta` has are lists of them.
+        return _struct_list(field.go_type, _decoders(field.fields))
+    one = _string(field.go_type) if field.type is Expected.STRING else _ONE[field.type]
+    if field.many == "map":
+        return _map_of(one, field.go_type)
+    return _list_of(one, field.go_type) if field.many == "list" else one
+
+
+def _decoders(fields: Mapping[str, MetaField]) -> Mapping[str, Decoder]:
+    return {name: _decoder(field) for name, field in fields.items()}
+
+
+_ONE: Final[Mapping[Expected, Decoder]] = {
+    Expected.TIME: _time,
+    Expected.BOOLEAN: _bool,
+    Expected.NUMBER: _int64,
+    Expected.ANYTHING: _anything,
 }
-_MANAGED_FIELDS: Final[Mapping[str, Decoder]] = {
-    "manager": _string,
-    "operation": _string,
-    "apiVersion": _string,
-    "time": _time,
-    "fieldsType": _string,
-    "fieldsV1": _anything,
-    "subresource": _string,
-}
-METADATA_FIELDS: Final[Mapping[str, Decoder]] = {
-    "name": _string,
-    "generateName": _string,
-    "namespace": _string,
-    "selfLink": _string,
-    "uid": _string,
-    "resourceVersion": _string,
-    "generation": _int64,
-    "creationTimestamp": _time,
-    "deletionTimestamp": _time,
-    "deletionGracePeriodSeconds": _int64,
-    "labels": _strings,
-    "annotations": _strings,
-    "ownerReferences": _struct_list("OwnerReference", _OWNER_REFERENCE),
-    "finalizers": _string_list,
-    "managedFields": _struct_list("ManagedFieldsEntry", _MANAGED_FIELDS),
-}
-"""The fields of `ObjectMeta` (Kubernetes 1.34) and how each is decoded."""
+_META: Final = _decoders(OBJECT_META)

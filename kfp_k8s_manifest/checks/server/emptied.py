@@ -38,9 +38,9 @@ def check_emptied(previous: Mapping[str, Any], current: Mapping[str, Any]) -> It
         yield finding(
             registry.EMPTY_MAP,
             path,
-            "It is {} and had entries before, which server-side apply refuses: it takes the emptied"
-            " map for null.",
+            "is empty and had entries before, which server-side apply refuses: it takes what is left"
+            " for null.",
             value=after,
-            hint="Remove spec.tags altogether." if tags else "Keep a field, such as displayName.",
+            hint="Remove it." if tags else "Keep a field, such as displayName.",
             cluster_message=f'{".".join(path)}: Invalid value: "null"',
         )

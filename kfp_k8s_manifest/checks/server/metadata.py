@@ -23,6 +23,7 @@ from kfp_k8s_manifest.checks.words import (
     valid_name,
 )
 from kfp_k8s_manifest.findings import ABSENT, Finding
+from kfp_k8s_manifest.golang.sizes import byte_size
 from kfp_k8s_manifest.model.kinds import API_VERSION, MAX_ANNOTATIONS
 
 __all__ = ["annotations_size", "check_metadata"]
@@ -116,7 +117,7 @@ def _masked(prefix: str) -> str:
     Kubernetes drops the dash together with the character before it and writes `a`; that quirk
     lets `A-` pass here.
     """
-    if len(prefix.encode("utf-8", "surrogatepass")) > 1 and prefix.endswith("-"):
+    if byte_size(prefix) > 1 and prefix.endswith("-"):
         return prefix[:-2] + "a" if ord(prefix[-2]) < 128 else prefix
     return prefix
 
@@ -166,9 +167,7 @@ def _key_words(problems: Sequence[str]) -> str:
 
 def annotations_size(annotations: Mapping[str, str]) -> int:
     """Return the bytes of all annotations, keys and values, as the API server counts them."""
-    return sum(
-        len(text.encode("utf-8", "surrogatepass")) for pair in annotations.items() for text in pair
-    )
+    return sum(byte_size(text) for pair in annotations.items() for text in pair)
 
 
 def _annotations(annotations: Mapping[str, str]) -> Iterator[Finding]:

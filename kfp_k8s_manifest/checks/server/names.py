@@ -1,4 +1,4 @@
-"""What the API server itself says about names, as far as it stays the same between releases.
+"""What the API server itself says about names and places, as far as all its releases do.
 
 The texts are the beginnings of its messages, which a user finds in logs and terminals; the rules
 in words are `naming`'s.
@@ -10,6 +10,8 @@ from typing import Final
 
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks.words import go_quote
+from kfp_k8s_manifest.findings import Path
+from kfp_k8s_manifest.golang.sizes import byte_size
 
 _SUBDOMAIN: Final = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'"
@@ -17,6 +19,11 @@ _SUBDOMAIN: Final = (
 _ALPHABET: Final = "must consist of alphanumeric characters, '-', '_' or '.'"
 _LABEL_VALUE: Final = f"a valid label must be an empty string or {_ALPHABET[5:]}"
 _LONGEST_QUOTED: Final = 300
+
+
+def server_path(path: Path) -> str:
+    """Return a path as the API server writes it: every key after a dot, also that of a map."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)[1:]
 
 
 def quoted_value(text: str) -> str:
@@ -30,7 +37,7 @@ def _invalid(field: str, value: str, detail: str) -> str:
 
 
 def _too_long(text: str, limit: int) -> bool:
-    return len(text.encode("utf-8", "surrogatepass")) > limit
+    return byte_size(text) > limit
 
 
 def name_message(field: str, name: str, *, masked: str | None = None) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.mutation import mutate
 from kfp_k8s_manifest.checks.server.metadata import annotations_size
-from kfp_k8s_manifest.checks.webhook.mutating import mutate
 from kfp_k8s_manifest.checks.words import finding, text_at, value_at
 from kfp_k8s_manifest.findings import Finding, Path, format_path
 from kfp_k8s_manifest.golang.sizes import json_size
@@ -130,7 +130,7 @@ def _too_large_request(obj: Mapping[str, Any], size: int) -> Finding:
         registry.SIZE_REQUEST,
         (),
         f"The object has {size:,} bytes as JSON; the API server reads at most {MAX_REQUEST:,}."
-        f" {_largest(obj)}",
+        f"{_largest(obj)}",
         value=size,
         hint="Split the pipeline, or move code and data out of it into images and artifacts.",
         cluster_message=f"Request entity too large: limit is {MAX_REQUEST}",
@@ -142,7 +142,7 @@ def _too_large_etcd(obj: Mapping[str, Any], size: int) -> Finding:
         registry.SIZE_ETCD,
         (),
         f"The object has {size:,} bytes as it is stored; etcd takes at most {MAX_ETCD:,} by"
-        f" default. {_largest(obj)}",
+        f" default.{_largest(obj)}",
         value=size,
         hint="Split the pipeline, or move code and data out of it into images and artifacts.",
         # Beyond its own limit etcd's client does not even send it.
@@ -157,7 +157,7 @@ def _too_large_apply(obj: Mapping[str, Any], total: int) -> Finding:
         registry.SIZE_CLIENT_APPLY,
         (),
         f"`kubectl apply` without --server-side copies the object into an annotation: {total:,}"
-        f" bytes of annotations, and an object may have {MAX_ANNOTATIONS:,}. {_largest(obj)}",
+        f" bytes of annotations, and an object may have {MAX_ANNOTATIONS:,}.{_largest(obj)}",
         value=total,
         hint="Use `kubectl apply --server-side`; in Argo CD the annotation"
         " argocd.argoproj.io/sync-options: ServerSideApply=true.",
@@ -166,7 +166,7 @@ def _too_large_apply(obj: Mapping[str, Any], total: int) -> Finding:
 
 
 def _largest(obj: Mapping[str, Any]) -> str:
-    """Name the parts that take the most room."""
+    """Return a sentence that names the parts that take the most room, with a space before it, or ""."""
     places: list[Path] = [
         ("spec", "pipelineSpec", "deploymentSpec", "executors"),
         ("spec", "pipelineSpec", "components"),
@@ -183,4 +183,4 @@ def _largest(obj: Mapping[str, Any]) -> str:
         parts.append((json_size(root), ("spec", "pipelineSpec", "root")))
     parts.sort(key=lambda part: (-part[0], format_path(part[1])))
     named = [f"{format_path(path)} ({size:,})" for size, path in parts[:_CONTRIBUTORS]]
-    return f"Largest: {', '.join(named)}." if named else ""
+    return f" Largest: {', '.join(named)}." if named else ""

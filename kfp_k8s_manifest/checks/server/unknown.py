@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.schema import OBJECT_META
 from kfp_k8s_manifest.checks.server.crd import crd_facts
-from kfp_k8s_manifest.checks.server.decode import METADATA_FIELDS
+from kfp_k8s_manifest.checks.server.names import server_path
 from kfp_k8s_manifest.checks.words import (
     finding,
     writing,
@@ -136,8 +137,7 @@ def _unknown_field(
     kind: str,
     fields: Mapping[str, CrdField],
 ) -> Finding:
-    dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)[1:]
-    said = f'unknown field "{dotted}"'
+    said = f'unknown field "{server_path(path)}"'
     if releases:
         text = f"is not a field of a {kind} in {releases}"
         hint = "Remove it, or check against a target that knows it, such as --target 2.17."
@@ -145,7 +145,15 @@ def _unknown_field(
         text = f"is not a field that Kubernetes knows in a {kind}"
         hint = _advice(path, fields)
     text += "; with strict field validation, kubectl's default, the object is rejected."
-    return finding(registry.UNKNOWN_FIELD, path, text, value=value, hint=hint, cluster_message=said)
+    return finding(
+        registry.UNKNOWN_FIELD,
+        path,
+        text,
+        value=value,
+        hint=hint,
+        cluster_message=said,
+        on_key=True,
+    )
 
 
 def _advice(path: Path, fields: Mapping[str, CrdField]) -> str:
@@ -155,10 +163,10 @@ def _advice(path: Path, fields: Mapping[str, CrdField]) -> str:
     if len(path) == 1:
         siblings = (*_TOP, "status")
     elif len(path) == 2:
-        siblings = {"metadata": METADATA_FIELDS, "spec": fields}.get(str(path[0]), ())
+        siblings = {"metadata": OBJECT_META, "spec": fields}.get(str(path[0]), ())
     homes = [
         place
-        for place, known in (("spec", fields), ("metadata", METADATA_FIELDS))
+        for place, known in (("spec", fields), ("metadata", OBJECT_META))
         if siblings and key in known
     ]
     # What lies at the top belongs into `spec` first; what is spelt well is only misplaced.

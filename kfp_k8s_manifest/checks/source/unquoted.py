@@ -11,37 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-from kfp_k8s_manifest.checks.server.decode import METADATA_FIELDS
-from kfp_k8s_manifest.checks.words import json_type, shown
-from kfp_k8s_manifest.findings import Finding, Path, Severity, format_path
-from kfp_k8s_manifest.releases import message_fields, type_names
+from kfp_k8s_manifest import naming
+from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.schema import Expected, expected_at
+from kfp_k8s_manifest.checks.words import cut, described, finding, quoting, shown
+from kfp_k8s_manifest.findings import Finding, Path, Severity
 
 __all__ = [
-    "UNQUOTED_KEY",
-    "UNQUOTED_VALUE",
     "Source",
     "check_keys",
     "explain_unquoted",
     "lost_strings",
+    "may_be_key",
 ]
-
-UNQUOTED_VALUE: Final = "yaml-unquoted-value"
-UNQUOTED_KEY: Final = "yaml-unquoted-key"
-
-_SPEC_STRINGS: Final = frozenset(
-    {
-        "codeSourceURL",
-        "description",
-        "displayName",
-        "pipelineName",
-        "pipelineSpecURI",
-        "versionName",
-    }
-)
-_NOT_STRINGS: Final = frozenset({"blockOwnerDeletion", "controller", "generation"})
-_WORDS: Final = {"number": "the number", "bool": "the boolean"}
 
 
 class Source(Protocol):
@@ -69,33 +53,35 @@ def explain_unquoted(
         The same findings in the same order, with other messages and hints. A note becomes a
         warning of its own rule where the value is not the one that was written.
     """
-    return [_explained(finding, obj, source, prefix) for finding in findings]
+    return [_explained(found, obj, source, prefix) for found in findings]
 
 
-def _explained(finding: Finding, obj: Mapping[str, Any], source: Source, prefix: Path) -> Finding:
-    value = finding.value
-    if finding.on_key or json_type(value) not in _WORDS or not _wants_string(finding, obj):
-        return finding
-    text = source.plain_text((*prefix, *finding.path))
+def _explained(found: Finding, obj: Mapping[str, Any], source: Source, prefix: Path) -> Finding:
+    value = found.value
+    scalar = isinstance(value, (bool, int, float))
+    if found.on_key or not scalar or not _wants_string(found, obj):
+        return found
+    text = source.plain_text((*prefix, *found.path))
     if text is None:
-        return finding
+        return found
     read = shown(value)
     changed = text not in (read, read.removesuffix(".0"))
-    if finding.severity is Severity.NOTE:
+    if found.severity is Severity.NOTE:
         if not changed:
-            return finding
-        finding = replace(finding, rule=UNQUOTED_VALUE, severity=Severity.WARNING)
-    place = format_path(finding.path)
-    return replace(
-        finding,
-        message=f"{place} is written unquoted, {text}; Kubernetes reads"
-        f" {_WORDS[json_type(value)]} {read} where a string is expected.",
-        hint=f"Quote it: {_quoted(text)}; `kfp-k8s fmt --fix` does.",
+            return found
+        found = replace(found, rule=registry.YAML_UNQUOTED_VALUE.id, severity=Severity.WARNING)
+    said = finding(
+        registry.YAML_UNQUOTED_VALUE,
+        found.path,
+        f"is written unquoted, `{cut(text)}`; Kubernetes reads {described(value)} where a string is"
+        " expected.",
+        hint=_quoting(text),
     )
+    return replace(found, message=said.message, hint=said.hint)
 
 
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _quoting(text: str) -> str:
+    return f"{quoting(text)}; `kfp-k8s fmt --fix` does."
 
 
 def check_keys(paths: Iterable[Path], source: Source, prefix: Path = ()) -> list[Finding]:
@@ -110,26 +96,39 @@ def check_keys(paths: Iterable[Path], source: Source, prefix: Path = ()) -> list
     for path in paths:
         for becomes, text in source.renamed_keys((*prefix, *path)).items():
             findings.append(
-                Finding(
-                    rule=UNQUOTED_KEY,
-                    severity=Severity.WARNING,
-                    message=f"{format_path(path) or 'the object'} has a key written unquoted,"
-                    f" {text}; Kubernetes reads {becomes!r}.",
-                    path=(*path, becomes),
+                finding(
+                    registry.YAML_UNQUOTED_KEY,
+                    (*path, becomes),
+                    f"is a key written unquoted, `{cut(text)}`; Kubernetes reads {shown(becomes)}.",
                     value=becomes,
-                    hint=f"Quote it: {_quoted(text)}; `kfp-k8s fmt --fix` does.",
+                    hint=_quoting(text)
+                    if may_be_key(path, text)
+                    else "Write the key that is meant; with quotes alone it would be no valid one.",
                     on_key=True,
                 )
             )
     return findings
 
 
-def _wants_string(finding: Finding, obj: Mapping[str, Any]) -> bool:
+def may_be_key(path: Path, text: str) -> bool:
+    """Tell whether Kubernetes takes a text as a key of a mapping, so that quotes put it right.
+
+    Args:
+        path: The mapping's path in an object.
+        text: The key as it is written.
+    """
+    if path == ("metadata", "labels"):
+        return not naming.label_key_problems(text)
+    if path == ("metadata", "annotations"):
+        return not naming.annotation_key_problems(text)
+    return True
+
+
+def _wants_string(found: Finding, obj: Mapping[str, Any]) -> bool:
     """Tell whether a finding is about a value in whose place a string is expected."""
-    path = finding.path
-    if finding.rule == "constant-not-string":
+    if found.rule == registry.CONSTANT_NOT_STRING.id:
         return True
-    return bool(path) and _expects_string(path, obj)
+    return expected_at(obj, found.path) is Expected.STRING
 
 
 def lost_strings(obj: Mapping[str, Any], constants: Iterable[Path] = ()) -> list[Path]:
@@ -150,74 +149,7 @@ def lost_strings(obj: Mapping[str, Any], constants: Iterable[Path] = ()) -> list
             if isinstance(value, (dict, list)):
                 stack.append((value, place))
             elif isinstance(value, (bool, int, float)) and (
-                place in known or _expects_string(place, obj)
+                place in known or expected_at(obj, place) is Expected.STRING
             ):
                 found.append(place)
     return sorted(found, key=str)
-
-
-def _expects_string(path: Path, obj: Mapping[str, Any]) -> bool:
-    head, *rest = path
-    if path[-1] in ("defaultValue", "default_value"):
-        return _declared_type(path, obj) in ("STRING", 3)
-    if head in ("apiVersion", "kind"):
-        return not rest
-    if head == "metadata" and rest:
-        known = rest[0] in METADATA_FIELDS
-        return known and path[-1] not in _NOT_STRINGS and rest[0] != "managedFields"
-    if head != "spec" or not rest:
-        return False
-    if rest[0] in _ROOTS:
-        return len(rest) > 1 and wants_string(rest)
-    return (rest[0] in _SPEC_STRINGS and len(rest) == 1) or (rest[0] == "tags" and len(rest) == 2)
-
-
-def _declared_type(path: Path, obj: Mapping[str, Any]) -> Any:
-    """Return the `parameterType` beside a default value."""
-    place: Any = obj
-    for key in path[:-1]:
-        place = place[key]
-    if not isinstance(place, Mapping):
-        return None
-    return place.get("parameterType", place.get("parameter_type"))
-
-
-_ROOTS: Final = {
-    "pipelineSpec": "ml_pipelines.PipelineSpec",
-    "platformSpec": "ml_pipelines.PlatformSpec",
-}
-# Where the IR says Struct, and KFP reads a message.
-_STRUCTS: Final = {
-    ("ml_pipelines.PipelineSpec", "deploymentSpec"): "ml_pipelines.PipelineDeploymentConfig",
-    (
-        "ml_pipelines.PlatformDeploymentConfig",
-        "executors",
-    ): "kfp_kubernetes.KubernetesExecutorConfig",
-}
-
-
-def wants_string(path: Iterable[str | int]) -> bool:
-    """Tell whether the IR has a string at a path below `spec`.
-
-    Args:
-        path: Such as `("pipelineSpec", "schemaVersion")`.
-    """
-    head, *steps = path
-    messages = frozenset(type_names()[0])
-    current = _ROOTS[str(head)]
-    while steps:
-        if current not in messages:
-            return False
-        name = steps.pop(0)
-        fields = message_fields(current)
-        field = fields.get(str(name)) or next(
-            (each for each in fields.values() if each.proto_name == name), None
-        )
-        if field is None:
-            return False
-        current = _STRUCTS.get((current, field.name), field.type)
-        if (field.repeated or field.map_key) and steps:
-            steps.pop(0)
-        elif field.repeated or field.map_key:
-            return False
-    return current in ("string", "google.protobuf.Duration") or current in type_names()[1]

@@ -1,85 +1,114 @@
-"""Words for what the checks of the specs find: messages, hints and places.
-
-Every message is complete by itself: the field, its value as `repr`, the rule, and the task, component
-or executor concerned.
-"""
+"""Findings about the specs: what is wrong with them, and what to do about it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
+from kfp_k8s_manifest import naming
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.protojson.problem import Problem
-from kfp_k8s_manifest.checks.webhook.words import (
+from kfp_k8s_manifest.checks.registry import Rule
+from kfp_k8s_manifest.checks.words import (
     Scope,
-    at,
     described,
+    finding,
     listed,
-    place,
+    quoting,
     short,
     shown,
+    valid_name,
+    value_at,
+    writing,
 )
-from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
+from kfp_k8s_manifest.findings import ABSENT, Finding, Path
+from kfp_k8s_manifest.golang.sizes import byte_size
 from kfp_k8s_manifest.spelling import closest
 
 __all__ = [
+    "DEPLOYMENT",
     "EMPTY_NAME",
+    "EXECUTOR_CONFIG",
     "NO_ROOT",
-    "TEXT",
+    "NO_VERSION",
+    "SPEC",
+    "UNREADABLE_TEXT",
+    "Said",
     "bad_name",
-    "error",
     "ignored",
-    "multiple",
     "not_an_object",
-    "placed",
+    "of_problem",
+    "of_version",
     "problem",
     "settings",
     "swapped",
+    "two_pipelines",
+    "two_platforms",
 ]
 
-EMPTY_NAME: Final = (
-    "pipelineInfo.name is missing or empty, so this is no pipeline spec for KFP",
-    "give the pipeline a name, such as pipelineInfo: {name: my-pipeline}",
-)
-NO_ROOT: Final = (
-    "root is missing, so this is no pipeline spec for KFP",
-    "add the root component, such as root: {dag: {tasks: {…}}}",
-)
-TEXT: Final = (
-    "KFP cannot read back the YAML that it writes for a text of several lines which starts with white "
-    "space or an empty line"
-)
 
+class Said(NamedTuple):
+    """The words for something that is wrong.
 
-def placed(text: str, path: Sequence[str | int]) -> str:
-    """Return a text with the component, task or executor before it that a path leads through."""
-    where = place(path)
-    return f"{where}: {text}" if where else text
-
-
-def error(
-    rule: str, path: Path, value: Any, text: str, scope: Scope, *, hint: str = "", message: str = ""
-) -> Finding:
-    """Return an error about a value.
-
-    Args:
-        rule: The rule's id.
-        path: Where it is.
-        value: The offending value.
-        text: What is wrong.
-        scope: For which releases.
-        hint: What would fix it.
-        message: What the webhook says.
+    Attributes:
+        kind: What is wrong, as `SPEC` and its like name it; "" where that is known otherwise.
+        text: The sentence about the field, without its full stop.
+        hint: The whole sentence that says what to do, or "".
     """
-    return Finding(
-        rule=rule,
-        severity=Severity.ERROR,
-        message=text + scope.suffix,
-        path=path,
-        value=value,
-        hint=hint,
-        cluster_message=message,
-    )
+
+    kind: str
+    text: str
+    hint: str
+
+
+SPEC: Final[Mapping[str, Rule]] = {
+    "bad-value": registry.SPEC_BAD_VALUE,
+    "duplicate-field": registry.SPEC_DUPLICATE_FIELD,
+    "field-removed": registry.SPEC_FIELD_REMOVED,
+    "field-too-new": registry.SPEC_FIELD_TOO_NEW,
+    "null-in-list": registry.SPEC_NULL_IN_LIST,
+    "null-in-map": registry.SPEC_NULL_IN_MAP,
+    "oneof-set-twice": registry.SPEC_ONEOF_SET_TWICE,
+    "unknown-enum-value": registry.SPEC_UNKNOWN_ENUM_VALUE,
+    "unknown-field": registry.SPEC_UNKNOWN_FIELD,
+    "wrong-type": registry.SPEC_WRONG_TYPE,
+}
+"""The rule of each kind of problem in what the webhook reads."""
+
+# What may be wrong at run time needs no rule of its own for each way of being wrong.
+DEPLOYMENT: Final[Mapping[str, Rule]] = {
+    **dict.fromkeys(SPEC, registry.DEPLOYMENT_INVALID),
+    "field-removed": registry.DEPLOYMENT_UNKNOWN_FIELD,
+    "field-too-new": registry.DEPLOYMENT_FIELD_TOO_NEW,
+    "unknown-field": registry.DEPLOYMENT_UNKNOWN_FIELD,
+}
+"""The same for the deployment spec."""
+
+EXECUTOR_CONFIG: Final[Mapping[str, Rule]] = {
+    **dict.fromkeys(SPEC, registry.EXECUTOR_CONFIG_INVALID),
+    "field-removed": registry.EXECUTOR_CONFIG_UNKNOWN_FIELD,
+    "field-too-new": registry.EXECUTOR_CONFIG_FIELD_TOO_NEW,
+    "unknown-field": registry.EXECUTOR_CONFIG_UNKNOWN_FIELD,
+}
+"""The same for the configuration of an executor in the platform spec."""
+
+EMPTY_NAME: Final = Said(
+    "",
+    "is missing or empty, so that KFP does not take this for a pipeline spec",
+    "Write a name, such as 'my-pipeline'.",
+)
+NO_ROOT: Final = Said(
+    "",
+    "is missing, so that KFP does not take this for a pipeline spec",
+    "Add the root component, such as root: {dag: {tasks: {…}}}.",
+)
+NO_VERSION: Final = Said("", "is missing; it must be exactly '2.1.0'", "Write '2.1.0'.")
+UNREADABLE_TEXT: Final = Said(
+    "",
+    "is a text of several lines that starts with white space or an empty line, for which KFP writes"
+    " YAML that it cannot read back",
+    "",
+)
 
 
 def problem(
@@ -88,9 +117,7 @@ def problem(
     document: Any,
     scope: Scope,
     message: str,
-    *,
-    family: str = "spec",
-    severity: Severity = Severity.ERROR,
+    rules: Mapping[str, Rule] = SPEC,
 ) -> Finding:
     """Return the finding of a problem that protojson has.
 
@@ -100,114 +127,95 @@ def problem(
         document: The checked document as it was given.
         scope: For which releases.
         message: What the webhook says.
-        family: The first part of the rule's id: `spec`, `deployment` or `executor-config`.
-        severity: How bad it is.
+        rules: The rule of each kind of problem.
     """
-    path = (*root, *found.path)
-    value = at(document, found.path)
-    value = found.value if value is ABSENT else value
-    rule, text, hint = _PROBLEMS[found.kind](found, path, value)
-    scope = scope.within(found.generations)
-    if family != "spec":
-        # What may be wrong at run time needs no rule of its own for each way of being wrong.
-        rule = _UNTYPED_RULES.get(rule, "invalid")
-    return Finding(
-        rule=f"{family}-{rule}",
-        severity=severity,
-        message=placed(text, path) + scope.suffix,
-        path=path,
-        value=value,
-        hint=hint,
+    said = of_problem(found, document)
+    return finding(
+        rules[said.kind],
+        (*root, *found.path),
+        f"{said.text}{scope.within(found.generations).suffix}.",
+        value=_value(found, document),
+        hint=said.hint,
         cluster_message=message,
         on_key=found.on_key,
     )
 
 
-_UNTYPED_RULES: Final = {
-    "unknown-field": "unknown-field",
-    "field-removed": "unknown-field",
-    "field-too-new": "field-too-new",
-}
+def of_problem(found: Problem, document: Any) -> Said:
+    """Return the words for a problem that protojson has.
+
+    Args:
+        found: The problem.
+        document: The checked document as it was given.
+    """
+    return _PROBLEMS[found.kind](found, _value(found, document))
 
 
-def _unknown(found: Problem, path: Path, value: Any) -> tuple[str, str, str]:
+def _value(found: Problem, document: Any) -> Any:
+    value = value_at(document, *found.path)
+    return found.value if value is ABSENT else value
+
+
+def _unknown(found: Problem, value: Any) -> Said:
     del value
-    key = str(path[-1])
+    key = str(found.path[-1])
     if found.since:
-        return _not_in_release(found, f"the field {key!r}")
+        return _not_in_release(found, "", "Remove it, or choose")
     close = closest(key, found.known)
-    hint = f"did you mean {close!r}?" if close else "remove it, or correct its spelling"
-    return "unknown-field", f"unknown field {key!r}", hint
+    hint = f"{writing(close)} instead." if close else "Remove it, or correct its spelling."
+    return Said("unknown-field", f"unknown field {shown(key)}", hint)
 
 
-def _not_in_release(found: Problem, what: str) -> tuple[str, str, str]:
+def _not_in_release(found: Problem, what: str, remedy: str) -> Said:
     """Return the words for something that other releases know."""
-    unknown_to = min(found.generations, default="")
     if found.until and found.until <= max(found.generations, default=""):
-        return (
-            "field-removed",
-            f"{what} is unknown from {short(found.until)} on; {short(unknown_to)} does not know it",
-            f"remove it, or choose a target before {short(found.until)}",
-        )
-    return (
-        "field-too-new",
-        f"{what} is known since {short(found.since)}; {short(unknown_to)} does not know it",
-        f"remove it, or choose a target from {short(found.since)} on",
-    )
+        until = short(found.until)
+        text = f"{what}is unknown from KFP {until} on"
+        return Said("field-removed", text, f"{remedy} a target before {until}.")
+    since = short(found.since)
+    text = f"{what}is known only from KFP {since} on"
+    return Said("field-too-new", text, f"{remedy} a target from {since} on.")
 
 
-def _duplicate(found: Problem, path: Path, value: Any) -> tuple[str, str, str]:
+def _duplicate(found: Problem, value: Any) -> Said:
     del found, value
-    key = str(path[-1])
-    return (
-        "duplicate-field",
-        f"the field {key!r} is given twice, in both of its spellings",
-        f"keep one of them and remove {key!r}",
-    )
+    text = "is given twice, in both of its spellings"
+    return Said("duplicate-field", text, "Remove it, and keep the other one.")
 
 
-def _oneof(found: Problem, path: Path, value: Any) -> tuple[str, str, str]:
+def _oneof(found: Problem, value: Any) -> Said:
     del value
-    key = str(path[-1])
-    return (
-        "oneof-set-twice",
-        f"{key!r} is set although {found.expected!r} is, and only one of them may be",
-        f"remove {key!r} or {found.expected!r}",
-    )
+    text = f"is set although {found.expected!r} is, and only one of them may be"
+    return Said("oneof-set-twice", text, f"Remove it, or {found.expected!r}.")
 
 
-def _wrong_type(found: Problem, path: Path, value: Any) -> tuple[str, str, str]:
-    name = f"{path[-1]!r}" if isinstance(path[-1], str) else f"element {path[-1]}"
-    hint = ""
-    plain = isinstance(value, (int, float)) and not isinstance(value, (dict, list))
-    if found.expected == "a string" and plain:
-        hint = "quote it, if this text is meant"
-    return "wrong-type", f"{name} must be {found.expected}, not {described(value)}", hint
+def _wrong_type(found: Problem, value: Any) -> Said:
+    scalar = isinstance(value, (bool, int, float))
+    hint = f"{quoting(value)}." if found.expected == "a string" and scalar else ""
+    return Said("wrong-type", f"must be {found.expected}, not {described(value)}", hint)
 
 
-def _bad_value(found: Problem, path: Path, value: Any) -> tuple[str, str, str]:
-    return "bad-value", f"{path[-1]!r} must be {found.expected}, not {shown(value)}", ""
+def _bad_value(found: Problem, value: Any) -> Said:
+    return Said("bad-value", f"must be {found.expected}, not {shown(value)}", "")
 
 
-def _unknown_enum(found: Problem, path: Path, value: Any) -> tuple[str, str, str]:
+def _unknown_enum(found: Problem, value: Any) -> Said:
     if found.since:
-        return _not_in_release(found, f"the value {value!r} of {path[-1]!r}")
+        return _not_in_release(found, f"{shown(value)} ", "Choose another value, or")
     close = closest(str(value), found.known)
-    names = listed(found.known)
-    hint = f"did you mean {close!r}?" if close else f"valid: {names}"
-    return "unknown-enum-value", f"{path[-1]!r} must be {found.expected}, not {value!r}", hint
+    hint = f"{writing(close)} instead." if close else f"Write one of {listed(found.known)}."
+    return Said("unknown-enum-value", f"must be {found.expected}, not {shown(value)}", hint)
 
 
-def _null_in_list(found: Problem, path: Path, value: Any) -> tuple[str, str, str]:
+def _null_in_list(found: Problem, value: Any) -> Said:
     del found, value
-    text = f"element {path[-1]} of {path[-2]!r} is null, and a list must not hold null"
-    return "null-in-list", text, "remove the element"
+    return Said("null-in-list", "is null, which this list must not hold", "Remove it.")
 
 
-def _null_in_map(found: Problem, path: Path, value: Any) -> tuple[str, str, str]:
+def _null_in_map(found: Problem, value: Any) -> Said:
     del found, value
-    text = f"{path[-1]!r} of {path[-2]!r} is null, and a map must not hold null"
-    return "null-in-map", text, f"remove {path[-1]!r}, or give it a value such as {{}}"
+    text = "is null, which this object must not hold"
+    return Said("null-in-map", text, "Remove it, or give it a value such as {}.")
 
 
 _PROBLEMS: Final = {
@@ -224,57 +232,81 @@ _PROBLEMS: Final = {
 
 def not_an_object(path: Path, value: Any, scope: Scope, message: str) -> Finding:
     """Return the error of a spec that is no object."""
-    what = "platform spec" if path[-1] == "platformSpec" else "pipeline spec"
-    text = f"the {what} must be an object, not {described(value)}"
-    hint = f"write the {what} as an object, not as text" if isinstance(value, str) else ""
-    return error("spec-not-an-object", path, value, text, scope, hint=hint, message=message)
+    return finding(
+        registry.SPEC_NOT_AN_OBJECT,
+        path,
+        f"must be an object, not {described(value)}{scope.suffix}.",
+        value=value,
+        hint="Write it as an object, not as text." if isinstance(value, str) else "",
+        cluster_message=message,
+    )
 
 
-def multiple(message: str, path: Path, value: Any, scope: Scope) -> Finding:
-    """Return the error of two specs of one kind."""
-    if "pipeline" in message:
-        text = "platformSpec holds a second pipeline spec"
-        hint = "remove platformSpec, or put the platform spec there"
-        return error("spec-two-pipelines", path, value, text, scope, hint=hint, message=message)
-    text = "pipelineSpec and platformSpec both hold a platform spec"
-    return error("spec-two-platforms", path, value, text, scope, message=message)
+def two_pipelines(path: Path, value: Any, scope: Scope, message: str) -> Finding:
+    """Return the error of a second pipeline spec in the platform spec's place."""
+    return finding(
+        registry.SPEC_TWO_PIPELINES,
+        path,
+        f"holds a second pipeline spec{scope.suffix}.",
+        value=value,
+        hint="Remove it, or write the platform spec here.",
+        cluster_message=message,
+    )
 
 
-def bad_name(name: str) -> tuple[str, str]:
-    """Return message and hint for a pipeline name that the webhook refuses."""
-    size = len(name.encode(errors="surrogatepass"))
-    if size > 128:
-        text = f"the pipeline's name has {size} bytes and may have at most 128: {shown(name)}"
+def two_platforms(path: Path, value: Any, scope: Scope, message: str) -> Finding:
+    """Return the error of a second platform spec in the pipeline spec's place."""
+    return finding(
+        registry.SPEC_TWO_PLATFORMS,
+        path,
+        f"holds a platform spec, and so does spec.pipelineSpec{scope.suffix}.",
+        value=value,
+        hint="Write the pipeline spec under spec.pipelineSpec.",
+        cluster_message=message,
+    )
+
+
+def bad_name(name: str) -> Said:
+    """Return the words for a pipeline name that the webhook refuses."""
+    size = byte_size(name)
+    most = naming.MAX_PIPELINE_INFO_NAME
+    if size > most:
+        text = f"{shown(name)} has {size:,} bytes, and a pipeline's name may have at most {most}"
     else:
         text = (
-            f"the pipeline's name {shown(name)} must consist of lowercase letters, digits and '-', "
-            "and start with a letter or digit"
+            f"{shown(name)} must consist of lower-case letters, digits and '-', and start with a"
+            " letter or digit"
         )
-    return text, "a name that passes: 'my-pipeline-1'"
+    return Said("", text, valid_name(name, "pipeline-info"))
+
+
+def of_version(version: str) -> Said:
+    """Return the words for a schema version that KFP does not read."""
+    return Said("", f"must be exactly '2.1.0', not {shown(version)}", "Write '2.1.0'.")
 
 
 def settings(platform: Any) -> str:
     """Return what a platform spec sets for Kubernetes, in words; what is lost without it."""
-    kubernetes = at(platform, ("platforms", "kubernetes"))
-    executors = at(kubernetes, ("deploymentSpec", "executors"))
-    config = at(kubernetes, ("pipelineConfig",))
+    kubernetes = value_at(platform, "platforms", "kubernetes")
+    executors = value_at(kubernetes, "deploymentSpec", "executors")
+    config = value_at(kubernetes, "pipelineConfig")
     parts = []
     if isinstance(executors, dict) and executors:
         noun = "executor" if len(executors) == 1 else "executors"
-        parts.append(f"the settings of {noun} {listed(map(repr, sorted(map(str, executors))))}")
+        parts.append(f"the settings of {noun} {listed(map(shown, sorted(map(str, executors))))}")
     if isinstance(config, dict) and config:
-        parts.append(f"the pipeline's {listed(sorted(map(str, config)))}")
+        parts.append(f"the pipeline's {listed(map(shown, sorted(map(str, config))))}")
     return listed(parts)
 
 
 def ignored(
     path: Path,
     value: Any,
-    reason: str,
+    reason: Said,
     lost: str,
     scope: Scope,
-    on_key: bool = False,  # noqa: FBT001, FBT002
-    hint: str = "",
+    *,
+    on_key: bool = False,
 ) -> Finding:
     """Return the warning that the webhook ignores a platform spec.
 
@@ -285,28 +317,26 @@ def ignored(
         lost: What it would have set, in words, or "".
         scope: For which releases.
         on_key: True where a key is at fault.
-        hint: What would fix it.
     """
-    consequence = f"; lost without it: {lost}" if lost else ""
-    suffix = "" if scope.suffix in reason else scope.suffix
-    return Finding(
-        rule="platform-ignored",
-        severity=Severity.WARNING,
-        message=f"the platform spec is accepted and silently ignored: {reason}{suffix}{consequence}",
-        path=path,
+    consequence = f"; what is lost is {lost}" if lost else ""
+    return finding(
+        registry.PLATFORM_IGNORED,
+        path,
+        f"{reason.text}{scope.suffix}, so that KFP accepts the platform spec and silently ignores"
+        f" it{consequence}.",
         value=value,
-        hint=hint,
+        hint=reason.hint,
         on_key=on_key,
     )
 
 
 def swapped(path: Path) -> Finding:
     """Return the warning that the pipeline spec stands in the platform spec's place."""
-    return Finding(
-        rule="spec-swapped",
-        severity=Severity.WARNING,
-        message="pipelineSpec holds no pipeline spec and platformSpec does; KFP takes them by their "
-        "content, other readers of the object will not",
-        path=path,
-        hint="put the pipeline spec under pipelineSpec and the platform spec under platformSpec",
+    return finding(
+        registry.SPEC_SWAPPED,
+        path,
+        "holds no pipeline spec, and spec.platformSpec does; KFP takes them by their content, other"
+        " readers of the object will not.",
+        hint="Write the pipeline spec under spec.pipelineSpec, and the platform spec under"
+        " spec.platformSpec.",
     )

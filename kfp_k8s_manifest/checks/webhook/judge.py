@@ -23,10 +23,12 @@ from kfp_k8s_manifest.releases import Release
 __all__ = [
     "NO_SPEC",
     "SCHEMA_VERSION",
+    "TWO_PIPELINES",
+    "TWO_PLATFORMS",
     "UNDECODABLE",
     "UNREADABLE",
-    "Document",
-    "Outcome",
+    "JudgedSpec",
+    "Ruling",
     "judge",
     "name_message",
     "version_message",
@@ -34,6 +36,10 @@ __all__ = [
 
 NO_SPEC: Final = "no pipeline spec is provided"
 """What the webhook says whenever it does not take the pipeline spec for one."""
+
+TWO_PIPELINES: Final = "multiple pipeline specs provided"
+TWO_PLATFORMS: Final = "multiple platform specs provided"
+"""What the webhook says of two specs of one kind."""
 
 UNREADABLE: Final = (
     "unable to decode yaml document: yaml: map merge requires map or sequence of maps as the value"
@@ -60,7 +66,7 @@ _NO_NAME_CHARACTER = (
 _LONG_NAME = "pipeline's name must contain no more than 128 characters"
 
 
-class Outcome(NamedTuple):
+class Ruling(NamedTuple):
     """What the webhook of one release makes of the documents.
 
     Attributes:
@@ -71,12 +77,12 @@ class Outcome(NamedTuple):
     """
 
     message: str
-    spec: Document | None = None
-    platform: Document | None = None
+    spec: JudgedSpec | None = None
+    platform: JudgedSpec | None = None
     rewritten: bool = False
 
 
-class Document:
+class JudgedSpec:
     """One of the two specs, as the webhook sees it, judged once for all releases.
 
     Attributes:
@@ -206,39 +212,39 @@ def _member(value: Any, *names: str) -> Any:
     return None
 
 
-def judge(documents: Sequence[Document], release: Release) -> Outcome:
+def judge(documents: Sequence[JudgedSpec], release: Release) -> Ruling:
     """Replay the webhook of one release over the documents, in its order."""
     generation = release.generation
-    spec: Document | None = None
-    platform: Document | None = None
+    spec: JudgedSpec | None = None
+    platform: JudgedSpec | None = None
     for document in documents:
         if release.refuses_other_documents and not (document.is_mapping or document.is_nothing):
-            return Outcome(UNDECODABLE, document)
+            return Ruling(UNDECODABLE, document)
         if document.is_mapping and document.merge_keys:
-            return Outcome(UNREADABLE, document)
+            return Ruling(UNREADABLE, document)
         if document.is_spec(generation):
             if spec is not None:
-                return Outcome("multiple pipeline specs provided")
+                return Ruling(TWO_PIPELINES)
             if document.schema_version != SCHEMA_VERSION:
-                return Outcome(version_message(document), document)
+                return Ruling(version_message(document), document)
             if not _ANY_NAME_CHARACTER.search(document.pipeline_name):
-                return Outcome(_NO_NAME_CHARACTER, document)
+                return Ruling(_NO_NAME_CHARACTER, document)
             spec = document
         elif document.is_platform(generation):
             if platform is not None:
-                return Outcome("multiple platform specs provided")
+                return Ruling(TWO_PLATFORMS)
             platform = document
     if spec is None:
-        return Outcome(NO_SPEC)
+        return Ruling(NO_SPEC)
     unwritable = spec.separator_keys(as_platform=False) or (
         platform and platform.separator_keys(as_platform=True)
     )
     if unwritable and release.writes_specs_twice:
-        return Outcome(NO_SPEC, spec, platform, rewritten=True)
-    return Outcome(name_message(spec.pipeline_name), spec, platform)
+        return Ruling(NO_SPEC, spec, platform, rewritten=True)
+    return Ruling(name_message(spec.pipeline_name), spec, platform)
 
 
-def version_message(document: Document) -> str:
+def version_message(document: JudgedSpec) -> str:
     """Return what the webhook says of a wrong schema version."""
     return (
         "KFP only supports schema version 2.1.0, but the pipeline spec has version "

@@ -1,4 +1,4 @@
-"""KFP's mutating webhook for PipelineVersions: what it demands, and what it makes of an object.
+"""KFP's mutating webhook for PipelineVersions: what it demands, and what follows from what it sets.
 
 It looks up the Pipeline that `spec.pipelineName` names in the object's namespace, sets labels and
 an owner reference, and leaves the API server to reject a label that this makes invalid.
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.mutation import is_pipeline
 from kfp_k8s_manifest.checks.server.names import label_value_message
 from kfp_k8s_manifest.checks.words import (
     finding,
@@ -27,9 +28,8 @@ from kfp_k8s_manifest.releases import Release, Target
 
 __all__ = [
     "KnownPipelines",
+    "check_lookup",
     "check_mutating",
-    "label_value",
-    "mutate",
 ]
 
 _NOT_FOUND: Final = "The spec.pipelineName doesn't map to an existing Pipeline object"
@@ -80,63 +80,6 @@ class KnownPipelines:
         return cls(in_set=frozenset(in_set), names=frozenset(names), assume=assume)
 
 
-def label_value(pipeline_name: str, target: Target) -> str | None:
-    """Return what the webhook sets as label `pipelines.kubeflow.org/pipeline`.
-
-    Args:
-        pipeline_name: The name of the Pipeline.
-        target: Where it has several releases, the newest counts.
-
-    Returns:
-        The value, which may be an invalid label, or None for the KEP, which knows no such label.
-    """
-    return target.releases[-1].pipeline_label(pipeline_name)
-
-
-def mutate(
-    obj: Mapping[str, Any], pipeline_name: str, pipeline_uid: str, target: Target
-) -> dict[str, Any]:
-    """Return a PipelineVersion as the mutating webhook leaves it; the argument stays as it is.
-
-    Args:
-        obj: The object.
-        pipeline_name: The name of its Pipeline.
-        pipeline_uid: The uid of its Pipeline.
-        target: Which release's webhook; of several the newest counts. The KEP's sets the label
-            `pipelines.kubeflow.org/pipeline-id` and the owner reference alone.
-    """
-    found = obj.get("metadata")
-    metadata = dict(found) if isinstance(found, Mapping) else {}
-    given = metadata.get("labels")
-    labels = dict(given) if isinstance(given, Mapping) else {}
-    labels[PIPELINE_ID_LABEL] = pipeline_uid
-    value = label_value(pipeline_name, target)
-    if value is not None:
-        labels[PIPELINE_LABEL] = value
-    references = metadata.get("ownerReferences")
-    metadata["labels"] = labels
-    metadata["ownerReferences"] = _owners(
-        references if isinstance(references, list) else [], pipeline_name, pipeline_uid
-    )
-    return {**obj, "metadata": metadata}
-
-
-def _owners(references: list[Any], name: str, uid: str) -> list[Any]:
-    owner = {"name": name, "uid": uid, "blockOwnerDeletion": True}
-    for index, reference in enumerate(references):
-        if _is_pipeline(reference):
-            return [*references[:index], {**reference, **owner}, *references[index + 1 :]]
-    return [*references, {"apiVersion": API_VERSION, "kind": PIPELINE, **owner}]
-
-
-def _is_pipeline(reference: Any) -> bool:
-    return (
-        isinstance(reference, dict)
-        and reference.get("apiVersion") == API_VERSION
-        and reference.get("kind") == PIPELINE
-    )
-
-
 def check_mutating(
     obj: Mapping[str, Any], pipelines: KnownPipelines, target: Target
 ) -> list[Finding]:
@@ -166,7 +109,7 @@ def check_mutating(
             )
         ]
     return [
-        *_lookup(obj, name, pipelines),
+        *check_lookup(obj, pipelines),
         *_label(name, target),
         *_overwritten(obj, name, target),
     ]
@@ -190,7 +133,17 @@ def _no_name(obj: Mapping[str, Any], name: Any) -> Finding:
     )
 
 
-def _lookup(obj: Mapping[str, Any], name: str, pipelines: KnownPipelines) -> Iterator[Finding]:
+def check_lookup(obj: Mapping[str, Any], pipelines: KnownPipelines) -> Iterator[Finding]:
+    """Check whether the Pipeline of a PipelineVersion exists: the part that hangs on the others.
+
+    Args:
+        obj: A PipelineVersion; one whose `spec.pipelineName` names no Pipeline by its form has no
+            finding here, since `check_mutating` has one.
+        pipelines: The Pipelines that exist.
+    """
+    name = text_at(obj, "spec", "pipelineName")
+    if not name or naming.object_name_problems(name):
+        return
     namespace = text_at(obj, "metadata", "namespace")
     if pipelines.assume or name in pipelines.names or (namespace, name) in pipelines.in_set:
         return
@@ -269,7 +222,7 @@ def _overwritten(obj: Mapping[str, Any], name: str, target: Target) -> Iterator[
             )
     references = value_at(obj, "metadata", "ownerReferences")
     for index, reference in enumerate(references if isinstance(references, list) else ()):
-        if not _is_pipeline(reference):
+        if not is_pipeline(reference):
             continue
         given = reference.get("name")
         if given not in (name, "", None) and json_type(given) == "string":

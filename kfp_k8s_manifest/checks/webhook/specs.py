@@ -18,20 +18,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.registry import Rule
 from kfp_k8s_manifest.checks.webhook import explain, oddities
 from kfp_k8s_manifest.checks.webhook.judge import (
     NO_SPEC,
     SCHEMA_VERSION,
+    TWO_PIPELINES,
+    TWO_PLATFORMS,
     UNDECODABLE,
     UNREADABLE,
-    Document,
-    Outcome,
+    JudgedSpec,
+    Ruling,
     judge,
     name_message,
     version_message,
 )
-from kfp_k8s_manifest.checks.webhook.words import MOST, Scope, at, described, shown
-from kfp_k8s_manifest.findings import ABSENT, Finding, Path, Severity
+from kfp_k8s_manifest.checks.words import MOST, Scope, described, finding, value_at
+from kfp_k8s_manifest.findings import ABSENT, Finding, Path
 from kfp_k8s_manifest.releases import Target
 
 __all__ = ["NO_SPEC", "check_specs"]
@@ -49,12 +53,12 @@ def check_specs(pipeline_spec: Any, platform_spec: Any, target: Target) -> list[
         target: The releases to satisfy. A finding that holds for some of them names these.
     """
     generations = target.generations
-    pipeline = Document("pipelineSpec", pipeline_spec, generations)
+    pipeline = JudgedSpec("pipelineSpec", pipeline_spec, generations)
     documents = [pipeline]
     if platform_spec is not None and platform_spec is not ABSENT:
-        documents.append(Document("platformSpec", platform_spec, generations))
+        documents.append(JudgedSpec("platformSpec", platform_spec, generations))
     fatal = [
-        oddities.oddity(odd, document.root, Severity.ERROR)
+        oddities.oddity(odd, document.root)
         for document in documents
         for odd in [each for each in document.view.oddities if each.kind in oddities.FATAL][:MOST]
     ]
@@ -78,7 +82,7 @@ def check_specs(pipeline_spec: Any, platform_spec: Any, target: Target) -> list[
 
 
 def _rejection(
-    outcome: Outcome, documents: Sequence[Document], scope: Scope, target: Target
+    outcome: Ruling, documents: Sequence[JudgedSpec], scope: Scope, target: Target
 ) -> list[Finding]:
     """Return the errors behind one outcome, the webhook's own reason first.
 
@@ -91,11 +95,12 @@ def _rejection(
     message = outcome.message
     if not message:
         return []
-    if message.startswith("multiple"):
-        return [explain.multiple(message, documents[1].root, documents[1].given, scope)]
+    if message in (TWO_PIPELINES, TWO_PLATFORMS):
+        twice = explain.two_pipelines if message == TWO_PIPELINES else explain.two_platforms
+        return [twice(documents[1].root, documents[1].given, scope, message)]
     if message == UNREADABLE:
         return [
-            oddities.oddity(odd, document.root, Severity.ERROR)
+            oddities.oddity(odd, document.root)
             for document in documents
             for odd in document.merge_keys[:MOST]
         ]
@@ -111,7 +116,7 @@ def _rejection(
     return findings + _content(judged, Scope(scope.all, frozenset(scope.all)))
 
 
-def _unwritable(outcome: Outcome, target: Target) -> list[Finding]:
+def _unwritable(outcome: Ruling, target: Target) -> list[Finding]:
     """Return the keys that KFP cannot write a second time."""
     return [
         oddities.separator(odd, document.root, target)
@@ -121,27 +126,24 @@ def _unwritable(outcome: Outcome, target: Target) -> list[Finding]:
     ]
 
 
-def _why_no_spec(document: Document, scope: Scope) -> list[Finding]:
+def _why_no_spec(document: JudgedSpec, scope: Scope) -> list[Finding]:
     """Return why a document is no pipeline spec, in the webhook's order."""
     if not document.is_mapping:
         return [explain.not_an_object(document.root, document.given, scope, NO_SPEC)]
-    findings = [
-        oddities.oddity(odd, document.root, Severity.ERROR, NO_SPEC)
-        for odd in document.number_keys[:MOST]
-    ]
+    findings = [oddities.oddity(odd, document.root, NO_SPEC) for odd in document.number_keys[:MOST]]
     changed = {odd.path: odd for odd in document.view.oddities if odd.kind == oddities.CHANGED}
     for problem in document.spec_problems[:MOST]:
         if problem.generations & scope.some:
             odd = changed.get(problem.path)
             findings.append(
-                oddities.oddity(odd, document.root, Severity.ERROR, NO_SPEC)
+                oddities.oddity(odd, document.root, NO_SPEC)
                 if odd is not None
                 else explain.problem(problem, document.root, document.given, scope, NO_SPEC)
             )
     return findings
 
 
-def _content(document: Document, scope: Scope) -> list[Finding]:
+def _content(document: JudgedSpec, scope: Scope) -> list[Finding]:
     """Return what is wrong with name, root and version, in the webhook's order."""
     findings: list[Finding] = []
     if not document.is_mapping:
@@ -149,72 +151,73 @@ def _content(document: Document, scope: Scope) -> list[Finding]:
     blamed = {problem.path for problem in document.spec_problems}
     name, name_at = document.pipeline_name, document.name_path
 
-    def add(rule: str, path: Path, value: Any, text: str, hint: str, message: str) -> None:
+    def add(rule: Rule, path: Path, said: explain.Said, message: str) -> None:
         # What is of the wrong type was already told, and so were those that hold it.
         inner = path[2:]
         if not any(inner[: len(other)] == other for other in blamed):
             findings.append(
-                explain.error(rule, path, value, text, scope, hint=hint, message=message)
+                finding(
+                    rule,
+                    path,
+                    f"{said.text}{scope.suffix}.",
+                    value=value_at(document.given, *inner),
+                    hint=said.hint,
+                    cluster_message=message,
+                )
             )
 
     if not name:
-        value = at(document.given, name_at[2:])
-        add("spec-pipeline-name-empty", name_at, value, *explain.EMPTY_NAME, NO_SPEC)
+        add(registry.SPEC_PIPELINE_NAME_EMPTY, name_at, explain.EMPTY_NAME, NO_SPEC)
     if not document.has_root:
-        value = at(document.given, ("root",))
-        add("spec-root-missing", (*document.root, "root"), value, *explain.NO_ROOT, NO_SPEC)
-    if document.schema_version != SCHEMA_VERSION:
+        add(registry.SPEC_ROOT_MISSING, (*document.root, "root"), explain.NO_ROOT, NO_SPEC)
+    version = document.schema_version
+    if version != SCHEMA_VERSION:
         spelling = "schema_version" if "schema_version" in document.given else "schemaVersion"
-        value = at(document.given, (spelling,))
-        text = f"the schema version must be exactly '2.1.0', not {shown(value)}"
+        said = explain.of_version(version) if version else explain.NO_VERSION
         path = (*document.root, spelling)
-        hint = "write schemaVersion: 2.1.0"
-        add("spec-schema-version", path, value, text, hint, version_message(document))
+        add(registry.SPEC_SCHEMA_VERSION, path, said, version_message(document))
     if name and name_message(name):
-        text, hint = explain.bad_name(name)
-        add("spec-pipeline-name", name_at, name, text, hint, name_message(name))
+        add(registry.SPEC_PIPELINE_NAME, name_at, explain.bad_name(name), name_message(name))
     return findings
 
 
-def _platform_ignored(documents: Sequence[Document], where: frozenset[str]) -> list[Finding]:
+def _platform_ignored(documents: Sequence[JudgedSpec], where: frozenset[str]) -> list[Finding]:
     """Return the warnings about a platform spec that does not count."""
     platform = documents[1]
     scope = Scope(all=platform.generations, some=where)
     lost = explain.settings(platform.given)
     if not platform.is_mapping:
-        reason = f"it is {described(platform.given)}, not an object"
+        reason = explain.Said("", f"must be an object, not {described(platform.given)}", "")
         return [explain.ignored(platform.root, platform.given, reason, lost, scope)]
     problems = [each for each in platform.platform_problems if each.generations & where][:MOST]
     findings = []
     if platform.unreadable_text is not None:
         text_at = (*platform.root, *platform.unreadable_text)
-        value = at(platform.given, platform.unreadable_text)
-        findings.append(explain.ignored(text_at, value, explain.TEXT, lost, scope))
+        value = value_at(platform.given, *platform.unreadable_text)
+        findings.append(explain.ignored(text_at, value, explain.UNREADABLE_TEXT, lost, scope))
         lost = ""
     for problem in problems:
-        warning = explain.problem(problem, platform.root, platform.given, scope, "")
-        reason = warning.message
+        value = value_at(platform.given, *problem.path)
         findings.append(
             explain.ignored(
-                warning.path,
-                warning.value,
-                reason,
+                (*platform.root, *problem.path),
+                problem.value if value is ABSENT else value,
+                explain.of_problem(problem, platform.given),
                 lost,
-                scope,
-                warning.on_key,
-                warning.hint,
+                scope.within(problem.generations),
+                on_key=problem.on_key,
             )
         )
         lost = ""
     if not platform.has_kubernetes and not findings:
-        reason = "it has no platform named 'kubernetes'"
+        reason = explain.Said("", "holds no platform named 'kubernetes'", "")
         path = (*platform.root, "platforms")
-        value = at(platform.given, ("platforms",))
+        value = value_at(platform.given, "platforms")
         findings.append(explain.ignored(path, value, reason, lost, scope))
     return findings
 
 
-def _swapped(documents: Sequence[Document], outcomes: Sequence[Outcome]) -> list[Finding]:
+def _swapped(documents: Sequence[JudgedSpec], outcomes: Sequence[Ruling]) -> list[Finding]:
     """Return a warning where the platform spec's place holds the pipeline spec."""
     accepted = [outcome for outcome in outcomes if not outcome.message]
     if not accepted or accepted[0].spec is documents[0]:
@@ -222,11 +225,11 @@ def _swapped(documents: Sequence[Document], outcomes: Sequence[Outcome]) -> list
     return [explain.swapped(documents[0].root)]
 
 
-def _changed(documents: Sequence[Document], told: Sequence[Finding]) -> list[Finding]:
+def _changed(documents: Sequence[JudgedSpec], told: Sequence[Finding]) -> list[Finding]:
     """Return warnings about strings that KFP accepts and turns into something else."""
     paths = {finding.path for finding in told}
     return [
-        oddities.oddity(odd, document.root, Severity.WARNING)
+        oddities.harmless(odd, document.root)
         for document in documents
         for odd in [
             each
@@ -239,6 +242,6 @@ def _changed(documents: Sequence[Document], told: Sequence[Finding]) -> list[Fin
 def _without_repetition(findings: list[Finding]) -> list[Finding]:
     """Return the findings without those that say the same of the same place."""
     kept: dict[tuple[str, Path], Finding] = {}
-    for finding in findings:
-        kept.setdefault((finding.rule, finding.path), finding)
+    for each in findings:
+        kept.setdefault((each.rule, each.path), each)
     return list(kept.values())

@@ -14,12 +14,12 @@ from typing import Any, Final, TypeAlias
 
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.server.crd import known_fields
-from kfp_k8s_manifest.checks.words import finding, shown
+from kfp_k8s_manifest.checks.words import finding, shown, value_at
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path, format_path
 from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.releases import FieldType, Release, Target
 
-__all__ = ["check_update", "spec_changes"]
+__all__ = ["check_generation", "check_update", "spec_changes"]
 
 _NAMED: Final = 3
 
@@ -53,6 +53,36 @@ def check_update(
     if not frozen:
         return []
     return [_immutable(frozen, refusing)]
+
+
+def check_generation(
+    old: Mapping[str, Any], new: Mapping[str, Any], target: Target
+) -> list[Finding]:
+    """Check whether the API server sees a change of the spec where the comparison sees none.
+
+    The webhooks up to 2.16 look at `metadata.generation` and nothing else. It also rises for fields
+    that only a newer CRD knows, and for `1` that becomes `1.0`.
+
+    Args:
+        old: The object as the API server has stored it.
+        new: The object as it is about to store it.
+        target: The releases whose webhooks count.
+    """
+    before, after = (value_at(each, "metadata", "generation") for each in (old, new))
+    refusing = [release for release in target.releases if not release.mutable_fields]
+    if type(before) is not int or type(after) is not int or before == after or not refusing:
+        return []
+    where = "the KEP" if refusing[0].kep else f"KFP {refusing[0].name}"
+    return [
+        finding(
+            registry.VERSION_IMMUTABLE,
+            ("spec",),
+            f"has changed (metadata.generation {before} → {after}), but a PipelineVersion is"
+            f" immutable: in {where} only metadata may change.",
+            hint="Publish it as a new version, under another metadata.name.",
+            cluster_message=refusing[0].update_message,
+        )
+    ]
 
 
 def _immutable(changes: list[tuple[Path, Any, Any]], refusing: list[Release]) -> Finding:

@@ -162,6 +162,30 @@ MESSAGES = [
         "json: cannot unmarshal bool into Go struct field ObjectMeta.labels of type string",
     ),
     (
+        {"name": "x", "labels": {"uid": 5}},
+        "metadata.labels[uid]: must be a string, not the number 5.",
+        'Quote it: "5".',
+        "json: cannot unmarshal number into Go struct field ObjectMeta.labels of type string",
+    ),
+    (
+        {"name": "x", "uid": 5},
+        "metadata.uid: must be a string, not the number 5.",
+        'Quote it: "5".',
+        "json: cannot unmarshal number into Go struct field ObjectMeta.uid of type types.UID",
+    ),
+    (
+        {"name": "x", "labels": 5},
+        "metadata.labels: must be an object with strings, not the number 5.",
+        "",
+        "json: cannot unmarshal number into Go struct field ObjectMeta.labels of type map[string]string",
+    ),
+    (
+        {"name": "x", "creationTimestamp": 5},
+        "metadata.creationTimestamp: must be a time, as a string, not the number 5.",
+        "Remove it; the API server sets it.",
+        "json: cannot unmarshal number into Go struct field ObjectMeta.creationTimestamp of type string",
+    ),
+    (
         {"name": "x", "labels": {"team": "Team A"}},
         (
             "metadata.labels[team]: 'Team A' must be empty or letters, digits, '-', '_' and '.', with a"

@@ -61,8 +61,8 @@ def test_a_map_that_an_update_empties(before: Any, after: Any, field: str | None
     if found:
         assert found[0].cluster_message == f'{field}: Invalid value: "null"'
         assert found[0].message == (
-            f"{field}: It is {{}} and had entries before, which server-side apply refuses: it takes the"
-            " emptied map for null."
+            f"{field}: is empty and had entries before, which server-side apply refuses: it takes what"
+            " is left for null."
         )
 
 

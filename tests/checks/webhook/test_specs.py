@@ -259,15 +259,15 @@ def test_a_platform_spec_that_is_no_object_is_told_release_by_release() -> None:
         (
             "spec-not-an-object",
             "error",
-            "the platform spec must be an object, not a string: 'text' (KFP 2.15, 2.16 and 2.17)",
+            "spec.platformSpec: must be an object, not the string 'text' (KFP 2.15, 2.16 and 2.17).",
         ),
         (
             "platform-ignored",
             "warning",
-            f"{IGNORED}it is a string: 'text', not an object (KFP 2.14)",
+            f"spec.platformSpec: must be an object, not the string 'text' (KFP 2.14){IGNORED}.",
         ),
     ]
-    assert findings[0].hint == "write the platform spec as an object, not as text"
+    assert findings[0].hint == "Write it as an object, not as text."
 
 
 LONGEST = "k" * 1022
@@ -330,8 +330,8 @@ def test_a_key_that_only_later_releases_refuse_names_them() -> None:
     findings = check_specs(spec(deploymentSpec={"a\u2028b": 1}), None, releases.target("portable"))
     assert [finding.message for finding in findings] == [
         (
-            "the key 'a\\u2028b' holds U+2028 or U+2029, a line break for YAML, on which KFP fails"
-            " (KFP 2.14.3 and later)"
+            "spec.pipelineSpec.deploymentSpec[a\u2028b]: the key 'a\\u2028b' holds U+2028 or U+2029,"
+            " a line break for YAML, on which KFP fails (KFP 2.14.3 and later)."
         )
     ]
 
@@ -340,7 +340,8 @@ def test_a_next_line_in_a_value_is_read_as_a_space() -> None:
     (finding,) = check_specs(spec(sdkVersion="a\x85b"), None, releases.target("2.17"))
     assert (finding.rule, finding.severity.value) == ("next-line", "warning")
     assert finding.message == (
-        "KFP reads U+0085 in 'a\\x85b' as a space; server-side apply and kustomize store it as one"
+        "spec.pipelineSpec.sdkVersion: KFP reads U+0085 in 'a\\x85b' as a space; server-side apply"
+        " and kustomize store it as one."
     )
     # And so it is judged.
     for text, read in (("a \x85 b", "a b"), ("\x85\x85", "\n"), ("a\x85\x85 \x85b", "a\n\nb")):
@@ -348,32 +349,36 @@ def test_a_next_line_in_a_value_is_read_as_a_space() -> None:
         assert error.cluster_message == OTHER_VERSION + read
 
 
+IGNORED = ", so that KFP accepts the platform spec and silently ignores it"
 LOST_SIZE = (
-    "'size' must be a string, not a number: 10; lost without it: the settings of executors 'exec-a' "
-    "and 'exec-b' and the pipeline's workspace"
+    f"must be a string, not the number 10{IGNORED}; what is lost is the settings of executors 'exec-a'"
+    " and 'exec-b' and the pipeline's 'workspace'."
 )
 LOST_TEXT = (
-    "KFP cannot read back the YAML that it writes for a text of several lines which starts with white "
-    "space or an empty line; lost without it: the settings of executor 'e'"
+    "is a text of several lines that starts with white space or an empty line, for which KFP writes"
+    f" YAML that it cannot read back{IGNORED}; what is lost is the settings of executor 'e'."
 )
-TOO_NEW = "root: the field 'taskConfigPassthroughs' is known since 2.15; 2.14 does not know it"
-IGNORED = "the platform spec is accepted and silently ignored: "
+TOO_NEW = "spec.pipelineSpec.root.taskConfigPassthroughs: is known only from KFP 2.15 on"
 
 
 @pytest.mark.parametrize(
     ("platform", "field", "message"),
     [
-        ({}, "spec.platformSpec.platforms", "it has no platform named 'kubernetes'"),
-        ({"platforms": {}}, "spec.platformSpec.platforms", "it has no platform named 'kubernetes'"),
+        ({}, "spec.platformSpec.platforms", f"holds no platform named 'kubernetes'{IGNORED}."),
+        (
+            {"platforms": {}},
+            "spec.platformSpec.platforms",
+            f"holds no platform named 'kubernetes'{IGNORED}.",
+        ),
         (
             {"platforms": {"kubernetes": None}},
             "spec.platformSpec.platforms[kubernetes]",
-            "'kubernetes' of 'platforms' is null, and a map must not hold null",
+            f"is null, which this object must not hold{IGNORED}.",
         ),
         (
             {**KUBERNETES, "bogus": 1},
             "spec.platformSpec.bogus",
-            "unknown field 'bogus'",
+            f"unknown field 'bogus'{IGNORED}.",
         ),
         (
             {
@@ -398,7 +403,7 @@ def test_an_ignored_platform_spec_is_told(platform: Any, field: str, message: st
     (finding,) = check_specs(spec(), platform, releases.target("2.17"))
     assert finding.severity is Severity.WARNING
     assert (finding.rule, finding.field) == ("platform-ignored", field)
-    assert finding.message == IGNORED + message
+    assert finding.message == f"{field}: {message}"
 
 
 @pytest.mark.parametrize("text", ["\nb", "a\n\nb", " a\nb", "a\n b"])
@@ -416,36 +421,38 @@ NEW = spec(root={"taskConfigPassthroughs": [{"field": "ENV"}]})
     [
         (
             "2.14",
-            TOO_NEW,
+            f"{TOO_NEW}.",
         ),
         (
             "2.14.3",
-            TOO_NEW,
+            f"{TOO_NEW}.",
         ),
         ("2.15", None),
         ("kep", None),
         (
             "portable",
-            f"{TOO_NEW} (KFP 2.14)",
+            f"{TOO_NEW} (KFP 2.14).",
         ),
     ],
 )
 def test_a_target_decides_which_fields_are_known(target: str, message: str | None) -> None:
     findings = check_specs(NEW, None, releases.target(target))
     assert [finding.message for finding in findings] == ([message] if message else [])
-    assert all(finding.hint == "remove it, or choose a target from 2.15 on" for finding in findings)
+    assert all(
+        finding.hint == "Remove it, or choose a target from 2.15 on." for finding in findings
+    )
 
 
 def test_what_all_releases_reject_names_none() -> None:
     pipeline = {**NEW, "pipelineInfo": {"name": "A"}}
     findings = check_specs(pipeline, None, releases.target("portable"))
     assert [(finding.rule, finding.message) for finding in findings] == [
-        ("spec-field-too-new", f"{TOO_NEW} (KFP 2.14)"),
+        ("spec-field-too-new", f"{TOO_NEW} (KFP 2.14)."),
         (
             "spec-pipeline-name",
             (
-                "the pipeline's name 'A' must consist of lowercase letters, digits and '-', and start "
-                "with a letter or digit"
+                "spec.pipelineSpec.pipelineInfo.name: 'A' must consist of lower-case letters, digits and"
+                " '-', and start with a letter or digit."
             ),
         ),
     ]
@@ -458,7 +465,8 @@ def test_a_removed_field_names_the_last_release() -> None:
     (finding,) = check_specs(pipeline, None, releases.target("2.17"))
     assert finding.rule == "spec-field-removed"
     assert finding.message == (
-        "root: the field 'resourceTtl' is unknown from 2.17 on; 2.17 does not know it"
+        "spec.pipelineSpec.root.singlePlatformSpecs[0].pipelineConfig.resourceTtl: is unknown from"
+        " KFP 2.17 on."
     )
 
 
@@ -466,8 +474,11 @@ def test_a_misspelt_field_gets_a_suggestion_and_its_place() -> None:
     tasks = {"train": {"cachingOption": {}}}
     pipeline = spec(components={"comp-a": {"dag": {"tasks": tasks}}})
     (finding,) = check_specs(pipeline, None, releases.target("2.17"))
-    assert finding.message == "component 'comp-a', task 'train': unknown field 'cachingOption'"
-    assert finding.hint == "did you mean 'cachingOptions'?"
+    assert finding.message == (
+        "spec.pipelineSpec.components[comp-a].dag.tasks[train].cachingOption: unknown field"
+        " 'cachingOption'."
+    )
+    assert finding.hint == "Write 'cachingOptions' instead."
     assert finding.on_key
     assert finding.field == "spec.pipelineSpec.components[comp-a].dag.tasks[train].cachingOption"
 
@@ -502,18 +513,18 @@ def test_untyped_parts() -> None:
     too_new = (
         "executor-config-field-too-new",
         f"{settings}.securityContext",
-        "executor 'exec-a': the field 'securityContext' is known since 2.16; 2.15 does not know it",
+        f"{settings}.securityContext: is known only from KFP 2.16 on.",
     )
     expected = [
         (
             "deployment-invalid",
             f"{container}.args[0]",
-            "executor 'exec-a': element 0 must be a string, not a number: 1",
+            f"{container}.args[0]: must be a string, not the number 1.",
         ),
         (
             "deployment-unknown-field",
             f"{container}.comand",
-            "executor 'exec-a': unknown field 'comand'",
+            f"{container}.comand: unknown field 'comand'.",
         ),
     ]
     assert untyped(pipeline, platform, "2.16") == expected
@@ -547,7 +558,7 @@ def test_the_corpus_is_clean_under_the_targets_that_know_its_fields(target: str)
         warnings = untyped(pipeline, platform, target)
         if warnings:
             assert {rule.partition("-field")[2] for rule, _, _ in warnings} == {"-too-new"}
-            assert all("is known since 2.15; 2.14 does not know" in text for *_, text in warnings)
+            assert all("is known only from KFP 2.15 on" in text for *_, text in warnings)
             counts[file.name] = len(warnings)
     assert counts == (NEWER if target in ("2.14", "portable") else {})
 

@@ -1,0 +1,118 @@
+"""What a source reads below a folder while it is compiled, by Python's audit events.
+
+A file that is opened, a folder that is listed, a module that is looked for: the result depends on
+them, and on those that were looked for and are not there. What Python cannot see (other processes,
+the network) makes the result one that nobody can tell to be still right.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.machinery
+import importlib.util
+import os
+import sys
+from typing import Any, Final
+
+__all__ = ["Reads"]
+
+_OPAQUE: Final = frozenset(
+    {
+        *("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"),
+        *("pty.spawn", "socket.connect", "subprocess.Popen"),
+    }
+)
+
+
+class Reads:
+    """Notes what is read; once watching has begun, it does not end before the process does.
+
+    Args:
+        root: The folder, without links, below which reading counts.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = root.rstrip(os.sep) + os.sep
+        self._prefix = os.path.realpath(sys.prefix) + os.sep
+        self._files: set[str] = set()
+        self._listed: set[str] = set()
+        self._searched: dict[str, set[str]] = {}
+        self._opaque = ""
+        self._on = False
+
+    def watch(self) -> None:
+        """Begin to note what is read."""
+        finder: Any = importlib.machinery.FileFinder
+        original = finder.find_spec
+
+        def noting_find_spec(found: Any, fullname: str, target: Any = None) -> Any:
+            if self._on:
+                folder = self._below(found.path)
+                if folder:
+                    tail = fullname.rpartition(".")[2]
+                    self._searched.setdefault(folder, set()).add(tail)
+            return original(found, fullname, target)
+
+        finder.find_spec = noting_find_spec
+        self._on = True
+        sys.addaudithook(self._note)
+
+    def result(self) -> dict[str, Any]:
+        """Return what was read, as JSON has it, and stop noting."""
+        self._on = False
+        for module in tuple(sys.modules.values()):
+            # Some were loaded before watching began, or from bytecode.
+            file = getattr(module, "__file__", None)
+            below = self._below(file) if isinstance(file, str) else ""
+            if below:
+                self._files.add(below)
+        return {
+            "files": sorted(self._files),
+            "listed": sorted(self._listed),
+            "searched": {folder: sorted(names) for folder, names in sorted(self._searched.items())},
+            "opaque": self._opaque,
+        }
+
+    def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self._on:
+            return
+        if event == "open":
+            self._note_open(*arguments)
+        elif event in ("os.listdir", "os.scandir"):
+            # The import system lists folders to find modules, which are noted by name.
+            caller = sys._getframe(1).f_code.co_filename
+            if not caller.startswith("<frozen importlib"):
+                self._add(self._listed, arguments[0] if arguments[0] is not None else os.curdir)
+        elif event == "sqlite3.connect":
+            self._add(self._files, arguments[0])
+        elif event in _OPAQUE and not self._opaque:
+            self._opaque = event
+
+    def _note_open(self, path: Any, mode: Any, flags: Any) -> None:
+        if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR) == os.O_WRONLY:
+            return
+        if isinstance(mode, str) and mode[:1] in ("w", "x", "a") and "+" not in mode:
+            return
+        self._add(self._files, path)
+
+    def _add(self, places: set[str], path: Any) -> None:
+        try:
+            below = self._below(os.fsdecode(path))
+        except TypeError:
+            # A descriptor: whoever opened it was seen.
+            return
+        if below:
+            places.add(below)
+
+    def _below(self, path: str) -> str:
+        """Return a path without its links where it counts, else ""."""
+        if path.endswith(".pyc"):
+            with contextlib.suppress(ValueError):
+                path = importlib.util.source_from_cache(path)
+        try:
+            real = os.path.realpath(path)
+        except (OSError, ValueError):
+            return ""
+        if not (real + os.sep).startswith(self._root) or real.startswith(self._prefix):
+            return ""
+        return "" if f"{os.sep}site-packages{os.sep}" in real else real

@@ -1,0 +1,27 @@
+"""How much of a stream is read: apart from the reader, for those who read in other ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["DEFAULT_LIMITS", "Limits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a stream may hold. Everything beyond is refused quickly, in bounded memory.
+
+    Attributes:
+        size: Bytes of UTF-8 in the stream.
+        nodes: Keys and values in the stream, those that come from aliases included; each
+            document counts for 50 more.
+        depth: Mappings and sequences inside each other.
+    """
+
+    size: int = 64 * 1024 * 1024
+    nodes: int = 2_000_000
+    depth: int = 200
+
+
+DEFAULT_LIMITS: Final = Limits()

@@ -1,0 +1,3 @@
+{{- define "training.labels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+{{- end }}

@@ -1,0 +1,74 @@
+"""The checks of a set: where they find something, each text is read once more at most."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kfp_k8s_manifest import validate, validate_text
+from kfp_k8s_manifest.validation import together
+
+HEAD = "apiVersion: pipelines.kubeflow.org/v2beta1\nkind: Pipeline\n"
+
+
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the texts that are read again."""
+    names: list[str] = []
+    load_all = together.load_all
+
+    def counted(data: bytes, *, source: str, **options: Any) -> Any:
+        names.append(source)
+        return load_all(data, source=source, **options)
+
+    monkeypatch.setattr(together, "load_all", counted)
+    return names
+
+
+def test_a_text_is_read_again_once_however_much_is_wrong_in_it(readings: list[str]) -> None:
+    objects = [
+        f"{HEAD}metadata: {{name: a}}\nspec: {{description: {'p' if number < 3 else 'q'}}}\n"
+        for number in range(6)
+    ]
+    report = validate_text("---\n".join(objects), source="f")
+    found = [
+        (each.line, each.column, each.message.partition("with ")[2].partition(";")[0])
+        for each in report.findings
+    ]
+    assert found == [
+        *((line, 18, "the same content") for line in (8, 13)),
+        *((line, 18, "another content") for line in (18, 23, 28)),
+    ]
+    assert set(report.excerpts.values()) == {"metadata: {name: a}"}
+    assert readings == ["f"]
+
+
+def test_texts_without_findings_are_not_read_again(
+    readings: list[str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, content in {"a": "one", "b": "two", "c": "one", "d": "four"}.items():
+        text = f"{HEAD}metadata:\n  name: {'d' if name == 'd' else 'x'}\nspec: {{description: {content}}}\n"
+        (tmp_path / f"{name}.yaml").write_text(text)
+    report = validate(["a.yaml", "b.yaml", "c.yaml", "d.yaml"])
+    found = [(each.file, each.line, "the same content" in each.message) for each in report.findings]
+    assert found == [("b.yaml", 4, False), ("c.yaml", 4, True)]
+    # The first of the copies is read for its content alone.
+    assert readings == ["a.yaml", "b.yaml", "c.yaml"]
+
+
+def test_a_file_that_changes_meanwhile_is_named(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"{HEAD}metadata: {{name: a}}\n"
+    path = tmp_path / "a.yaml"
+    path.write_text(f"{text}---\n{text}")
+    load_all = together.load_all
+
+    def emptied(data: bytes, **options: Any) -> Any:
+        return load_all(b"", **options)
+
+    monkeypatch.setattr(together, "load_all", emptied)
+    (finding,) = validate(path).findings
+    assert (finding.rule, finding.file, finding.line) == ("duplicate-object", str(path), None)
