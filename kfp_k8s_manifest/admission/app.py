@@ -119,6 +119,8 @@ class _Handlers:
     async def thread(self, _: web.Application) -> AsyncIterator[None]:
         """Have a thread for large reviews while the application runs."""
         self._executor = ThreadPoolExecutor(1, "large-reviews")
+        # It begins with its first call, which must not come when memory is short.
+        await asyncio.wrap_future(self._executor.submit(int))
         yield
         self._executor.shutdown(wait=False, cancel_futures=True)
 
@@ -258,10 +260,12 @@ def _deadline(request: web.Request) -> float:
         raise web.HTTPBadRequest(text=f"timeout={text!r:.100} is no duration such as '10s'\n")
     timeout = min(timeout, _LONGEST_TIMEOUT)
     connection = request.get(CONNECTION)
-    began = time.monotonic() if connection is None else connection.arrived
+    now = time.monotonic()
+    too_late = (now if connection is None else connection.arrived) + timeout
+    # Whoever had to wait at the door has half of what is left.
+    deadline = max(too_late - min(2.0, timeout / 5), (now + too_late) / 2)
     # The loop's clock is that of `time.monotonic`, but this is nowhere promised.
-    passed = time.monotonic() - began
-    return asyncio.get_running_loop().time() - passed + timeout - min(2.0, timeout / 5)
+    return asyncio.get_running_loop().time() + deadline - now
 
 
 def _fields(request: AdmissionRequest, hook: Hook) -> dict[str, Any]:

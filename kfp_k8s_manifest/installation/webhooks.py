@@ -21,6 +21,9 @@ _GRACE: Final = 20
 # Mebibytes that a server has; the limits of `webhook serve` are made for it.
 _MEMORY: Final = 256
 
+# Else each thread keeps memory of its own that the others cannot use, and the buffers of a crowd of
+# connections, once freed, are kept as well.
+_ALLOCATION: Final = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
 _LABEL: Final = "app.kubernetes.io"
 _NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
 
@@ -241,8 +244,7 @@ def _container(options: InstallOptions) -> Object:
             f"--drain={_DRAIN}",
             f"--grace={_GRACE}",
         ],
-        # Else each thread keeps memory of its own that the others cannot use.
-        "env": [{"name": "MALLOC_ARENA_MAX", "value": "1"}],
+        "env": [{"name": name, "value": value} for name, value in _ALLOCATION.items()],
         "ports": [{"name": "https", "containerPort": _PORT, "protocol": "TCP"}],
         "startupProbe": {**probe("/healthz", 2), "failureThreshold": 30},
         "livenessProbe": {**probe("/healthz", 10), "failureThreshold": 3},

@@ -139,6 +139,8 @@ class Connection(asyncio.Protocol):
         """Take in that the connection is closed."""
         self._owner.forget(self)
         self.inner.connection_lost(exc)
+        # Whoever still refers to this must not keep the buffers of TLS.
+        self._transport = self.inner = None
 
     def begin(self) -> None:
         """Note that a request is being answered, whose body may still have to arrive."""

@@ -120,19 +120,29 @@ class Server:
                 refuse_compression(request)
                 response = await handler(request)
             except web.HTTPException as error:
-                self._metrics.bad_requests.labels(str(error.status)).inc()
-                log(logging.WARNING, "bad request", status=error.status,
-                    reason=(error.text or "")[:_SHOWN], path=request.path[:_SHOWN],
-                    peer=request.remote)  # fmt: skip
-                error.headers["Connection"] = "close"
-                error.force_close()
-                if request.content_length is None or "Content-Encoding" in request.headers:
-                    await _leave(request, error)
-                raise
+                response = await self._refuse(request, error)
             if self._draining:
                 response.headers["Connection"] = "close"
                 response.force_close()
             return response
+
+    async def _refuse(self, request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+        """Answer a bad request, and close: whatever is left of its body is not worth reading."""
+        self._metrics.bad_requests.labels(str(error.status)).inc()
+        log(logging.WARNING, "bad request", status=error.status, reason=(error.text or "")[:_SHOWN],
+            path=request.path[:_SHOWN], peer=request.remote)  # fmt: skip
+        # Not the exception itself: it would keep all that its traceback refers to.
+        headers = {**error.headers, "Connection": "close"}
+        response = web.Response(status=error.status, reason=error.reason, text=error.text,
+                                headers=headers)  # fmt: skip
+        response.force_close()
+        if request.content_length is None or "Content-Encoding" in request.headers:
+            # Nobody knows where such a body ends. Of others some is read and dropped, so that a client
+            # that is still sending gets the answer.
+            await response.prepare(request)
+            await response.write_eof()
+            request.protocol.force_close()
+        return response
 
     async def _health(self, _: web.Request) -> web.Response:
         """Tell that the process answers at all."""
@@ -260,13 +270,3 @@ class Server:
                 return
             await asyncio.sleep(0.02)
         log(logging.WARNING, "gave up on requests under way", requests=connections.busy)
-
-
-async def _leave(request: web.Request, error: web.HTTPException) -> None:
-    """Send an error, and close without listening to the rest of the body, of which nobody knows the end.
-
-    Else some more of it is read and dropped, so that a client that is still sending gets the answer.
-    """
-    await error.prepare(request)
-    await error.write_eof()
-    request.protocol.force_close()
