@@ -32,6 +32,8 @@ __all__ = ["Server", "ServerOptions", "TlsFiles"]
 
 # aiohttp stops reading a body that nobody takes at twice this, for each connection.
 _READ_AHEAD: Final = 16 * 1024
+# Seconds in which more of a body is read after its refusal, so that the answer reaches its client.
+_LINGER: Final = 0.2
 _SHOWN: Final = 200
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -180,7 +182,7 @@ class Server:
             self._app,
             access_log=None,
             keepalive_timeout=options.limits.idle * 2,
-            lingering_time=1.0,
+            lingering_time=_LINGER,
             shutdown_timeout=options.grace,
             # Nobody waits for the answer to a client that has left.
             handler_cancellation=True,
