@@ -28,10 +28,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.corpus import packages, wrapped
+from benchmarks.families import FAMILIES
 
 MAX_SECONDS = 2.0
 MAX_MEBIBYTES = 512
 HANG_SECONDS = 30
+MANY_CHARACTERS = 100_000
 TARGETS = ("2.14", "2.14.3", "2.15", "2.16", "2.17", "kep", "portable")
 ODD: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 8, 1.5, 1e300, 2**31, 2**63, 2**64, -(2**63), "", " ", "08", "y",
@@ -138,7 +140,10 @@ def mutate_text(rng: random.Random, text: str) -> str:
 
 
 def special(rng: random.Random) -> str | bytes:
-    """Return an input made to be hard: bombs, depth, width."""
+    """Return an input made to be hard: bombs, depth, width, and the families that are measured."""
+    if rng.random() < 0.5:
+        family = FAMILIES[rng.choice(sorted(FAMILIES))]
+        return family(rng.choice((1_000, 1_000, 1_000, 30_000, 30_000, 300_000)))
     size = rng.choice((10, 300, 5_000, 50_000))
     return rng.choice(
         (
@@ -208,9 +213,13 @@ def check(rng: random.Random, text: str | bytes, tally: Tally) -> None:
         tally.rules.add(finding.rule)
         if finding.line is not None and not 1 <= finding.line <= lines:
             raise AssertionError(f"{finding.rule} points at line {finding.line}")
-    if rng.random() < 0.05:
+    if rng.random() < 0.1 or len(text) > MANY_CHARACTERS:
+        start = time.process_time()
         for name in ("text", "json", "github", "junit", "sarif"):
             render(report, name).encode("utf-8", "backslashreplace")
+        seconds = time.process_time() - start
+        if seconds > MAX_SECONDS:
+            raise AssertionError(f"five reports took {seconds:.1f} s")
 
 
 def run(seed: int, numbers: range) -> Tally:

@@ -46,7 +46,8 @@ def test_the_corpus_is_whole(shared: Path) -> None:
 )
 @pytest.mark.parametrize("path", PACKAGES, ids=lambda path: path.stem)
 def test_every_reader_reads_back_the_ir(path: Path) -> None:
-    bundle = wrapped(path)
+    # The newest release knows every field that the packages have, so none is left out.
+    bundle = wrapped(path, target="2.17")
     source = list(yaml.load_all(path.read_bytes(), Loader=yaml.CSafeLoader))
     source[0]["pipelineInfo"]["name"] = bundle.version.name
     text = bundle.to_yaml()

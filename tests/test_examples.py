@@ -48,6 +48,8 @@ def test_hello_world_is_the_kep_s(shared: Path) -> None:
     kep_version = yaml.safe_load(blocks[1].partition("\n\nNotice the")[0])
     ours = (EXAMPLES / "hello_world" / "manifests.yaml").read_text(encoding="utf-8")
     pipeline, version = yaml.safe_load_all(ours)
+    # kfp's client finds a Pipeline by its display name, of which the KEP knows nothing.
+    assert pipeline.pop("spec")["displayName"] == "hello-world"
     assert pipeline == kep_pipeline
     assert version["metadata"] == kep_version["metadata"]
     assert _aligned(version["spec"]) == _aligned(kep_version["spec"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -32,10 +33,19 @@ def command(goal: str) -> list[str]:
     return [*program, f"examples/{source}", *options]
 
 
+def require_pinned_kfp() -> None:
+    """End with a message where another kfp is installed than a new user gets."""
+    installed = f"kfp=={metadata.version('kfp')}"
+    pins = (ROOT / "requirements" / "constraints.txt").read_text(encoding="utf-8")
+    if installed not in pins.splitlines():
+        sys.exit(f"{installed} is installed, which requirements/constraints.txt does not pin")
+
+
 def main() -> None:
     """Write all golden files."""
     if os.environ.get("CI"):
         sys.exit("golden files are not regenerated in CI")
+    require_pinned_kfp()
     for goal in GOLDEN:
         done = subprocess.run(command(goal), cwd=ROOT, check=True, stdout=subprocess.PIPE)
         (EXAMPLES / goal).write_bytes(done.stdout)

@@ -16,12 +16,14 @@ sys.path.insert(0, str(ROOT))
 
 from tests.docs.pages import DIGEST, Runner, shell_environment  # noqa: E402 (needs the path above)
 from tests.docs.test_pages import ABSENT, PAGES  # noqa: E402
+from tools.regenerate_golden import require_pinned_kfp  # noqa: E402
 
 
 def main() -> None:
     """Run the examples of all pages, and write what they print."""
     if os.environ.get("CI"):
         sys.exit("pages are not regenerated in CI")
+    require_pinned_kfp()
     everywhere: dict[str, str] = {}
     texts: dict[Path, str] = {}
     for page in PAGES:

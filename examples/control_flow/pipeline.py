@@ -40,7 +40,7 @@ def control_flow(month: str = "08", mode: str = "0o755", y: str = "y", seed: int
         coin = flip_coin(seed=seed)
         with dsl.If(coin.output == "heads", name="heads"):
             listed = shards(month=month)
-            with dsl.ParallelFor(listed.output, parallelism=2, name="each-shard") as shard:
+            with dsl.ParallelFor(listed.output, parallelism=2) as shard:
                 worked = work(shard=shard, mode=mode)
             merge(results=dsl.Collected(worked.output))
         with dsl.Else(name="tails"):

@@ -15,6 +15,7 @@ from kfp_k8s_manifest import releases
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.lint import lint
 from kfp_k8s_manifest.checks.lint.untyped import check_untyped
+from kfp_k8s_manifest.checks.rest import check_rest
 from kfp_k8s_manifest.checks.server.crd import check_crd
 from kfp_k8s_manifest.checks.server.decode import check_type_meta, decode_metadata
 from kfp_k8s_manifest.checks.server.emptied import check_emptied
@@ -284,16 +285,26 @@ def _check(obj: dict[str, Any], context: ObjectContext) -> Iterator[Finding]:
     yield from check_unknown(obj, kind, context.target, in_metadata=decoded.unknown)
     if kind == PIPELINE_VERSION:
         yield from check_mutating(obj, context.pipelines, context.target)
-    if not decoded.findings:
-        yield from _without_overwritten(check_metadata(decoded.values), kind, context.target)
-        yield from check_crd(obj, kind, context.target)
+    # The cluster meets what follows only once the metadata can be decoded; it is told at once.
+    metadata = _apart_from(check_metadata(decoded.values), decoded.findings)
+    yield from _without_overwritten(metadata, kind, context.target)
+    yield from check_crd(obj, kind, context.target)
     yield from check_next_line(obj)
+    if context.lint:
+        yield from check_rest(obj, context.target)
     # Where the spec is missing, the schema or the mutating webhook has rejected the object before.
     if kind == PIPELINE_VERSION and value_at(obj, "spec", "pipelineSpec") not in (ABSENT, None):
         yield from _validating(obj, context.target)
         if context.lint:
             yield from _running(obj, context.target)
     yield from (each for each in sizes if each.rule != registry.SIZE_REQUEST.id)
+
+
+def _apart_from(findings: Iterable[Finding], others: Sequence[Finding]) -> Iterator[Finding]:
+    """Leave out findings about fields that others found to be of the wrong type."""
+    for each in findings:
+        if not any(each.path[: len(other.path)] == other.path for other in others):
+            yield each
 
 
 def _without_overwritten(

@@ -119,6 +119,7 @@ SPEC_TWO_PLATFORMS = Rule("spec-two-platforms", "spec", _ERROR, "2.14.0")
 SPEC_UNKNOWN_ENUM_VALUE = Rule("spec-unknown-enum-value", "spec", _ERROR, "2.14.0")
 SPEC_UNKNOWN_FIELD = Rule("spec-unknown-field", "spec", _ERROR, "2.14.0")
 SPEC_WRONG_TYPE = Rule("spec-wrong-type", "spec", _ERROR, "2.14.0")
+SPEC_WORKFLOW = Rule("spec-workflow", "spec", _ERROR, "2.14.0")
 PLATFORM_IGNORED = Rule("platform-ignored", "platform", _WARNING, "2.14.0")
 
 # Updates.
@@ -138,6 +139,7 @@ EXECUTOR_CONFIG_UNKNOWN_FIELD = Rule(
 )
 
 # What a run stumbles over.
+ARGO_NAME = Rule("argo-name", "lint", _WARNING, "2.14.0")
 ARTIFACT_ITERATOR = Rule("artifact-iterator", "lint", _WARNING, "2.14.0")
 COMPONENT_CYCLE = Rule("component-cycle", "lint", _WARNING, "2.14.0")
 COMPONENT_EMPTY = Rule("component-empty", "lint", _WARNING, "2.14.0")
@@ -153,19 +155,24 @@ EXECUTOR_MISSING = Rule("executor-missing", "lint", _WARNING, "2.14.0")
 EXECUTOR_UNSUPPORTED = Rule("executor-unsupported", "lint", _WARNING, "2.14.0")
 EXECUTOR_UNUSED = Rule("executor-unused", "lint", _NOTE, "2.14.0")
 EXIT_TASK_DEPENDENCY = Rule("exit-task-dependency", "lint", _WARNING, "2.14.0")
+EXIT_TASK_IGNORED = Rule("exit-task-ignored", "lint", _WARNING, "2.14.0")
 FINAL_STATUS_WITHOUT_DEPENDENCY = Rule(
     "final-status-without-dependency", "lint", _WARNING, "2.14.0"
 )
 IMAGE_LATEST = Rule("image-latest", "lint", _NOTE, "2.14.0")
 IMAGE_MISSING = Rule("image-missing", "lint", _WARNING, "2.14.0")
 IMAGE_UNTAGGED = Rule("image-untagged", "lint", _NOTE, "2.14.0")
+IMPORTER_IN_LOOP = Rule("importer-in-loop", "lint", _WARNING, "2.14.0")
+IMPORTER_RETRY = Rule("importer-retry", "lint", _WARNING, "2.14.0")
 INPUT_MISSING = Rule("input-missing", "lint", _WARNING, "2.14.0")
+INPUT_OPTIONAL = Rule("input-optional", "lint", _WARNING, "2.14.0")
 INPUT_REQUIRED = Rule("input-required", "lint", _WARNING, "2.14.0")
 INPUT_SOURCE = Rule("input-source", "lint", _WARNING, "2.14.0")
 INPUT_UNDECLARED = Rule("input-undeclared", "lint", _WARNING, "2.14.0")
 INPUT_UNUSED = Rule("input-unused", "lint", _NOTE, "2.14.0")
 ITERATOR_ITEMS = Rule("iterator-items", "lint", _WARNING, "2.14.0")
 ITERATOR_POLICY_IGNORED = Rule("iterator-policy-ignored", "lint", _NOTE, "2.14.0")
+LOOP_NAME = Rule("loop-name", "lint", _WARNING, "2.14.0")
 OUTPUT_MISSING = Rule("output-missing", "lint", _WARNING, "2.14.0")
 PARAMETER_DEFAULT_TYPE = Rule("parameter-default-type", "lint", _WARNING, "2.14.0")
 PARAMETER_LITERAL = Rule("parameter-literal", "lint", _WARNING, "2.14.0")
@@ -173,19 +180,34 @@ PARAMETER_TYPE_MISMATCH = Rule("parameter-type-mismatch", "lint", _WARNING, "2.1
 PARAMETER_TYPE_MISSING = Rule("parameter-type-missing", "lint", _WARNING, "2.14.0")
 PLACEHOLDER_UNDECLARED = Rule("placeholder-undeclared", "lint", _WARNING, "2.14.0")
 PLATFORM_EXECUTOR_MISSING = Rule("platform-executor-missing", "lint", _WARNING, "2.14.0")
+POD_SETTING = Rule("pod-setting", "lint", _WARNING, "2.14.0")
 PRODUCER_MISSING = Rule("producer-missing", "lint", _WARNING, "2.14.0")
+RESOURCE_QUANTITY = Rule("resource-quantity", "lint", _WARNING, "2.14.0")
 RETRY_POLICY = Rule("retry-policy", "lint", _NOTE, "2.14.0")
 TASK_CYCLE = Rule("task-cycle", "lint", _WARNING, "2.14.0")
 TASK_MISSING = Rule("task-missing", "lint", _WARNING, "2.14.0")
+VOLUME_CLAIM = Rule("volume-claim", "lint", _WARNING, "2.14.0")
 
 # Several objects together.
 DUPLICATE_OBJECT = Rule("duplicate-object", "bundle", _ERROR, "2.14.0")
 KEP_PIPELINE_INFO_NAME = Rule("kep-pipeline-info-name", "bundle", _ERROR, "2.14.0")
+LATEST_AMBIGUOUS = Rule("latest-ambiguous", "bundle", _NOTE, "2.14.0")
 REST_NAME_COLLISION = Rule("rest-name-collision", "bundle", _WARNING, "2.17.0")
 REST_NAME_MISMATCH = Rule("rest-name-mismatch", "bundle", _NOTE, "2.17.0")
 
+# What the REST server makes of one object.
+REST_TAGS = Rule("rest-tags", "rest", _WARNING, "2.17.0")
+
 # A repository of pipelines.
+MANIFEST_MISSING = Rule("manifest-missing", "gitops", _ERROR, "2.14.0")
+MANIFEST_STALE = Rule("manifest-stale", "gitops", _ERROR, "2.14.0")
+MANIFEST_SUPERFLUOUS = Rule("manifest-superfluous", "gitops", _ERROR, "2.14.0")
 SOURCE_FAILED = Rule("source-failed", "gitops", _ERROR, "2.14.0")
+SOURCE_UNSTEADY = Rule("source-unsteady", "gitops", _ERROR, "2.14.0")
+VERSION_CHANGED = Rule("version-changed", "gitops", _ERROR, "2.14.0")
+VERSION_EDITED = Rule("version-edited", "gitops", _ERROR, "2.14.0")
+VERSION_REMOVED = Rule("version-removed", "gitops", _ERROR, "2.14.0")
+VERSIONS_TOGETHER = Rule("versions-together", "gitops", _WARNING, "2.14.0")
 
 RULES: Final = {each.id: each for each in tuple(globals().values()) if isinstance(each, Rule)}
 """All rules by their ids."""

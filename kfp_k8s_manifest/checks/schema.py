@@ -16,7 +16,7 @@ from kfp_k8s_manifest.findings import Path
 from kfp_k8s_manifest.model.kinds import KINDS
 from kfp_k8s_manifest.releases import DEFAULT_TARGET, FieldType, message_fields, target, type_names
 
-__all__ = ["OBJECT_META", "Expected", "MetaField", "expected_at"]
+__all__ = ["MESSAGES", "OBJECT_META", "STRUCTS", "Expected", "MetaField", "expected_at"]
 
 
 class Expected(enum.Enum):
@@ -101,16 +101,19 @@ OBJECT_META: Final[Mapping[str, MetaField]] = {
 }
 """The fields of `ObjectMeta` (Kubernetes 1.34)."""
 
-_MESSAGES: Final = {
+MESSAGES: Final[Mapping[str, str]] = {
     "pipelineSpec": "ml_pipelines.PipelineSpec",
     "platformSpec": "ml_pipelines.PlatformSpec",
 }
+"""The messages that the two specs of a PipelineVersion are."""
+
 _EXECUTOR_CONFIG: Final = "kfp_kubernetes.KubernetesExecutorConfig"
-# Where the IR says Struct, and KFP reads a message.
-_STRUCTS: Final = {
+STRUCTS: Final[Mapping[tuple[str, str], str]] = {
     ("ml_pipelines.PipelineSpec", "deploymentSpec"): "ml_pipelines.PipelineDeploymentConfig",
     ("ml_pipelines.PlatformDeploymentConfig", "executors"): _EXECUTOR_CONFIG,
 }
+"""The fields, by message and name, that are a Struct in the IR and that KFP reads as a message."""
+
 _PARAMETER: Final = "ml_pipelines.ComponentInputsSpec.ParameterSpec"
 # The enum's name and its number.
 _STRING_TYPE: Final = ("STRING", 3)
@@ -193,7 +196,7 @@ def _in_spec(obj: Mapping[str, Any], steps: list[str | int]) -> Expected:
 def _in_message(obj: Mapping[str, Any], root: str, steps: list[str | int]) -> Expected:
     """Return what is expected below `pipelineSpec` or `platformSpec`, as KFP reads them."""
     messages, enums = _names()
-    current = _MESSAGES[root]
+    current = MESSAGES[root]
     left = list(steps)
     kubernetes = root != "platformSpec" or left[1:2] == ["kubernetes"]
     while left:
@@ -215,7 +218,7 @@ def _in_message(obj: Mapping[str, Any], root: str, steps: list[str | int]) -> Ex
                 return Expected.LIST if field.repeated else Expected.OBJECT
             if isinstance(left.pop(0), int) != field.repeated:
                 return Expected.UNKNOWN
-        read_as = _STRUCTS.get((current, field.name), field.type)
+        read_as = STRUCTS.get((current, field.name), field.type)
         # The executors of any other platform are nothing that KFP knows.
         current = field.type if read_as == _EXECUTOR_CONFIG and not kubernetes else read_as
     if current in messages:

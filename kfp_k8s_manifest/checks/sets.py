@@ -10,6 +10,7 @@ from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.words import (
     finding,
+    listed,
     shown,
     text_at,
 )
@@ -33,7 +34,7 @@ def check_bundle(objects: Sequence[Any], target: Target) -> list[list[Finding]]:
         The findings of each object, in the order of the objects.
     """
     findings: list[list[Finding]] = [[] for _ in objects]
-    for index, found in _duplicates(objects):
+    for index, found in (*_duplicates(objects), *_latest(objects)):
         findings[index].append(found)
     if any("versionName" in release.fields(PIPELINE_VERSION) for release in target.releases):
         for index, found in _rest(objects):
@@ -75,6 +76,34 @@ def _equal(one: Any, other: Any) -> bool:
         return False
 
 
+def _latest(objects: Sequence[Any]) -> Iterator[_Found]:
+    """Tell which versions may be created in the same second, of which either is the latest.
+
+    KFP takes the newest for the latest, and times of creation are whole seconds.
+    """
+    versions: dict[tuple[str, str], dict[str, int]] = {}
+    for index, obj in enumerate(objects):
+        pipeline, name = text_at(obj, "spec", "pipelineName"), text_at(obj, "metadata", "name")
+        if text_at(obj, "kind") == PIPELINE_VERSION and pipeline and name:
+            namespace = text_at(obj, "metadata", "namespace")
+            versions.setdefault((namespace, pipeline), {}).setdefault(name, index)
+    for (_, pipeline), names in versions.items():
+        if len(names) > 1:
+            yield (
+                max(names.values()),
+                finding(
+                    registry.LATEST_AMBIGUOUS,
+                    ("metadata", "name"),
+                    f"{listed(map(shown, names))} are versions of the pipeline {shown(pipeline)}: where"
+                    " they are created in the same second, either is the latest for KFP, and runs"
+                    " that ask for no version take it.",
+                    value=max(names, key=names.__getitem__),
+                    hint="Apply one new version of a pipeline at a time, or name the version in each"
+                    " run.",
+                ),
+            )
+
+
 def _rest(objects: Sequence[Any]) -> Iterator[_Found]:
     """Check how the REST server of KFP 2.17 finds versions by their names.
 
@@ -99,12 +128,13 @@ def _rest(objects: Sequence[Any]) -> Iterator[_Found]:
         composite = naming.rest_name(pipeline, version)
         other = by_object.get((namespace, composite))
         first = by_rest[namespace, composite][0]
-        if other and other[0] != index and other[1] == pipeline:
+        # One object that stands there twice is no other one; another rule tells that.
+        if other and name != composite and other[1] == pipeline:
             yield index, _shadowed(pipeline, version, composite, name, named=named)
         elif first[0] != index:
             same = first[1] == pipeline
             twin = text_at(objects[first[0]], "metadata", "name")
-            if named or not same:
+            if twin != name and (named or not same):
                 yield index, _coincides(composite, twin, version, named=named, same=same)
         elif named and name not in (composite, version):
             yield index, _not_found(version, composite, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kfp_k8s_manifest.findings import Path
@@ -20,15 +20,18 @@ def contains(value: object, part: str) -> bool:
     """
     if isinstance(value, str):
         return part in value
-    stack = [value]
+    if not isinstance(value, (dict, list)):
+        return False
+    stack: list[object] = [value]
     while stack:
         item = stack.pop()
+        children: Iterable[object] = ()
         if isinstance(item, dict):
             stack.append(list(item))
-            item = item.values()
-        elif not isinstance(item, list):
-            continue
-        for child in item:
+            children = item.values()
+        elif isinstance(item, list):
+            children = item
+        for child in children:
             if isinstance(child, str):
                 if part in child:
                     return True

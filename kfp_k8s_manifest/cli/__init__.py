@@ -24,6 +24,7 @@ INTERRUPTED = 130
 _COMMANDS: dict[str, tuple[str, str, str]] = {
     "build": ("build", "build", "Compile a repository of pipelines into its folders."),
     "catalog": ("catalog", "catalog", "Write a web page of a repository of pipelines."),
+    "check": ("check", "check", "Check that a repository has what its sources give."),
     "compile": ("compile", "compile_", "Compile pipelines into Kubernetes manifests."),
     "completion": ("completion", "completion", "Print a shell's completion script."),
     "crds": ("crds", "crds_", "Write the CustomResourceDefinitions of a release."),
@@ -34,8 +35,12 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "fmt": ("fmt", "fmt", "Put the quotes back that strings have lost."),
     "get": ("get", "get", "List pipelines of a cluster with their versions."),
     "graph": ("graph", "graph", "Write the graph of a pipeline."),
+    "krm": ("krm", "krm", "Generate or validate as a function of kustomize."),
+    "init": ("init", "init", "Write a configuration to start from."),
     "name": ("name", "name", "Check names, or make names that pass."),
+    "promote": ("promote", "promote", "Carry versions from one environment to another."),
     "prune": ("prune", "prune", "Remove from a cluster what git has no more."),
+    "rollback": ("rollback", "rollback", "Issue an old version's content again."),
     "rules": ("rules", "rules", "List the rules of validate."),
     "run": ("run", "run", "Run a PipelineVersion here or on a KFP server."),
     "schema": ("schema", "schema", "Write a JSON Schema for editors and other tools."),
@@ -108,6 +113,10 @@ def cli() -> None:
     """
 
 
-@cli.group(cls=LazyGroup, lazy={"compile": _COMMANDS["compile"]}, hidden=True)
+@cli.group(
+    cls=LazyGroup,
+    lazy={"compile": ("dsl", "dsl_compile", "Compile to IR, or to manifests, as kfp does.")},
+    hidden=True,
+)
 def dsl() -> None:
-    """The same commands under kfp's spelling, `dsl compile`."""
+    """Kfp's spelling, `dsl compile`."""

@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from kfp_k8s_manifest.gitops.build import EnvironmentPlan
     from kfp_k8s_manifest.gitops.project import Project
 
-__all__ = ["environment_option", "jobs_option", "lock", "open_project", "timeout_option"]
+__all__ = [
+    "environment_option",
+    "jobs_option",
+    "lock",
+    "open_project",
+    "tell_plan",
+    "timeout_option",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,6 +50,15 @@ def lock(project: Project, *, wait: bool) -> Iterator[None]:
 
     with locked(str(project.root), wait=wait, on_wait=tell):
         yield
+
+
+def tell_plan(plan: EnvironmentPlan, *, done: bool) -> None:
+    """Tell what was done in an environment, or would be with `--yes`."""
+    from kfp_k8s_manifest.gitops.outcome import render_plan
+
+    click.echo(render_plan(plan, done=done), nl=False)
+    if not done and (plan.texts or plan.deleted):
+        click.echo("nothing was changed; --yes writes this", err=True)
 
 
 def environment_option(function: F) -> F:

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kfp_k8s_manifest.cli._compiling import Started
 from kfp_k8s_manifest.cli._documents import emit, force_option, write_outputs
 from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, target_option
-from kfp_k8s_manifest.compiler.isolation import (
-    Request,
-    Result,
-    compile_sources,
-    without_parts,
-)
-from kfp_k8s_manifest.compiler.sources import ACCEPTED, Source, find_sources, read_source
-from kfp_k8s_manifest.errors import KfpK8sError, SourceError, UsageError
+from kfp_k8s_manifest.errors import UsageError
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.compiler.build import ManifestOptions
     from kfp_k8s_manifest.compiler.bundle import Bundle
     from kfp_k8s_manifest.findings import Finding
-    from kfp_k8s_manifest.model.ir import PipelineIR
 
 __all__ = ["compile_"]
 
@@ -39,7 +31,7 @@ def _pairs(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 (click's o
     return click.option(*names, type=KEY_VALUE, multiple=True, metavar="KEY=VALUE", help=help)
 
 
-@click.command(name="compile", context_settings={"auto_envvar_prefix": None})
+@click.command(name="compile")
 @click.argument("sources", nargs=-1, type=PATH, metavar="SOURCE...")
 @click.option(
     "-o",
@@ -128,7 +120,11 @@ def _pairs(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 (click's o
     default=None,
     help="Write the Pipeline as well.  [default: yes; with --py, as in kfp, no]",
 )
-@click.option("--kubernetes-manifest-format", is_flag=True, help="Always on; taken as kfp's word.")
+@click.option(
+    "--kubernetes-manifest-format",
+    is_flag=True,
+    help="Taken as kfp's word; what is written are manifests in any case.",
+)
 def compile_(sources: tuple[str, ...], output: str, **given: Any) -> None:
     """Compile pipelines into Pipeline and PipelineVersion manifests.
 
@@ -137,106 +133,20 @@ def compile_(sources: tuple[str, ...], output: str, **given: Any) -> None:
     of IR YAML, or '-' for a package on the standard input. Each is compiled in a process of its
     own. What is written has passed the checks of the target.
     """
-    if given["py"] is not None:
-        sources = (*sources, given["py"])
-    if not sources:
-        raise UsageError(f"no SOURCE given; {ACCEPTED}")
-    if given["function"] is not None and (len(sources) != 1 or given["every"]):
-        raise UsageError("--function goes with exactly one module, and without --all")
-    parameters = _parameters(given["pipeline_parameters"])
-    found = [each for source in sources for each in find_sources(source)]
-    requests = [_request(each, parameters, given) for each in found if each.kind != "package"]
-    # The sources' processes start now, and load kfp while this one loads the checks.
-    results = compile_sources(requests, timeout=given["timeout"])
-    from kfp_k8s_manifest.compiler.build import build
+    started = Started(sources, given)
+    # The sources' processes load kfp while this one loads the checks.
+    from kfp_k8s_manifest.compiler.build import build, described
 
-    compiled = _compiled(found, results, parameters, given["function"])
-    bundles = [build(ir, _options(given, file)) for file, ir in compiled]
+    compiled = started.pipelines()
+    bundles = []
+    for file, ir in compiled:
+        options = _options(given, file)
+        if given["kubernetes_manifest_format"]:
+            options = described(options, ir)
+        bundles.append(build(ir, options))
     for bundle in bundles:
         _report_warnings(bundle.require_valid())
-    inputs = {*(source.path for source in found), *(file for file, _ in compiled)}
-    _write(bundles, output, given, inputs)
-
-
-def _request(source: Source, parameters: dict[str, Any], given: dict[str, Any]) -> Request:
-    assert source.kind != "package"
-    if given["function"] is not None and (source.function or source.folder):
-        raise UsageError(f"--function goes with a module or a notebook; {source.name} is none")
-    return Request(
-        source=source.name,
-        kind=source.kind,
-        path=source.path,
-        function=given["function"] or source.function,
-        every=given["every"],
-        own=bool(source.folder),
-        parameters=parameters,
-        type_check=not given["disable_type_check"],
-        caching=not given["disable_execution_caching_by_default"],
-    )
-
-
-def _compiled(
-    found: list[Source],
-    results: Iterator[Result],
-    parameters: dict[str, Any],
-    function: str | None,
-) -> list[tuple[str, PipelineIR]]:
-    """Return each pipeline with its file, in the order of the sources.
-
-    Raises:
-        KfpK8sError: One source cannot be compiled. If several cannot, the others are told before.
-    """
-    errors: list[KfpK8sError] = []
-    packages: dict[int, PipelineIR] = {}
-    for position, source in enumerate(found):
-        if source.kind == "package":
-            for option, value in (("--pipeline-parameters", parameters), ("--function", function)):
-                if value:
-                    raise UsageError(f"{source.name}: {option} needs a module, not a package of IR")
-            try:
-                packages[position] = read_source(source)
-            except KfpK8sError as error:
-                errors.append(error)
-    by_index = {result.index: result for result in results}
-    in_order = [by_index[index] for index in sorted(by_index)]
-    errors += [result.error for result in in_order if result.error is not None]
-    if errors:
-        for each in errors[:-1]:
-            click.echo(f"Error: {each}", err=True)
-        raise errors[-1]
-    elsewhere = {place for result in in_order for place in result.used}
-    modules = iter(in_order)
-    compiled: list[tuple[str, PipelineIR]] = []
-    empty = {source.folder for source in found if source.folder}
-    for position, source in enumerate(found):
-        if position in packages:
-            compiled.append((source.path, packages[position]))
-            continue
-        result = next(modules)
-        file = result.file if source.kind == "module" else source.path
-        for pipeline in without_parts(result.pipelines, elsewhere if source.folder else ()):
-            compiled.append((file, pipeline.ir))
-            empty.discard(source.folder)
-    for folder in sorted(empty):
-        raise SourceError(
-            f"{folder}: no module in it defines a pipeline; decorate a function with @dsl.pipeline"
-        )
-    return compiled
-
-
-def _parameters(text: str | None) -> dict[str, Any]:
-    if text is None:
-        return {}
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise UsageError(
-            f"--pipeline-parameters is not valid JSON: {error}; an example that is:"
-            """ --pipeline-parameters '{"epochs": 3}'"""
-        ) from error
-    if not isinstance(value, dict):
-        raise UsageError(f"--pipeline-parameters is {text}, not a JSON object")
-    return value
+    _write(bundles, output, given, started.files())
 
 
 def _options(given: dict[str, Any], path: str) -> ManifestOptions:
@@ -297,7 +207,8 @@ def _report_warnings(findings: list[Finding]) -> None:
 
     for finding in findings:
         if finding.severity is Severity.WARNING:
-            where = f"{finding.kind} {finding.name}: {finding.field}"
+            # The message begins with the field.
+            where = f"{finding.kind} {finding.name}"
             click.echo(f"warning: {where}: {finding.message} [{finding.rule}]", err=True)
 
 

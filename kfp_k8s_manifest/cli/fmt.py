@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["fmt"]
 
+_SHOWN = 300
+"""Characters of a value or a field that are told."""
+
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
@@ -40,6 +43,7 @@ def fmt(
 
     Exit codes: 0 done, 1 a file could not be repaired, or needs it with --check, 2 wrong usage.
     """
+    from kfp_k8s_manifest.render.summary import printable
     from kfp_k8s_manifest.validation.inputs import find_inputs
     from kfp_k8s_manifest.validation.repairs import repair_all
     from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
@@ -51,12 +55,13 @@ def fmt(
         if attempt.passed_over:
             skipped += 1
             if verbose:
-                click.echo(f"skipped {attempt.source.name}: {attempt.passed_over}", err=True)
+                told = f"skipped {attempt.source.name}: {attempt.passed_over}"
+                click.echo(printable(told), err=True)
             continue
         reason = attempt.refused or (_write(attempt) if fix else "")
         if reason:
             refused += 1
-            click.echo(f"Error: {reason}", err=True)
+            click.echo(printable(f"Error: {reason}"), err=True)
             continue
         assert attempt.repaired is not None
         quoted += len(attempt.repaired.changes)
@@ -84,15 +89,17 @@ def _write(attempt: Attempt) -> str:
 
 
 def _tell(attempt: Attempt, *, err: bool) -> None:
+    from kfp_k8s_manifest.findings import shortened
+    from kfp_k8s_manifest.render.summary import printable
+
     assert attempt.repaired is not None
     for change in attempt.repaired.changes:
         what = "key" if change.key else "value"
-        where = f" in {change.field}" if change.field else ""
-        click.echo(
-            f"{attempt.source.name}:{change.line}:{change.column}: {what} {change.written} (read as"
-            f' {change.was}) -> "{change.written}"{where}',
-            err=err,
-        )
+        where = f" in {shortened(change.field, _SHOWN)}" if change.field else ""
+        written, was = shortened(change.written, _SHOWN), shortened(change.was, _SHOWN)
+        text = f'{what} {written} (read as {was}) -> "{written}"{where}'
+        place = f"{attempt.source.name}:{change.line}:{change.column}"
+        click.echo(printable(f"{place}: {text}"), err=err)
 
 
 def _summary(quoted: int, changed: int, refused: int, skipped: int, *, fix: bool) -> str:

@@ -12,6 +12,7 @@ __all__ = ["schema"]
 
 
 @click.command()
+@click.argument("what", type=click.Choice(["object", "config"]), default="object")
 @target_option
 @click.option(
     "--kind",
@@ -28,8 +29,10 @@ __all__ = ["schema"]
     help="File to write; - is stdout.",
 )
 @force_option
-def schema(target: str, kind: str, output: str, force: bool) -> None:  # noqa: FBT001
+def schema(what: str, target: str, kind: str, output: str, force: bool) -> None:  # noqa: FBT001
     """Write a JSON Schema (draft-07) of a whole object, the pipeline's IR included.
+
+    With the word config, that of kfp-k8s.toml, the configuration of a repository of pipelines.
 
     \b
     yaml-language-server, as the first line of a manifest:
@@ -42,5 +45,11 @@ def schema(target: str, kind: str, output: str, force: bool) -> None:  # noqa: F
     from kfp_k8s_manifest.installation.json_schema import object_schema
     from kfp_k8s_manifest.releases import target as find_target
 
-    text = json.dumps(object_schema(kind, find_target(target)), indent=2) + "\n"
+    if what == "config":
+        from kfp_k8s_manifest.gitops.config_schema import config_schema
+
+        content = config_schema()
+    else:
+        content = object_schema(kind, find_target(target))
+    text = json.dumps(content, indent=2) + "\n"
     write_output(text, output, force=force)

@@ -154,9 +154,11 @@ def validate(
         from kfp_k8s_manifest.render.summary import summary
 
         click.echo(summary(report, strict=strict), err=True)
-    if verbose:
+    if verbose and report.passed_over:
+        from kfp_k8s_manifest.render.summary import printable
+
         for each in report.passed_over:
-            click.echo(f"skipped {each.name}: {each.reason}", err=True)
+            click.echo(printable(f"skipped {each.name}: {each.reason}"), err=True)
     if not report.ok(strict=strict):
         ctx.exit(1)
 

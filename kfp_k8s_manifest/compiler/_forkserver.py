@@ -108,7 +108,7 @@ def _run(
         # Nothing but the caller writes to standard output.
         os.dup2(2, 1)
         try:
-            import kfp_k8s_manifest.compiler.kfp
+            import kfp_k8s_manifest.compiler.calls
             import kfp_k8s_manifest.compiler.modules  # noqa: F401
         except Exception as error:  # noqa: BLE001 (whatever an import can raise)
             traceback.print_exc()

@@ -37,6 +37,7 @@ class Reads:
         self._files: set[str] = set()
         self._listed: set[str] = set()
         self._searched: dict[str, set[str]] = {}
+        self._places: dict[str, str] = {}
         self._opaque = ""
         self._on = False
 
@@ -61,9 +62,11 @@ class Reads:
         """Return what was read, as JSON has it, and stop noting."""
         self._on = False
         for module in tuple(sys.modules.values()):
-            # Some were loaded before watching began, or from bytecode.
+            # Some were loaded before watching began. There are thousands, most of them elsewhere.
             file = getattr(module, "__file__", None)
-            below = self._below(file) if isinstance(file, str) else ""
+            if not isinstance(file, str) or not file.startswith(self._root):
+                continue
+            below = self._below(file)
             if below:
                 self._files.add(below)
         return {
@@ -106,6 +109,13 @@ class Reads:
 
     def _below(self, path: str) -> str:
         """Return a path without its links where it counts, else ""."""
+        if not os.path.isabs(path):  # noqa: PTH117
+            path = os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118
+        if path not in self._places:
+            self._places[path] = self._place(path)
+        return self._places[path]
+
+    def _place(self, path: str) -> str:
         if path.endswith(".pyc"):
             with contextlib.suppress(ValueError):
                 path = importlib.util.source_from_cache(path)

@@ -115,7 +115,7 @@ def _outcome(request: Request) -> dict[str, Any]:
 
 
 def _compile(request: Request) -> dict[str, Any]:
-    from kfp_k8s_manifest.compiler.kfp import execution_caching, package_text, pipeline_ir
+    from kfp_k8s_manifest.compiler.calls import execution_caching, package_text, pipeline_ir
     from kfp_k8s_manifest.compiler.modules import load, origin
 
     options: dict[str, Any] = {

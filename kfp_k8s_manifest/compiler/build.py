@@ -7,18 +7,19 @@ name that `pipelineInfo` carries.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, Literal
 
 from kfp_k8s_manifest import naming
-from kfp_k8s_manifest.compiler.bundle import Bundle
+from kfp_k8s_manifest.compiler.bundle import Bundle, target_remedy
+from kfp_k8s_manifest.compiler.fitting import fitted
 from kfp_k8s_manifest.errors import InvalidNameError, SourceError, UsageError
 from kfp_k8s_manifest.model.ir import PipelineIR
-from kfp_k8s_manifest.model.kinds import KINDS, PIPELINE_VERSION, Kind
+from kfp_k8s_manifest.model.kinds import KINDS, PIPELINE, PIPELINE_VERSION, Kind
 from kfp_k8s_manifest.model.resources import Pipeline, PipelineVersion, version_digest
 from kfp_k8s_manifest.releases import DEFAULT_TARGET, Target, target
 
-__all__ = ["DEFAULT_VERSION_NAME", "ManifestOptions", "build"]
+__all__ = ["DEFAULT_VERSION_NAME", "ManifestOptions", "build", "described"]
 
 DEFAULT_VERSION_NAME: Final = "{pipeline}-{digest}"
 
@@ -39,8 +40,8 @@ class ManifestOptions:
         pipeline_info_name: What `pipelineInfo.name` repeats: the name of the `"version"`, as the
             KEP asks, or of the `"pipeline"`, which lets versions share KFP's execution cache.
         pipeline_display_name: `spec.displayName` of the Pipeline; by default the display name
-            that the pipeline was declared with, if any.
-        pipeline_description: `spec.description` of the Pipeline.
+            that the pipeline was declared with, or its name.
+        pipeline_description: `spec.description` of the Pipeline; by default that of the pipeline.
         pipeline_tags: `spec.tags` of the Pipeline (2.17 and later).
         version_display_name: `spec.displayName` of the PipelineVersion.
         version_description: `spec.description` of the PipelineVersion.
@@ -114,6 +115,7 @@ def build(ir: PipelineIR, options: ManifestOptions | None = None) -> Bundle:
     if not name:
         raise SourceError("pipelineInfo.name is missing from the pipeline spec; give it a name")
     naming.require_name("pipeline", name, what="the pipeline's name")
+    ir = fitted(ir, goal)
     if options.namespace is not None:
         naming.require_name("namespace", options.namespace, what="the namespace")
     pipeline = Pipeline(
@@ -121,14 +123,33 @@ def build(ir: PipelineIR, options: ManifestOptions | None = None) -> Bundle:
         namespace=options.namespace,
         labels={**options.labels, **options.pipeline_labels},
         annotations={**options.annotations, **options.pipeline_annotations},
-        display_name=options.pipeline_display_name or ir.display_name or None,
-        description=options.pipeline_description,
+        # kfp's client finds a Pipeline by its display name, so there is always one.
+        display_name=options.pipeline_display_name
+        or ("displayName" in goal.fields(PIPELINE) and (ir.display_name or name))
+        or None,
+        description=options.pipeline_description or ir.description or None,
         tags=options.pipeline_tags,
     )
     version = _build_version(ir, options, goal, name)
     for resource in (pipeline, version):
         _require_known_fields(resource.to_dict(), goal)
     return Bundle(pipeline=pipeline, version=version, target=goal.name, only=options.only)
+
+
+def described(options: ManifestOptions, ir: PipelineIR) -> ManifestOptions:
+    """Return the options for a version that carries the pipeline's description, as kfp writes it.
+
+    This is for those who use kfp's own switches. A name that follows from the content is left to
+    follow from the same content as without them, so only a version whose name is given gets it.
+
+    Args:
+        options: What was asked for.
+        ir: The compiled pipeline.
+    """
+    given = options.version_name is not None or options.version is not None
+    if not given or options.version_description is not None or not ir.description:
+        return options
+    return replace(options, version_description=ir.description)
 
 
 def _build_version(
@@ -198,7 +219,8 @@ def _require_known_fields(obj: Mapping[str, Any], goal: Target) -> None:
     if unknown:
         raise UsageError(
             f"{obj['kind']} spec.{unknown[0]} is not known to the target {goal.name!r}, which would"
-            " drop it; choose a target that knows it, such as --target 2.17, or leave it out"
+            " drop it; leave it out, or choose a target that knows it."
+            f" {target_remedy('2.17')}"
         )
 
 

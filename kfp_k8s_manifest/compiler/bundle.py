@@ -13,7 +13,7 @@ from kfp_k8s_manifest.model.ir import JsonValue
 from kfp_k8s_manifest.model.kinds import Kind
 from kfp_k8s_manifest.model.resources import Pipeline, PipelineVersion, Resource
 
-__all__ = ["Bundle", "RejectedError"]
+__all__ = ["Bundle", "RejectedError", "target_remedy"]
 
 
 class RejectedError(KfpK8sError):
@@ -21,17 +21,43 @@ class RejectedError(KfpK8sError):
 
     Attributes:
         findings: Why, errors and warnings alike.
+
+    Args:
+        target: The target.
+        findings: What it says.
+        accepting: The releases that would take it, oldest first.
     """
 
-    def __init__(self, target: str, findings: Sequence[Finding]) -> None:
+    def __init__(
+        self, target: str, findings: Sequence[Finding], *, accepting: Sequence[str] = ()
+    ) -> None:
         self.findings = tuple(findings)
         errors = [finding for finding in findings if finding.severity is Severity.ERROR]
         lines = [f"the target {target!r} would reject this; nothing was written"]
         for finding in errors:
-            lines.append(f"  {finding.field or finding.kind}: {finding.message} [{finding.rule}]")
+            # The message begins with the field; two objects may have the same to say.
+            whose = " ".join(filter(None, (finding.kind, finding.name)))
+            lines.append(f"  {whose}{': ' if whose else ''}{finding.message} [{finding.rule}]")
             if finding.hint:
                 lines.append(f"    {finding.hint}")
+        if accepting:
+            *others, newest = accepting
+            known = f"{', '.join(others)} and {newest}" if others else newest
+            lines.append(f"  KFP {known} would take it. {target_remedy(newest)}")
         super().__init__("\n".join(lines))
+
+
+def target_remedy(release: str) -> str:
+    """Say how to name a release as the target, on the command line, in Python and for a repository.
+
+    Args:
+        release: Such as `2.17`.
+    """
+    return (
+        f"If your cluster runs KFP {release}, pass --target {release} (in Python:"
+        f' ManifestOptions(target="{release}")); in the configuration of a repository, which is'
+        f' [tool.kfp-k8s] in pyproject.toml or kfp-k8s.toml, it is the line target = "{release}"'
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -95,8 +121,18 @@ class Bundle:
         """
         findings = self.check()
         if any(finding.severity is Severity.ERROR for finding in findings):
-            raise RejectedError(self.target, findings)
+            raise RejectedError(self.target, findings, accepting=self._accepting())
         return findings
+
+    def _accepting(self) -> list[str]:
+        """Return the releases that would take what the bundle's own target rejects."""
+        names = [name for name in releases.TARGET_NAMES if name[0].isdecimal()]
+        return [
+            name
+            for name in names
+            if name != self.target
+            and not any(each.severity is Severity.ERROR for each in self.check(name))
+        ]
 
     def _repr_html_(self) -> str:
         from kfp_k8s_manifest.compiler.display import bundle_html

@@ -1,26 +1,22 @@
 """A drop-in for `kfp.compiler.Compiler` that writes Kubernetes manifests.
 
-This module and `modules`, which runs user code, are the only ones here that import `kfp`.
+Beside it, `calls` and `modules` are the only ones here that import `kfp`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal, cast
 
-from google.protobuf import json_format
 from kfp import compiler as kfp_compiler
-from kfp.compiler import pipeline_spec_builder
-from kfp.dsl import base_component, pipeline_context
-from kfp.dsl.types import type_utils
+from kfp.dsl import base_component
 
-from kfp_k8s_manifest.compiler.build import ManifestOptions, build
+from kfp_k8s_manifest.compiler.build import ManifestOptions, build, described
 from kfp_k8s_manifest.compiler.bundle import Bundle
+from kfp_k8s_manifest.compiler.calls import kfp_compile, pipeline_ir
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.files import write_text
 from kfp_k8s_manifest.model.ir import PipelineIR
@@ -29,11 +25,8 @@ from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 __all__ = [
     "Compiler",
     "compile_manifests",
-    "execution_caching",
     "install",
     "load_ipython_extension",
-    "package_text",
-    "pipeline_ir",
     "uninstall",
     "unload_ipython_extension",
 ]
@@ -42,8 +35,7 @@ OutputFormat = Literal["kubernetes", "ir"]
 
 # Captured once, so that our class reaches kfp's own method also after `install()`.
 _kfp_init = kfp_compiler.Compiler.__init__
-_kfp_compile = kfp_compiler.Compiler.compile
-_kfp_signature = inspect.signature(_kfp_compile)
+_kfp_signature = inspect.signature(kfp_compile)
 
 
 class Compiler(kfp_compiler.Compiler):  # type: ignore[misc]
@@ -138,91 +130,6 @@ def compile_manifests(
     return build(ir, options)
 
 
-def pipeline_ir(
-    pipeline_func: base_component.BaseComponent,
-    *,
-    pipeline_name: str | None = None,
-    pipeline_display_name: str | None = None,
-    pipeline_parameters: dict[str, Any] | None = None,
-    type_check: bool = True,
-) -> PipelineIR:
-    """Return the IR that kfp compiles a pipeline or component to.
-
-    Args:
-        pipeline_func: A pipeline, a component, or one loaded from IR YAML.
-        pipeline_name: Overrides `pipelineInfo.name`.
-        pipeline_display_name: Overrides `pipelineInfo.displayName` (kfp 2.15 and later).
-        pipeline_parameters: Defaults of the pipeline's parameters, by name.
-        type_check: Whether kfp checks the types of what tasks hand to each other.
-
-    Raises:
-        ValueError: As in kfp, for what is not a pipeline, for unknown parameters, and for a
-            workspace that is used but not configured.
-    """
-    if not isinstance(pipeline_func, base_component.BaseComponent):
-        raise ValueError(
-            "Unsupported pipeline_func type. Expected a pipeline (@dsl.pipeline) or a component"
-            f" (@dsl.component, @dsl.container_component). Got: {type(pipeline_func)}"
-        )
-    override: dict[str, Any] = {
-        "pipeline_name": pipeline_name,
-        "pipeline_parameters": pipeline_parameters,
-    }
-    if pipeline_display_name is not None:
-        override["pipeline_display_name"] = pipeline_display_name
-    with type_utils.TypeCheckManager(enable=type_check):
-        message = pipeline_spec_builder.modify_pipeline_spec_with_override(
-            pipeline_spec=pipeline_func.pipeline_spec, **override
-        )
-        platform = json_format.MessageToDict(pipeline_func.platform_spec)
-    spec = json_format.MessageToDict(message)
-    _require_workspace(spec, platform)
-    return PipelineIR(pipeline_spec=spec, platform_spec=platform or None)
-
-
-def package_text(pipeline_func: base_component.BaseComponent, path: str, **options: Any) -> str:
-    """Return the text that kfp's own compiler would write to a file.
-
-    Args:
-        pipeline_func: A pipeline, a component, or one loaded from IR YAML.
-        path: The file that kfp is told to write; its ending decides the format.
-        **options: As in `kfp.compiler.Compiler.compile`.
-
-    Raises:
-        ValueError: As in kfp, for an ending that it does not write as well.
-    """
-    written = _Kept()
-    # kfp opens the file itself. A name in its module comes before the builtin.
-    pipeline_spec_builder.open = lambda *_, **__: written
-    try:
-        _kfp_compile(kfp_compiler.Compiler(), pipeline_func, path, **options)
-    finally:
-        del pipeline_spec_builder.open
-    return written.getvalue()
-
-
-class _Kept(io.StringIO):
-    """A file whose text is still there after it is closed."""
-
-    def close(self) -> None:
-        """Stay open."""
-
-
-@contextlib.contextmanager
-def execution_caching(*, enabled: bool) -> Iterator[None]:
-    """Set whether tasks use the execution cache by default, as kfp's own command line does.
-
-    Args:
-        enabled: What tasks do that say nothing themselves.
-    """
-    before = pipeline_context.Pipeline._execution_caching_default
-    pipeline_context.Pipeline._execution_caching_default = enabled
-    try:
-        yield
-    finally:
-        pipeline_context.Pipeline._execution_caching_default = before
-
-
 def install() -> None:
     """Let kfp's own `Compiler` take `output_format` and `options`; harmless when done twice.
 
@@ -236,7 +143,7 @@ def install() -> None:
 def uninstall() -> None:
     """Undo `install()`; harmless when it was not called."""
     kfp_compiler.Compiler.__init__ = _kfp_init
-    kfp_compiler.Compiler.compile = _kfp_compile
+    kfp_compiler.Compiler.compile = kfp_compile
 
 
 def load_ipython_extension(ipython: Any) -> None:  # noqa: ARG001 (the name IPython calls)
@@ -257,7 +164,7 @@ def _installed_init(
     self._options = options
 
 
-@functools.wraps(_kfp_compile)
+@functools.wraps(kfp_compile)
 def _installed_compile(
     self: Any,
     *args: Any,
@@ -283,10 +190,15 @@ def _compile(
     output_format: OutputFormat,
     options: ManifestOptions | None,
 ) -> Bundle | None:
-    bound = _kfp_signature.bind(compiler, *args, **kwargs)
+    try:
+        bound = _kfp_signature.bind(compiler, *args, **kwargs)
+    except TypeError:
+        # Python's own words for a call of kfp's method.
+        kfp_compile(compiler, *args, **kwargs)
+        raise
     given = bound.arguments
     if output_format == "ir" and (options is None and not given.get("kubernetes_manifest_format")):
-        _kfp_compile(*bound.args, **bound.kwargs)
+        kfp_compile(*bound.args, **bound.kwargs)
         return None
     if output_format == "ir" and options is not None:
         raise UsageError("options belong to output_format='kubernetes'; 'ir' has no use for them")
@@ -300,6 +212,8 @@ def _compile(
         from_kfp,
         only_version=from_kfp is not None or given.get("kubernetes_manifest_format", False),
     )
+    if given.get("kubernetes_manifest_format"):
+        options = described(options, ir)
     bundle = build(ir, options)
     bundle.require_valid()
     path = str(given["package_path"])
@@ -344,18 +258,6 @@ def _require_format(output_format: Any) -> OutputFormat:
     if output_format not in ("kubernetes", "ir"):
         raise UsageError(f"output_format is {output_format!r}, not 'kubernetes' or 'ir'")
     return cast(OutputFormat, output_format)
-
-
-def _require_workspace(spec: dict[str, Any], platform: dict[str, Any]) -> None:
-    """Refuse, as kfp does from 2.15 on, an importer that needs a workspace that is not there."""
-    executors = spec.get("deploymentSpec", {}).get("executors", {})
-    needs = any(item.get("importer", {}).get("downloadToWorkspace") for item in executors.values())
-    configs = platform.get("platforms", {}).values()
-    if needs and not any(config.get("pipelineConfig", {}).get("workspace") for config in configs):
-        raise ValueError(
-            "dsl.importer(download_to_workspace=True) needs a workspace: declare the pipeline with"
-            " pipeline_config=dsl.PipelineConfig(workspace=dsl.WorkspaceConfig(size='1Gi'))"
-        )
 
 
 def _with_our_parameters(function: Callable[..., Any], own: Callable[..., Any]) -> None:

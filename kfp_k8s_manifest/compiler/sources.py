@@ -211,7 +211,8 @@ def _require_ir(spec: Any, source: str) -> None:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    # PyYAML names the bytes that it reads in place of a file.
+    return " ".join(re.sub(r'\s+in "<byte string>"', "", str(error)).split())
 
 
 def _short(value: object) -> str:

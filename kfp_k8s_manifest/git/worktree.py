@@ -78,6 +78,24 @@ class Repository:
             raise SourceError(f"there is no commit {ref!r} in the repository {self.root}{said}")
         return out.decode().strip()
 
+    def merge_base(self, ref: str) -> str:
+        """Return the full id of the last commit that a reference and the work tree have in common.
+
+        Args:
+            ref: A commit, branch or tag.
+
+        Raises:
+            SourceError: There is no such commit, or none in common that this clone has.
+        """
+        commit = self.resolve(ref)
+        code, out, _ = self._try("merge-base", commit, "HEAD")
+        if code:
+            raise SourceError(
+                f"{ref!r} and what is checked out have no commit in common in {self.root}; if the"
+                " clone is a shallow one, fetch more of its history"
+            )
+        return out.decode().split()[0]
+
     def head(self) -> str:
         """Return the full id of the commit that is checked out.
 

@@ -30,7 +30,14 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["EnvironmentBuild", "adapted", "chosen_environments", "open_environment", "told"]
+__all__ = [
+    "EnvironmentBuild",
+    "adapted",
+    "chosen_environments",
+    "named_environment",
+    "open_environment",
+    "told",
+]
 
 _LIMIT = 16 * 2**20
 
@@ -104,18 +111,28 @@ def chosen_environments(project: Project, names: Sequence[str]) -> list[str]:
     """
     config = project.config
     for name in names:
-        each = config.environments.get(name)
-        if each is None:
-            meant = closest(name, config.environments)
-            known = ", ".join(filter(None, config.environments)) or "none"
-            hint = f"did you mean {meant!r}?" if meant else f"known: {known}"
-            raise UsageError(f"{config.path}: there is no environment {name!r}; {hint}")
+        each = config.environments[named_environment(project, name)]
         if each.promoted_from is not None:
             raise UsageError(
                 f"environment {name!r} is promoted from {each.promoted_from!r}, not built; use"
                 f" `kfp-k8s promote {each.promoted_from} {name}`"
             )
     return list(dict.fromkeys(names)) or list(config.built)
+
+
+def named_environment(project: Project, name: str) -> str:
+    """Return the name of an environment, or refuse one that there is not.
+
+    Raises:
+        UsageError: There is no such environment.
+    """
+    config = project.config
+    if name not in config.environments:
+        meant = closest(name, config.environments)
+        known = ", ".join(filter(None, config.environments)) or "none"
+        hint = f"did you mean {meant!r}?" if meant else f"known: {known}"
+        raise UsageError(f"{config.path}: there is no environment {name!r}; {hint}")
+    return name
 
 
 def open_environment(

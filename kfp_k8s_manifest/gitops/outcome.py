@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks.registry import SOURCE_FAILED
@@ -13,7 +13,7 @@ from kfp_k8s_manifest.gitops.plan import Verb
 from kfp_k8s_manifest.render import github, junit
 from kfp_k8s_manifest.render.summary import count, printable
 
-__all__ = ["FORMATS", "render_build", "render_failures"]
+__all__ = ["FORMATS", "render_build", "render_failures", "render_plan"]
 
 FORMATS: Final = ("text", "json", "github", "junit")
 """The formats of a build's summary."""
@@ -23,6 +23,14 @@ _DONE: Final[dict[Verb, str]] = {
     "update": "updated",
     "delete": "deleted",
     "gone": "gone",
+}
+
+_WOULD: Final = {
+    "created": "would create ",
+    "updated": "would update ",
+    "deleted": "would delete ",
+    "gone": "gone ",
+    "wrote": "would write ",
 }
 
 
@@ -48,13 +56,26 @@ def render_build(prepared: Prepared, format_name: str, *, written: bool) -> str:
 
 
 def _text(prepared: Prepared, written: bool) -> str:  # noqa: FBT001
-    lines = list(_lines(prepared)) if written else []
+    lines = list(_lines(prepared.environments)) if written else []
     lines.append(_summary(prepared, written))
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
-def _lines(prepared: Prepared) -> Iterator[str]:
-    for each in prepared.environments:
+def render_plan(plan: EnvironmentPlan, *, done: bool) -> str:
+    """Return what happens in an environment, or would.
+
+    Args:
+        plan: What happens.
+        done: Whether it was done.
+    """
+    lines = list(_lines([plan]))
+    if not done:
+        lines = [_WOULD[word] + rest for word, rest in (line.split(" ", 1) for line in lines)]
+    return "".join(f"{printable(line)}\n" for line in lines or ["nothing to change"])
+
+
+def _lines(plans: Iterable[EnvironmentPlan]) -> Iterator[str]:
+    for each in plans:
         for action in each.plan.having("create", "update", "delete", "gone"):
             why = f" ({action.why})" if action.why else ""
             yield f"{_DONE[action.verb]} {each.environment.path}/{action.path}{why}"

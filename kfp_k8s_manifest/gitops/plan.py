@@ -22,6 +22,7 @@ from kfp_k8s_manifest.gitops.wanted import (
     Facts,
     Wanted,
     facts_of,
+    has_content,
     ir_of,
     issue,
     manifest_options,
@@ -31,7 +32,7 @@ from kfp_k8s_manifest.gitops.wanted import (
 from kfp_k8s_manifest.manifests import to_yaml
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION, Kind
 
-__all__ = ["Action", "Obstacle", "Plan", "make_plan", "reissue_name"]
+__all__ = ["Action", "Obstacle", "Plan", "kept", "make_plan", "reissue_name", "retained"]
 
 Verb = Literal["create", "update", "keep", "delete", "gone"]
 
@@ -174,10 +175,10 @@ def _pipeline_actions(
     facts = facts_of(wanted, layout)
     versions = tree.versions.get(facts.name, ())
     newest = versions[-1] if versions else None
-    actions = [_keep(each) for each in versions]
-    if newest is None or not same_content(newest, facts, wanted.settings):
+    actions = [kept(each) for each in versions]
+    if newest is None or not has_content(newest, facts, wanted.settings):
         actions.append(_created(wanted, facts, tree, layout, check))
-    actions = _retained(actions, versions, wanted.settings)
+    actions = retained(actions, versions, wanted.settings)
     return [_pipeline_action(wanted, facts, tree, layout), *actions]
 
 
@@ -215,7 +216,7 @@ def _pipeline_action(wanted: Wanted, facts: Facts, tree: Tree, layout: FolderLay
     before = tree.pipelines.get(name)
     if before is not None and before.whole == facts.pipeline:
         # A file that says the same in other words, or lies elsewhere, is left alone.
-        return _keep_pipeline(before)
+        return kept(before)
     options = replace(manifest_options(wanted), version_name="draft")
     obj = pipeline_object(build(ir_of(wanted), options), layout)
     return Action(
@@ -265,10 +266,16 @@ def reissue_name(name: str, taken: Mapping[str, Any]) -> str:
     raise KfpK8sError(f"version {base!r} was issued {_MAX_REISSUES} times; remove some")
 
 
-def _retained(
+def retained(
     actions: list[Action], versions: Sequence[VersionEntry], settings: Settings
 ) -> list[Action]:
-    """Let retention remove what is beyond it: the oldest versions that nobody has pinned."""
+    """Let retention remove what is beyond it: the oldest versions that nobody has pinned.
+
+    Args:
+        actions: What happens to the versions of a pipeline.
+        versions: Those that the tree has, the oldest first.
+        settings: What holds for the pipeline.
+    """
     if not settings.keep:
         return actions
     new = sum(each.verb == "create" for each in actions)
@@ -283,24 +290,22 @@ def _retained(
     ]
 
 
-def _keep(entry: VersionEntry) -> Action:
+def kept(entry: PipelineEntry | VersionEntry) -> Action:
+    """Return what leaves an object as it is."""
+    is_pipeline = isinstance(entry, PipelineEntry)
     return Action(
         verb="keep",
         path=entry.path,
-        kind=PIPELINE_VERSION,
+        kind=PIPELINE if is_pipeline else PIPELINE_VERSION,
         name=entry.name,
-        pipeline=entry.pipeline,
+        pipeline=entry.name if isinstance(entry, PipelineEntry) else entry.pipeline,
     )
-
-
-def _keep_pipeline(entry: PipelineEntry) -> Action:
-    return Action(verb="keep", path=entry.path, kind=PIPELINE, name=entry.name, pipeline=entry.name)
 
 
 def _untouched(names: set[str], tree: Tree) -> list[Action]:
     """Return what stays of pipelines that could not be built."""
-    kept = [_keep(each) for name in names for each in tree.versions.get(name, ())]
-    return kept + [_keep_pipeline(each) for each in tree.pipelines.values() if each.name in names]
+    stays = [kept(each) for name in names for each in tree.versions.get(name, ())]
+    return stays + [kept(each) for each in tree.pipelines.values() if each.name in names]
 
 
 def _gone(known: set[str], tree: Tree) -> list[Action]:

@@ -19,7 +19,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["FILE", "Project", "find_project", "key_lines", "read_config"]
+__all__ = ["FILE", "Project", "find_project", "has_config", "key_lines", "read_config"]
 
 FILE: Final = "kfp-k8s.toml"
 """The file of a configuration that stands alone."""
@@ -77,6 +77,21 @@ def find_project(start: Path) -> Project:
         f"no configuration in {start} or above: neither {FILE} nor a table [tool.kfp-k8s] in"
         f" {_PYPROJECT}; `kfp-k8s init` writes one"
     )
+
+
+def has_config(folder: Path) -> str | None:
+    """Return the name of the file in a folder that holds a configuration, or None.
+
+    Args:
+        folder: The folder; those above it do not count.
+
+    Raises:
+        ConfigError: A `pyproject.toml` cannot be read.
+    """
+    if (folder / FILE).exists():
+        return FILE
+    project = folder / _PYPROJECT
+    return _PYPROJECT if project.is_file() and _project_table(project) is not None else None
 
 
 def read_config(path: Path) -> Project:

@@ -15,10 +15,22 @@ from kfp_k8s_manifest.model.ir import digest
 from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.model.resources import version_digest
 
-__all__ = ["SEQUENCE", "PipelineEntry", "Tree", "VersionEntry", "entry_of", "make_tree"]
+__all__ = [
+    "HELD_BACK",
+    "SEQUENCE",
+    "PipelineEntry",
+    "Tree",
+    "VersionEntry",
+    "entry_of",
+    "held_back",
+    "make_tree",
+]
 
 SEQUENCE: Final = "kfp-k8s/sequence"
 """The annotation with a version's age: per pipeline, one more than the greatest before it."""
+
+HELD_BACK: Final = "kfp-k8s/held-back"
+"""The annotation of a version that a rollback has issued: the digests of what was rolled back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +46,8 @@ class VersionEntry:
         content: The digest of its immutable content.
         content_without_sdk: The same without what only tells the SDK's release.
         whole: The digest of the whole object.
+        held_back: For a version that a rollback has issued, the digests of the content that it has
+            taken the place of, with and without the SDK's release, joined by `/`.
     """
 
     path: str
@@ -44,6 +58,7 @@ class VersionEntry:
     content: str
     content_without_sdk: str
     whole: str
+    held_back: str = ""
 
     @property
     def age(self) -> tuple[int, str]:
@@ -138,12 +153,23 @@ def entry_of(path: str, obj: Any, *, mutable_fields: frozenset[str] = frozenset(
         content=version_digest(obj, mutable_fields=mutable_fields),
         content_without_sdk=version_digest(bare, mutable_fields=mutable_fields),
         whole=digest(obj),
+        held_back=_annotation(metadata.get("annotations"), HELD_BACK),
     )
 
 
+def held_back(entry: VersionEntry) -> str:
+    """Return what the version says that takes the place of another by a rollback."""
+    return f"{entry.content}/{entry.content_without_sdk}"
+
+
+def _annotation(annotations: Any, key: str) -> str:
+    text = annotations.get(key) if isinstance(annotations, Mapping) else None
+    return text if isinstance(text, str) else ""
+
+
 def _sequence(annotations: Any) -> int:
-    text = annotations.get(SEQUENCE) if isinstance(annotations, Mapping) else None
-    if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 18:
+    text = _annotation(annotations, SEQUENCE)
+    if text.isascii() and text.isdigit() and len(text) <= 18:
         return int(text)
     return 0
 

@@ -21,6 +21,7 @@ __all__ = [
     "Facts",
     "Wanted",
     "facts_of",
+    "has_content",
     "ir_of",
     "is_current",
     "issue",
@@ -137,6 +138,19 @@ def is_current(facts: Facts, tree: Tree, settings: Settings) -> bool:
     newest, pipeline = tree.newest(facts.name), tree.pipelines.get(facts.name)
     if newest is None or pipeline is None or pipeline.whole != facts.pipeline:
         return False
+    return has_content(newest, facts, settings)
+
+
+def has_content(newest: VersionEntry, facts: Facts, settings: Settings) -> bool:
+    """Tell whether the newest version is what a build leaves the tree with.
+
+    It has the content that is wanted, or a rollback has put it in the place of that content.
+    """
+    held = newest.held_back.split("/")
+    if facts.content in held:
+        return True
+    if settings.reuse == "ignore-sdk-version" and facts.content_without_sdk in held[1:]:
+        return True
     return same_content(newest, facts, settings)
 
 

@@ -32,9 +32,9 @@ def parse_integer(text: str) -> int | None:
     match = _INTEGER.fullmatch(text)
     if match is None:
         return None
-    sign, *groups = match.groups()
-    digits, base = next((g, b) for g, b in zip(groups, _BASES, strict=True) if g is not None)
-    digits = digits.lstrip("0")
+    sign, which = match[1], match.lastindex
+    assert which is not None
+    digits, base = match[which].lstrip("0"), _BASES[which - 2]
     if len(digits) > _LONGEST_INTEGER:
         return None
     value = int(digits or "0", base)
@@ -88,10 +88,26 @@ def format_float32(value: float) -> str:
 
 def _shortest32(value: float) -> tuple[str, int]:
     """Return the fewest digits that name a positive float32, and the position of the point."""
+    (bits,) = struct.unpack("<I", struct.pack("<f", value))
+    # A power of two lies nearer to the number below it than to the one above, and then the nearest
+    # digits are not always those that name it; the greatest number has none above it.
+    if bits & 0x7FFFFF and bits + 1 < 0x7F800000:
+        low, high = (value + _from_bits(bits - 1)) / 2, (value + _from_bits(bits + 1)) / 2
+        for count in range(9):
+            text = f"{value:.{count}e}"
+            named = float(text)
+            if low < named < high:
+                digits, _, exponent = text.replace(".", "").partition("e")
+                return digits.rstrip("0"), int(exponent) + 1
+            if named in (low, high):
+                break
+    return _shortest32_exactly(value, bits)
+
+
+def _shortest32_exactly(value: float, bits: int) -> tuple[str, int]:
     # Imported here because it takes longer than all of this package, and hardly ever happens.
     from fractions import Fraction
 
-    (bits,) = struct.unpack("<I", struct.pack("<f", value))
     exact = Fraction(value)
     below = Fraction(*_from_bits(bits - 1).as_integer_ratio())
     if bits + 1 < 0x7F800000:

@@ -49,16 +49,22 @@ class PipelineIR:
     @property
     def name(self) -> str:
         """The `pipelineInfo.name`, or "" where there is none."""
-        info = self.pipeline_spec.get("pipelineInfo")
-        name = info.get("name") if isinstance(info, Mapping) else None
-        return name if isinstance(name, str) else ""
+        return self._info("name")
 
     @property
     def display_name(self) -> str:
         """The `pipelineInfo.displayName`, or "" where there is none."""
+        return self._info("displayName")
+
+    @property
+    def description(self) -> str:
+        """The `pipelineInfo.description`, or "" where there is none."""
+        return self._info("description")
+
+    def _info(self, key: str) -> str:
         info = self.pipeline_spec.get("pipelineInfo")
-        name = info.get("displayName") if isinstance(info, Mapping) else None
-        return name if isinstance(name, str) else ""
+        value = info.get(key) if isinstance(info, Mapping) else None
+        return value if isinstance(value, str) else ""
 
     def renamed(self, name: str) -> PipelineIR:
         """Return the same IR under another `pipelineInfo.name`."""

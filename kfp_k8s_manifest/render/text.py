@@ -54,7 +54,8 @@ def _paragraph(finding: Finding, excerpt: str, paint: Painter) -> Iterator[str]:
         yield from _excerpt(excerpt, finding.line, finding.column, paint)
     name = object_name(finding)
     if name:
-        field = f", {finding.field}" if finding.path else ""
+        told = not finding.path or finding.message.startswith(finding.field)
+        field = "" if told else f", {finding.field}"
         yield f"  in {printable(name)}{printable(field)}"
     if finding.hint:
         yield f"  fix: {printable(finding.hint)}"

@@ -37,6 +37,7 @@ from kfp_k8s_manifest.validation.outcome import selected, with_nothing_to_check
 from kfp_k8s_manifest.validation.packages import check_package
 from kfp_k8s_manifest.validation.text import (
     Item,
+    Kept,
     Outcome,
     Previous,
     check_text,
@@ -171,7 +172,9 @@ class _Run:
         files: list[FileResult] = []
         passed_over: list[PassedOver] = []
         items: list[tuple[int, Item]] = []
-        for index, outcome in enumerate(self._outcomes(inputs, jobs)):
+        # A single text is kept, so that it is read once; many of them would fill memory.
+        kept = Kept()
+        for index, outcome in enumerate(self._outcomes(inputs, jobs, kept)):
             name = inputs[index].name
             findings += outcome.findings
             excerpts.update({(name, line): text for line, text in outcome.excerpts.items()})
@@ -185,7 +188,7 @@ class _Run:
             known=self.known,
             assume=self.assume,
         )
-        for index, located, lines in check_together(items, inputs, self.target, pipelines):
+        for index, located, lines in check_together(items, inputs, self.target, pipelines, kept):
             findings += located
             excerpts.update({(inputs[index].name, line): text for line, text in lines.items()})
         return Report(
@@ -196,13 +199,14 @@ class _Run:
             passed_over=tuple(passed_over),
         )
 
-    def _outcomes(self, inputs: Sequence[Input], jobs: int) -> Iterator[Outcome]:
+    def _outcomes(self, inputs: Sequence[Input], jobs: int, kept: Kept) -> Iterator[Outcome]:
         workers = jobs or _processors()
         size = sum(each.size for each in inputs)
         # Previous states are trees that would have to be sent to each worker.
         alone = len(inputs) < 2 or self.previous or (not jobs and size < _WORTH_WORKERS)
         if workers < 2 or alone:
-            return (_check_input(each, self.context, self.previous) for each in inputs)
+            keep = kept if len(inputs) == 1 else None
+            return (_check_input(each, self.context, self.previous, keep) for each in inputs)
         from kfp_k8s_manifest.validation.workers import check_inputs
 
         return check_inputs(_check_input, inputs, self.context, min(workers, len(inputs)))
@@ -215,7 +219,12 @@ def _processors() -> int:
         return os.cpu_count() or 1
 
 
-def _check_input(each: Input, context: ObjectContext, previous: Previous | None = None) -> Outcome:
+def _check_input(
+    each: Input,
+    context: ObjectContext,
+    previous: Previous | None = None,
+    kept: Kept | None = None,
+) -> Outcome:
     if each.skip:
         return Outcome(passed_over=each.skip)
     try:
@@ -231,5 +240,6 @@ def _check_input(each: Input, context: ObjectContext, previous: Previous | None 
         limits=DEFAULT_LIMITS,
         previous=previous,
         explicit=each.explicit,
+        kept=kept,
         check_package=check_package,
     )

@@ -13,7 +13,7 @@ from kfp_k8s_manifest import releases
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.words import finding, shown
 from kfp_k8s_manifest.findings import Finding, Severity
-from kfp_k8s_manifest.model.kinds import API_VERSION, GROUP, KINDS, PIPELINE
+from kfp_k8s_manifest.model.kinds import API_VERSION, GROUP, KINDS, MAX_ETCD, PIPELINE
 from kfp_k8s_manifest.yaml.reader import Document
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "names_group",
     "of_another_operator",
     "other_operator",
+    "package_too_large",
     "template",
     "template_alone",
 ]
@@ -112,3 +113,14 @@ def is_package(documents: Sequence[Document]) -> bool:
     if "kind" in spec or "apiVersion" in spec:
         return False
     return "pipelineInfo" in spec or ("root" in spec and "schemaVersion" in spec)
+
+
+def package_too_large() -> Finding:
+    """Return what is said of a package of IR that would become too large an object."""
+    return finding(
+        registry.IR_INVALID,
+        (),
+        f"A version made of it would have more than {MAX_ETCD:,} bytes as JSON, which is more than"
+        " etcd takes, so it was not checked any further.",
+        hint="Split the pipeline, or move code and data out of it into images and artifacts.",
+    )

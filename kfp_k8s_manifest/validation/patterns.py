@@ -112,7 +112,7 @@ def parse(line: str) -> Pattern | None:
     folders_only = text.endswith("/")
     text = text.removesuffix("/")
     anywhere = "/" not in text
-    names = text.removeprefix("/").split("/")
+    names = _split(text.removeprefix("/"))
     if not anywhere and names[-1] == "**":
         # What is in a folder, not the folder.
         names.append("*")
@@ -137,6 +137,19 @@ def _bytewise(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _split(text: str) -> list[str]:
+    """Return the parts of a pattern; a slash within `[…]` separates none, an escaped one does."""
+    names, start, place = [], 0, 0
+    while place < len(text):
+        escaped = text[place] == "\\" and place + 1 < len(text)
+        if text[place + escaped] == "/":
+            names.append(text[start:place])
+            start = place + escaped + 1
+        found = _bracket(text, place + 1) if text[place] == "[" else None
+        place = found[1] if found else place + escaped + 1
+    return [*names, text[start:]]
 
 
 def _is_plain(text: str) -> bool:
@@ -197,21 +210,26 @@ def _bracket(name: str, place: int) -> tuple[Test, int] | None:
     place += negated
     ranges: list[tuple[str, str]] = []
     classes: list[Test] = []
-    first = True
-    while place < len(name) and (first or name[place] != "]"):
-        first = False
-        if name.startswith("[:", place) and (end := name.find(":]", place)) > 0:
-            test = _CLASSES.get(name[place + 2 : end])
-            if test is None:
-                return None
-            classes.append(test)
-            place = end + 2
-            continue
-        low, place = _character(name, place)
-        high = low
-        if name[place : place + 1] == "-" and name[place + 1 : place + 2] not in ("]", ""):
+    begins = place
+    before = ""  # what a hyphen would make a range of
+    while place < len(name) and (place == begins or name[place] != "]"):
+        if name[place] == "-" and before and name[place + 1 : place + 2] not in ("]", ""):
             high, place = _character(name, place + 1)
-        ranges.append((low, high))
+            ranges.append((before, high))
+            before = ""
+        elif name.startswith("[:", place) and (end := name.find("]", place + 2)) >= 0:
+            word = name[place + 2 : end - 1]
+            if name[end - 1] == ":" and end > place + 2:
+                if word not in _CLASSES:
+                    return None
+                classes.append(_CLASSES[word])
+                before, place = "", end + 1
+            else:
+                before, place = "[", place + 1
+                ranges.append(("[", "["))
+        else:
+            before, place = _character(name, place)
+            ranges.append((before, before))
     if place >= len(name):
         return None
 

@@ -16,8 +16,11 @@ from kfp_k8s_manifest.checks.source.odd_keys import mappings_with_odd_keys
 from kfp_k8s_manifest.checks.words import finding
 from kfp_k8s_manifest.errors import YamlError, YamlLimitError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path
+from kfp_k8s_manifest.golang.sizes import json_size
 from kfp_k8s_manifest.model.items import items_of
+from kfp_k8s_manifest.model.kinds import MAX_ETCD
 from kfp_k8s_manifest.releases import Target
+from kfp_k8s_manifest.validation.few import Few
 from kfp_k8s_manifest.validation.others import (
     has_no_kind,
     is_package,
@@ -25,13 +28,14 @@ from kfp_k8s_manifest.validation.others import (
     names_group,
     of_another_operator,
     other_operator,
+    package_too_large,
     template,
     template_alone,
 )
 from kfp_k8s_manifest.yaml.limits import Limits
 from kfp_k8s_manifest.yaml.reader import Document, load_all
 
-__all__ = ["Item", "Outcome", "Previous", "check_text", "lines_of", "locate", "skeleton"]
+__all__ = ["Item", "Kept", "Outcome", "Previous", "check_text", "lines_of", "locate", "skeleton"]
 
 _SHOWN_VALUES: Final = 20
 _TOO_LARGE: Final = "larger than {:,} bytes, so the file was not read"
@@ -41,6 +45,11 @@ PackageCheck = Callable[
 ]
 """From a text, its name and a target to the number of objects and the findings in their places."""
 _PART: Final = 4096
+_CHECKED_NODES: Final = 200_000
+"""Keys and values that are checked in one text. A thousand pipelines of the usual size have twice
+as many, the greatest object that the API server takes hardly ever half as many."""
+_NODES_PER_OBJECT: Final = 50
+"""For how many nodes each object counts: the smallest costs as much."""
 
 Identity = tuple[str, str, str]
 Previous = Mapping[Identity, Any]
@@ -83,6 +92,13 @@ class Outcome:
     excerpts: Mapping[int, str] = field(default_factory=dict)
 
 
+class Kept:
+    """A text that was read, for those who want to look at it again."""
+
+    data: bytes | str = b""
+    documents: Sequence[Document] = ()
+
+
 def check_text(
     name: str,
     data: bytes | str,
@@ -91,6 +107,7 @@ def check_text(
     limits: Limits,
     previous: Previous | None = None,
     explicit: bool = True,
+    kept: Kept | None = None,
     check_package: PackageCheck | None = None,
 ) -> Outcome:
     """Check a text.
@@ -105,6 +122,7 @@ def check_text(
             error, as it is for kubectl. In a folder there may be text of any kind.
         check_package: What checks a text that is a package of IR; without it, it is like any other
             document.
+        kept: Takes the text and its documents, for a caller who would read them again otherwise.
     """
     if len(data) > limits.size:
         return _unread(name, data, YamlLimitError(_TOO_LARGE.format(limits.size)), explicit)
@@ -112,13 +130,22 @@ def check_text(
         documents = load_all(data, source=name, limits=limits)
     except YamlError as error:
         return _unread(name, data, error, explicit)
+    if kept is not None:
+        kept.data, kept.documents = data, documents
     if check_package is not None and is_package(documents):
         return _package(name, data, documents, context, check_package)
     items: list[Item] = []
     findings: list[Finding] = []
-    skipped = 0
+    few = Few()
+    skipped = work = 0
     for index, document in enumerate(documents):
-        for prefix, obj in items_of(document.value):
+        objects = list(items_of(document.value))
+        if any(is_ours(obj) for _, obj in objects):
+            work += document.nodes + _NODES_PER_OBJECT * len(objects)
+        if work > _CHECKED_NODES:
+            findings.append(_too_many(document, name))
+            break
+        for prefix, obj in objects:
             if of_another_operator(obj):
                 skipped += 1
                 found = named(obj, [other_operator(obj)])
@@ -130,9 +157,10 @@ def check_text(
             else:
                 skipped += 1
                 continue
-            findings += locate(found, document, prefix, name)
+            findings += locate(few.pass_on(found), document, prefix, name)
     if findings and not explicit and template_alone(findings):
         return Outcome(findings=(template(name),), excerpts={})
+    findings += few.rest(findings)
     return Outcome(
         items=tuple(items),
         objects=len(items),
@@ -140,6 +168,16 @@ def check_text(
         findings=tuple(findings),
         excerpts=_excerpts(data, findings) if findings else {},
     )
+
+
+def _too_many(document: Document, name: str) -> Finding:
+    return finding(
+        registry.YAML_LIMIT,
+        (),
+        "The rest of the text was not checked: at most"
+        f" {_CHECKED_NODES:,} keys and values of objects are checked in one text, where each object"
+        f" counts for {_NODES_PER_OBJECT}; split it.",
+    ).at(file=name, line=document.line)
 
 
 def _unread(name: str, data: bytes | str, error: YamlError, explicit: bool) -> Outcome:  # noqa: FBT001
@@ -168,7 +206,12 @@ def _package(
     check_package: PackageCheck,
 ) -> Outcome:
     """Return the outcome of a package of IR; its findings keep the paths of the objects."""
-    objects, placed = check_package(data, name, context.target)
+    placed: Sequence[tuple[int, Path, Finding]]
+    if len(data) > MAX_ETCD and sum(json_size(each.value) for each in documents) > MAX_ETCD:
+        # Reading it as kfp does, and compiling it, would take long for nothing.
+        objects, placed = 0, [(0, (), package_too_large())]
+    else:
+        objects, placed = check_package(data, name, context.target)
     findings = []
     for index, path, found in placed:
         (located,) = locate([replace(found, path=path)], documents[index], (), name)
@@ -194,8 +237,9 @@ def _check(
         found = explain_unquoted(found, obj, document, prefix)
     odd = mappings_with_odd_keys(obj)
     if odd:
-        from kfp_k8s_manifest.checks.source.unquoted import check_keys
+        from kfp_k8s_manifest.checks.source.unquoted import check_keys, without_fallout
 
+        found = without_fallout(found, odd, document, prefix)
         found += named(obj, check_keys(odd, document, prefix))
     return found
 

@@ -17,10 +17,11 @@ from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines
 from kfp_k8s_manifest.errors import YamlError
 from kfp_k8s_manifest.findings import Finding
 from kfp_k8s_manifest.releases import Target
+from kfp_k8s_manifest.validation.few import Few
 from kfp_k8s_manifest.validation.inputs import Input
-from kfp_k8s_manifest.validation.text import Item, lines_of, locate
+from kfp_k8s_manifest.validation.text import Item, Kept, lines_of, locate
 from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
-from kfp_k8s_manifest.yaml.reader import Document, load_all
+from kfp_k8s_manifest.yaml.reader import load_all
 
 __all__ = ["check_together"]
 
@@ -30,6 +31,7 @@ def check_together(
     inputs: Sequence[Input],
     target: Target,
     pipelines: KnownPipelines,
+    kept: Kept,
 ) -> Iterator[tuple[int, list[Finding], Mapping[int, str]]]:
     """Check objects against each other.
 
@@ -38,6 +40,7 @@ def check_together(
         inputs: The texts.
         target: The releases that count.
         pipelines: The Pipelines that exist.
+        kept: The text where there is one only, which then is not read again.
 
     Yields:
         For each text with findings its index, the findings in their places, and the lines that they
@@ -50,22 +53,21 @@ def check_together(
     for position, (index, _) in enumerate(items):
         if found[position] or position in copies:
             wanted[index].append(position)
-    lines: dict[int, Mapping[int, str]] = {}
+    texts: dict[int, _Text] = {}
     for index, positions in wanted.items():
-        chosen = [(position, items[position][1]) for position in positions]
-        lines[index] = _look_again(chosen, inputs[index], found, copies, objects)
+        text = texts[index] = _Text(inputs[index], kept)
+        for position in positions:
+            text.place(found[position], items[position][1])
+            if position in copies:
+                objects[position]["content"] = text.digest(items[position][1])
+        text.close()
     if copies:
-        # Now that it is known which of them are equal, the findings say it; the places stay.
-        again = check_set(objects, target, pipelines)
-        for own, told in zip(found, again, strict=True):
-            own[:] = [
-                new.at(file=old.file, line=old.line, column=old.column)
-                for old, new in zip(own, told, strict=True)
-            ]
-    for index, positions in wanted.items():
-        located = [each for position in positions for each in found[position]]
+        # Now it is known which of them are equal; what is found, and where, stays the same.
+        found = check_set(objects, target, pipelines)
+    for index, text in texts.items():
+        located = text.placed([each for position in wanted[index] for each in found[position]])
         if located:
-            yield index, located, lines[index]
+            yield index, located, text.lines
 
 
 def _copies(objects: Sequence[Any], found: Sequence[Sequence[Finding]]) -> set[int]:
@@ -79,39 +81,55 @@ def _copies(objects: Sequence[Any], found: Sequence[Sequence[Finding]]) -> set[i
     return copies
 
 
-def _look_again(
-    chosen: Sequence[tuple[int, Item]],
-    source: Input,
-    found: Sequence[list[Finding]],
-    copies: set[int],
-    objects: Sequence[Any],
-) -> Mapping[int, str]:
-    """Put the findings of one text in their places, and mark the copies in it by their content."""
-    try:
-        data = source.read(DEFAULT_LIMITS.size)
-        documents = load_all(data, source=source.name, limits=DEFAULT_LIMITS)
-    except (OSError, YamlError):
-        data, documents = b"", []
-    lines: set[int] = set()
-    for position, item in chosen:
-        document = documents[item.document] if item.document < len(documents) else None
-        own = found[position]
-        if document is None:
+class _Text:
+    """One text that is looked at again, and where in it the findings are."""
+
+    def __init__(self, source: Input, kept: Kept) -> None:
+        self.lines: Mapping[int, str] = {}
+        self._name = source.name
+        self._few = Few()
+        self._located: list[Finding] = []
+        self._data, self._documents = kept.data, kept.documents
+        if self._documents:
+            return
+        try:
+            self._data = source.read(DEFAULT_LIMITS.size)
+            self._documents = load_all(self._data, source=source.name, limits=DEFAULT_LIMITS)
+        except (OSError, YamlError):
             # The file has changed since it was checked; its name is all that can be told.
-            own[:] = [each.at(file=source.name) for each in own]
-            continue
-        own[:] = locate(own, document, item.prefix, source.name)
-        lines |= {each.line for each in own if each.line}
-        if position in copies:
-            objects[position]["content"] = _digest(document, item)
-    return lines_of(data, lines)
+            pass
 
+    def place(self, findings: Sequence[Finding], item: Item) -> None:
+        """Find the places of what was found about an object."""
+        told = self._few.pass_on(findings)
+        if item.document < len(self._documents):
+            document = self._documents[item.document]
+            self._located += locate(told, document, item.prefix, self._name)
+        else:
+            self._located += [each.at(file=self._name) for each in told]
 
-def _digest(document: Document, item: Item) -> str:
-    # Two objects of one name are rare, and the module is not free to import.
-    import hashlib
+    def digest(self, item: Item) -> str:
+        """Return a mark of an object's content."""
+        # Two objects of one name are rare, and the module is not free to import.
+        import hashlib
 
-    tree = document.value
-    for key in item.prefix:
-        tree = tree[key]
-    return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
+        if item.document >= len(self._documents):
+            return ""
+        tree = self._documents[item.document].value
+        for key in item.prefix:
+            tree = tree[key]
+        return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
+
+    def close(self) -> None:
+        """Keep only what will be asked for."""
+        self.lines = lines_of(self._data, {each.line for each in self._located if each.line})
+        self._data, self._documents = b"", ()
+
+    def placed(self, findings: Sequence[Finding]) -> list[Finding]:
+        """Return findings, the same ones as before, in their places."""
+        told = Few().pass_on(findings)
+        located = [
+            new.at(file=old.file, line=old.line, column=old.column)
+            for old, new in zip(self._located, told, strict=True)
+        ]
+        return located + self._few.rest(located)

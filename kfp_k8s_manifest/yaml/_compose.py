@@ -130,7 +130,7 @@ class _Composer:
             if self.from_aliases / nodes > allowed:
                 raise ComposeError("too much of the document comes from aliases", event.start_mark)
         if nodes > self.budget.nodes:
-            raise LimitError("too many values", event.start_mark)
+            raise LimitError(self.budget.too_many, event.start_mark)
         return _copy(anchor.value, self.budget.depth - depth, event.start_mark), nodes
 
     def alias_key(self, event: Any) -> str:
@@ -236,7 +236,7 @@ def compose(get_event: Any, budget: Budget) -> Any:
         if kind is ScalarEvent:
             nodes += 1
             if nodes > max_nodes:
-                raise LimitError("too many values", event.start_mark)
+                raise LimitError(budget.too_many, event.start_mark)
             text = event.value
             if is_map and key is _NO_KEY:
                 if event.implicit[0]:
@@ -267,7 +267,7 @@ def compose(get_event: Any, budget: Budget) -> Any:
             if len(stack) >= max_depth:
                 raise LimitError(f"nested deeper than {max_depth} levels", event.start_mark)
             if nodes > max_nodes:
-                raise LimitError("too many values", event.start_mark)
+                raise LimitError(budget.too_many, event.start_mark)
             push((container, is_map, key, anchor, started))
             anchor = None
             started = nodes
@@ -298,7 +298,7 @@ def compose(get_event: Any, budget: Budget) -> Any:
                 raise ComposeError("<< merges an object or a list of objects", event.start_mark)
         elif kind is StreamEndEvent:
             if nodes > max_nodes:
-                raise LimitError("too many documents", event.start_mark)
+                raise LimitError(budget.too_many, event.start_mark)
             budget.nodes -= nodes
             return root
         else:

@@ -93,7 +93,7 @@ def read_json(text: str, budget: Budget) -> JsonStream:
         count += 1
         budget.nodes -= NODES_PER_PART
         if budget.nodes < 0:
-            raise _refused("too many documents", stream, text, start, limit=True)
+            raise _refused(budget.too_many, stream, text, start, limit=True)
         escaped = _SURROGATE_ESCAPE.search(text, start, end)
         if escaped and _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
             reason = "a lone surrogate, which no text encoding can hold"

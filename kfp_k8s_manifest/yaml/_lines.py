@@ -24,8 +24,9 @@ NOT_READ: Final = object()
 # What stands behind the indentation, the dash and the key.
 _SCALAR, NOTHING, _LIST, _MAPPING, _BLOCK, _SKIPPED, _DASH, _KEY = range(8)
 
-_Line = tuple[int, int, "str | None", int, Any]
-"""Indentation, column behind the dash (-1 without one), key, what follows, its value."""
+_Line = tuple[int, int, "str | None", int, Any, int, int]
+"""Indentation, column behind the dash (-1 without one), key, what follows, its value; where the key
+as it is written ends in the line, and where what follows begins."""
 
 Place = tuple[int, int, int, "str | None"]
 """What it is (`NOTHING` where a value is missing or stands below), the index of its first
@@ -69,7 +70,7 @@ def read_lines(text: str, budget: Budget) -> Any:
     count = len(lines) - 1
     at = 1 if lines[0] == "---" else 0
     misses = nodes = 0
-    depth = budget.depth
+    depth, most = budget.depth, budget.nodes
     root: Any = None
     stack: list[tuple[Any, int, bool]] = []
     container: Any = None
@@ -89,7 +90,9 @@ def read_lines(text: str, budget: Budget) -> Any:
                 if len(cache) >= _CACHED_LINES:
                     cache.clear()
                 cache[line] = known
-        indent, behind, key, kind, value = known
+        if nodes > most:
+            return NOT_READ
+        indent, behind, key, kind, value, _, _ = known
         if indent > column:
             if kind == _SKIPPED:
                 continue
@@ -187,7 +190,7 @@ def read_lines(text: str, budget: Budget) -> Any:
             container.append(None)
     elif root is None and lines[0] == "---":
         nodes = 1
-    if nodes > budget.nodes:
+    if nodes > most:
         return NOT_READ
     budget.nodes -= nodes
     return root
@@ -212,26 +215,23 @@ def line_places(text: str) -> tuple[Any, list[Place]] | None:
         line = lines[at]
         start, end = index, index + len(line)
         at, index = at + 1, end + 1
-        known = None if line == "---" else _line(line)
+        known = None if line == "---" else _cache.get(line) or _line(line)
         if known is None:
             continue
-        indent, behind, key, kind, value = known
+        indent, behind, key, kind, value, key_end, first = known
         if kind == _SKIPPED:
             continue
-        match = _LINE.fullmatch(line)
-        assert match is not None
         if behind >= 0:
             places.append((_DASH, start + indent, start + indent + 1, None))
         if key is not None:
-            first, last = match.span(3)
-            written = None if line[first] in "\"'" else match[3]
-            places.append((_KEY, start + first, start + last, written))
+            begin = max(indent, behind)
+            written = None if line[begin] in "\"'" else line[begin:key_end]
+            places.append((_KEY, start + begin, start + key_end, written))
         if kind == NOTHING:
             # There a value that is missing would have been.
             behind_it = places[-1][2] + (key is not None)
             places.append((NOTHING, behind_it, behind_it, ""))
         else:
-            first = match.start(4)
             unquoted = kind == _SCALAR and line[first] not in "\"'"
             places.append((kind, start + first, end, line[first:] if unquoted else None))
         if kind == _BLOCK:
@@ -252,7 +252,8 @@ def _line(line: str) -> _Line | None:
     indent = len(spaces)
     if dash is None and written is None:
         # Nothing but a comment says nothing; anything else is a part of something longer.
-        return (indent, -1, None, _SKIPPED, None) if rest[:1] in ("", "#") else None
+        skipped = rest[:1] in ("", "#")
+        return (indent, -1, None, _SKIPPED, None, 0, 0) if skipped else None
     behind = -1 if dash is None else indent + len(dash)
     key = None
     if written is not None:
@@ -265,32 +266,34 @@ def _line(line: str) -> _Line | None:
                 key = scalars.resolve_key(written)
             except scalars.ScalarError:
                 return None
+    said = _value(rest)
+    return None if said is None else (indent, behind, key, *said, match.end(3), match.start(4))
+
+
+def _value(rest: str) -> tuple[int, Any] | None:
+    """Return what stands behind a dash or key, and its value; None where only the parser knows."""
     if not rest:
-        return indent, behind, key, NOTHING, None
+        return NOTHING, None
     first = rest[0]
     if first == "'":
-        if not _SINGLE.fullmatch(rest):
-            return None
-        return indent, behind, key, _SCALAR, rest[1:-1].replace("''", "'")
+        return (_SCALAR, rest[1:-1].replace("''", "'")) if _SINGLE.fullmatch(rest) else None
     if first == '"':
-        if not _DOUBLE.fullmatch(rest):
-            return None
-        return indent, behind, key, _SCALAR, _ESCAPE.sub(_unescaped, rest[1:-1])
+        found = _DOUBLE.fullmatch(rest)
+        return (_SCALAR, _ESCAPE.sub(_unescaped, rest[1:-1])) if found else None
     if first == "|":
         header = _HEADER.fullmatch(rest)
         if header is None:
             return None
         digit, chomping = header[1] or header[4], header[2] or header[3] or ""
-        return indent, behind, key, _BLOCK, (int(digit or 0), chomping)
+        return _BLOCK, (int(digit or 0), chomping)
     if rest in ("[]", "{}"):
-        return indent, behind, key, _LIST if first == "[" else _MAPPING, None
+        return _LIST if first == "[" else _MAPPING, None
     if not _PLAIN.fullmatch(rest) or ": " in rest or " #" in rest or rest[-1] == ":":
         return None
     try:
-        value = scalars.resolve(rest)
+        return _SCALAR, scalars.resolve(rest)
     except scalars.ScalarError:
         return None
-    return indent, behind, key, _SCALAR, value
 
 
 def _unescaped(match: re.Match[str]) -> str:

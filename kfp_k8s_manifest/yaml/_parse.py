@@ -37,10 +37,10 @@ def parse(chunk: Chunk, source: str, budget: Budget) -> Any:
     text = chunk.text.removeprefix("\ufeff")
     parser = None
     try:
-        refuse_differences(text)
+        refuse_differences(text, budget)
         parser = new_parser(text)
         value = compose(parser.get_event, budget)
-        refuse_flow_differences(text, budget.flows)
+        refuse_flow_differences(text, budget)
         return value
     except ComposeError as error:
         limit = isinstance(error, LimitError)

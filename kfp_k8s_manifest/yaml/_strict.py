@@ -21,7 +21,8 @@ from yaml.tokens import (
     TagToken,
 )
 
-from kfp_k8s_manifest.yaml._compose import ComposeError
+from kfp_k8s_manifest.yaml._budget import Budget
+from kfp_k8s_manifest.yaml._compose import ComposeError, LimitError
 from kfp_k8s_manifest.yaml._events import HAS_LIBYAML, new_parser
 
 __all__ = ["first_forbidden", "refuse_differences", "refuse_flow_differences"]
@@ -30,7 +31,6 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000
 _BREAKS = "\n\r\x85\u2028\u2029"
 _INNER_MARK = re.compile(f"(?:^|[{_BREAKS}])\ufeff")
 _ANCHOR_END = re.compile(r"&[0-9A-Za-z_-]+\Z")
-_SLASH_ESCAPE = re.compile(r"(?:[^\\]|\\[^/])*?\\/", re.DOTALL)
 _EMPTY_FLOW = re.compile(r"\[[ \t\n]*\]|\{[ \t\n]*\}")
 _TAB_INDENT = re.compile(
     r"[|>][-+]?[ \t]*(?:#.*)?(?:\r\n?|[\n\x85\u2028\u2029])(?: *[\n\r\x85\u2028\u2029])* *\t"
@@ -38,6 +38,8 @@ _TAB_INDENT = re.compile(
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TIGHT_VALUE = re.compile(r":[,\[\]{}]")
 _MAX_FLOW_DEPTH = 1000
+_MAX_MARKS = 10_000
+_TOKENS_PER_NODE = 3
 
 _OPENING = (FlowMappingStartToken, FlowSequenceStartToken)
 _CLOSING = (FlowMappingEndToken, FlowSequenceEndToken)
@@ -60,42 +62,45 @@ def first_forbidden(text: str) -> int | None:
     return None if match is None else match.start()
 
 
-def refuse_differences(text: str) -> None:
+def refuse_differences(text: str, budget: Budget) -> None:
     """Refuse a text which Go's parser reads differently, or does not read.
 
     Args:
         text: One part of a stream, without the byte order mark in front of it.
+        budget: The limits; where the text has to be looked at more closely, what it holds is taken
+            from them once more.
 
     Raises:
-        ComposeError: There is such a place.
+        ComposeError: There is such a place. A LimitError where looking would take too long.
     """
     if "\ufeff" in text:
         match = _INNER_MARK.search(text)
         if match is not None:
             raise ComposeError("a byte order mark inside the text", _Mark(match.end() - 1))
     if not HAS_LIBYAML or "\\/" in text or _may_have_tags(text):
-        _look_closer(text)
+        _look_closer(text, budget)
 
 
-def refuse_flow_differences(text: str, flows: list[int]) -> None:
+def refuse_flow_differences(text: str, budget: Budget) -> None:
     """Refuse flow collections which Go's parser does not read as they were read.
 
     Args:
         text: As for `refuse_differences`.
-        flows: The indexes of their first characters.
+        budget: As for `refuse_differences`; it knows where the collections stand.
 
     Raises:
-        ComposeError: There is such a place.
+        ComposeError: As for `refuse_differences`.
     """
+    flows = budget.flows
     # Empty ones, which are the ones that machines write, hold nothing to disagree about.
     if flows and "?" in text and not all(_EMPTY_FLOW.match(text, index) for index in flows):
-        _look_closer(text)
+        _look_closer(text, budget)
 
 
-def _look_closer(text: str) -> None:
+def _look_closer(text: str, budget: Budget) -> None:
     parser = new_parser(text)
     try:
-        _check_tokens(text, parser.get_token)
+        _check_tokens(text, parser.get_token, budget)
     except yaml.YAMLError:
         # The parse stops at the same place, and tells.
         return
@@ -110,6 +115,8 @@ def _may_have_tags(text: str) -> bool:
     before instead of taking each for a tag.
     """
     at = text.find("!")
+    if text.count("!") > _MAX_MARKS:
+        return True
     while at >= 0:
         before = at - 1
         while before >= 0 and text[before] in " \t":
@@ -136,12 +143,17 @@ def _check_python_parser(text: str, token: Any, *, in_flow: bool) -> None:
         raise ComposeError("a : inside [] or {} needs a space after it", token.end_mark)
 
 
-def _check_tokens(text: str, get_token: Any) -> None:
+def _check_tokens(text: str, get_token: Any, budget: Budget) -> None:
     depth = 0
+    left = budget.nodes * _TOKENS_PER_NODE
     while True:
         token = get_token()
         if token is None or isinstance(token, StreamEndToken):
+            budget.nodes = left // _TOKENS_PER_NODE
             return
+        left -= 1
+        if left < 0:
+            raise LimitError(budget.too_many, token.start_mark)
         if isinstance(token, ScalarToken):
             _check_python_parser(text, token, in_flow=depth > 0)
             source = text[token.start_mark.index : token.end_mark.index]
@@ -149,7 +161,7 @@ def _check_tokens(text: str, get_token: Any) -> None:
                 raise ComposeError(
                     "readers disagree about a ? inside [] or {}; quote the text", token.start_mark
                 )
-            if token.style == '"' and "\\/" in source and _SLASH_ESCAPE.match(source):
+            if token.style == '"' and "\\/" in source.replace("\\\\", ""):
                 raise ComposeError(
                     "Kubernetes does not know the escape \\/ in YAML; write / instead",
                     token.start_mark,

@@ -38,14 +38,22 @@ class Document:
         line: The one-based line of the stream where the document's part begins.
     """
 
-    def __init__(self, value: Any, *, source: str, chunk: Chunk) -> None:
+    def __init__(self, value: Any, *, source: str, chunk: Chunk, nodes: int | None = None) -> None:
         self.value = value
+        self._nodes = nodes
         self.source = source
         self.line = chunk.line
         self._chunk = chunk
 
     def __repr__(self) -> str:
         return f"Document(source={self.source!r}, line={self.line})"
+
+    @property
+    def nodes(self) -> int:
+        """How many keys and values the document has."""
+        if self._nodes is None:
+            self._nodes = _count(self.value)
+        return self._nodes
 
     @cached_property
     def _marks(self) -> Marks:
@@ -126,7 +134,9 @@ def load_all(
             it is beyond the limits.
     """
     if _size(data) > limits.size:
-        raise YamlLimitError(f"larger than {limits.size} bytes", source=source)
+        raise YamlLimitError(
+            f"larger than {limits.size:,} bytes, the most that is read of one text", source=source
+        )
     text = decode(data, source=source)
     budget = Budget(nodes=limits.nodes, depth=limits.depth)
     return list(_documents(text, source, budget))
@@ -154,6 +164,7 @@ def _documents(text: str, source: str, budget: Budget) -> Iterator[Document]:
     for chunk in split(rest, line=line, column=column, source=source):
         # Each part costs time and memory, also an empty one.
         budget.nodes -= NODES_PER_PART
+        left = budget.nodes
         value = read_lines(chunk.text, budget)
         if value is NOT_READ:
             # The parser is imported where it is needed: a run without it is over sooner.
@@ -161,7 +172,20 @@ def _documents(text: str, source: str, budget: Budget) -> Iterator[Document]:
 
             value = parse(chunk, source, budget)
         if value is not None:
-            yield Document(value, source=source, chunk=chunk)
+            yield Document(value, source=source, chunk=chunk, nodes=left - budget.nodes)
+
+
+def _count(tree: Any) -> int:
+    nodes, stack = 0, [tree]
+    while stack:
+        each = stack.pop()
+        nodes += 1
+        if isinstance(each, dict):
+            nodes += len(each)
+            stack += each.values()
+        elif isinstance(each, list):
+            stack += each
+    return nodes
 
 
 def _json_error(error: JsonRefusedError, source: str, budget: Budget) -> YamlError:

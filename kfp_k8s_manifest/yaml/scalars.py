@@ -142,6 +142,8 @@ def _untagged(text: str) -> GoScalar:
         return text
     if text in _WORDS:
         return _WORDS[text]
+    if text[0] in "123456789" and len(text) < 19 and text.isascii() and text.isdecimal():
+        return int(text)
     if text[0] == ".":
         number = parse_float(text)
         return text if number is None else number

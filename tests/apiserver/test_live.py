@@ -217,7 +217,7 @@ def test_doctor_finds_objects_that_the_target_rejects(plane: ControlPlane, names
     _, found = checks(plane, namespace, "--target", "2.17")
     messages = [e["message"] for e in found if e["subject"] == f"{namespace}/bad-v1"]
     assert any("has no owner reference" in message for message in messages)
-    assert any("'nope' is no Pipeline" in message for message in messages)
+    assert any("spec.pipelineName: 'nope' is no Pipeline" in message for message in messages)
     assert any(message.startswith("would be rejected by target 2.17") for message in messages)
 
 

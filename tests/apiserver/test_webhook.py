@@ -192,7 +192,7 @@ def test_a_pipeline_that_was_created_a_moment_ago_is_found(
             "POST", f"{base}/pipelineversions", version(f"{name}-v1", name, namespace)
         )
         assert refused.status == 400
-        assert f"'{name}' is no Pipeline in namespace" in refused.body.decode()
+        assert f"spec.pipelineName: '{name}' is no Pipeline in namespace" in refused.body.decode()
         uids = []
         for _ in range(2):
             created = crds.request("POST", f"{base}/pipelines", pipeline(name, namespace))

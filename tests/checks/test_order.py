@@ -44,7 +44,7 @@ def test_a_valid_set() -> None:
 
 
 def test_the_default_context_knows_no_pipeline() -> None:
-    assert rules(check_object(pipeline())) == []
+    assert rules(check_object(pipeline(spec={"displayName": "train"}))) == []
     assert rules(check_object(version()))[0] == "pipeline-not-found"
 
 
@@ -83,9 +83,23 @@ def test_the_order_is_the_clusters() -> None:
     assert rules(check_object(obj, context()))[0] == "size-request"
 
 
-def test_what_cannot_be_decoded_meets_no_further_rule() -> None:
-    obj = version("A", labels={"a": 5}, spec={"displayName": 5})
-    assert rules(check_object(obj, context("2.17"))) == ["metadata-type"]
+def test_what_cannot_be_decoded_hides_nothing_else() -> None:
+    """The cluster tells the first alone, and the others after each repair."""
+    obj = version("A", labels={"a": 5, "b": "-"}, spec={"displayName": 5, "pipelineSpec": "text"})
+    found = check_object(obj, context("2.17"))
+    assert [(each.rule, each.field) for each in found] == [
+        ("metadata-type", "metadata.labels[a]"),
+        ("metadata-name", "metadata.name"),
+        ("metadata-label-value", "metadata.labels[b]"),
+        ("crd-type", "spec.displayName"),
+        ("spec-not-an-object", "spec.pipelineSpec"),
+    ]
+
+
+@pytest.mark.parametrize("metadata", [{"name": 5}, 5, [], "text"])
+def test_a_field_of_the_wrong_type_is_told_once(metadata: Any) -> None:
+    found = check_object({**pipeline(spec={"displayName": "a"}), "metadata": metadata}, context())
+    assert rules(found) == ["metadata-type"]
 
 
 @pytest.mark.parametrize("obj", [None, [], "text", 5, True])

@@ -9,13 +9,20 @@ import pytest
 from kfp_k8s_manifest import releases
 from kfp_k8s_manifest.checks.sets import check_bundle
 from kfp_k8s_manifest.checks.webhook.kep import check_kep
+from kfp_k8s_manifest.findings import Severity
 from tests.checks.objects import pipeline, version
+
+LATEST = "latest-ambiguous"
 
 
 def judged(*objects: Any, target: str = "portable") -> list[tuple[int, str, str]]:
+    """Return what is found, but for the versions that may be the latest."""
     found = check_bundle(objects, releases.target(target))
     return [
-        (index, each.rule, each.field) for index, findings in enumerate(found) for each in findings
+        (index, each.rule, each.field)
+        for index, findings in enumerate(found)
+        for each in findings
+        if each.rule != LATEST
     ]
 
 
@@ -92,6 +99,40 @@ COLLISION, MISMATCH = "rest-name-collision", "rest-name-mismatch"
 def test_rest_names(objects: list[Any], expected: list[tuple[int, str, str]]) -> None:
     assert judged(*objects, target="2.17") == expected
     assert judged(*objects, target="2.16") == []
+
+
+def test_an_object_is_not_confused_with_itself() -> None:
+    twice = named("train-v1", version_name="v1")
+    for objects in ([twice, twice], [named("v1")] * 2, [named("other", version_name="v1")] * 2):
+        found = {rule for _, rule, _ in judged(*objects, target="2.17")}
+        assert "rest-name-collision" not in found
+        assert "duplicate-object" in found
+
+
+@pytest.mark.parametrize(
+    ("objects", "told"),
+    [
+        ([named("v1"), named("v2")], [1]),
+        ([named("v1"), named("v2", "other"), named("v3")], [2]),
+        ([named("v1"), named("v2"), named("w1", "other"), named("w2", "other")], [1, 3]),
+        ([named("v1"), named("v1")], []),
+        ([named("v1", namespace="a"), named("v2", namespace="b")], []),
+        ([named("v1"), pipeline()], []),
+    ],
+)
+def test_versions_that_may_be_the_latest(objects: list[Any], told: list[int]) -> None:
+    found = check_bundle(objects, releases.target("portable"))
+    notes = [[each for each in findings if each.rule == LATEST] for findings in found]
+    assert [index for index, findings in enumerate(notes) if findings] == told
+    assert all(each.severity is Severity.NOTE for findings in notes for each in findings)
+
+
+def test_the_message_of_versions_that_may_be_the_latest() -> None:
+    _, (finding,) = check_bundle([named("v1"), named("v2")], releases.target("2.16"))
+    assert finding.message == (
+        "metadata.name: 'v1' and 'v2' are versions of the pipeline 'train': where they are created"
+        " in the same second, either is the latest for KFP, and runs that ask for no version take it."
+    )
 
 
 def test_the_kep_wants_equal_names() -> None:

@@ -79,14 +79,92 @@ def test_kfps_spelling(kfp_k8s: Run, tmp_path: Path) -> None:
     ]
     for command in (["compile"], ["dsl", "compile"]):
         done = kfp_k8s(*command, *arguments)
-        assert done.returncode == 0, done.stderr
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
         pipeline, version = yaml.safe_load_all((tmp_path / "out.yaml").read_text())
         assert pipeline["metadata"] == {"name": "hw", "namespace": "team-a"}
-        assert pipeline["spec"] == {"displayName": "HW"}
+        assert pipeline["spec"] == {"displayName": "HW", "description": "A simple intro pipeline"}
         assert version["metadata"] == {"name": "hw-1", "namespace": "team-a"}
         assert version["spec"]["displayName"] == "HW 1"
+        assert version["spec"]["description"] == "A simple intro pipeline"
         tasks = version["spec"]["pipelineSpec"]["root"]["dag"]["tasks"]
         assert tasks["print-text"]["cachingOptions"] == {}
+
+
+def kfp_text(folder: Path, output: str, *options: str) -> bytes:
+    """Return what kfp's own command writes."""
+    program = str(Path(sys.executable).parent / "kfp")
+    command = [program, "dsl", "compile", "--py", HELLO]
+    subprocess.run(
+        [*command, "--output", output, *options], cwd=folder, check=True, capture_output=True
+    )
+    return (folder / output).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("output", "options"),
+    [
+        ("out.yaml", []),
+        ("out.yml", ["--disable-execution-caching-by-default"]),
+        ("out.yaml", ["--function", "generate_text", "--pipeline-parameters", "{}"]),
+        ("out.json", []),
+    ],
+)
+def test_dsl_compile_writes_ir_as_kfp_does(
+    kfp_k8s: Run, tmp_path: Path, output: str, options: list[str]
+) -> None:
+    expected = kfp_text(tmp_path, output, *options)
+    (tmp_path / output).unlink()
+    done = kfp_k8s("dsl", "compile", "--py", HELLO, "--output", output, *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        f"Pipeline code was successfully compiled with the output saved to {tmp_path / output}\n"
+    )
+    assert (tmp_path / output).read_bytes() == expected
+
+
+def test_dsl_compile_warns_of_options_without_use_as_kfp_does(kfp_k8s: Run, tmp_path: Path) -> None:
+    warning = (
+        "Warning: Kubernetes manifest options were provided but --kubernetes-manifest-format was"
+        " not set. These options will be ignored.\n"
+    )
+    for options in (
+        ["--namespace", "a", "--pipeline-name", "b"],
+        ["--include-pipeline-manifest"],
+        ["--label", "a=b"],
+        ["--target", "2.17"],
+    ):
+        done = kfp_k8s("dsl", "compile", "--py", HELLO, "--output", "out.yaml", *options)
+        assert (done.returncode, done.stderr) == (0, warning)
+        assert yaml.safe_load((tmp_path / "out.yaml").read_text())["schemaVersion"] == "2.1.0"
+    # A variable of the environment is no request.
+    environment = {"KFP_K8S_TARGET": "2.17"}
+    done = kfp_k8s("dsl", "compile", "--py", HELLO, "--output", "out.yaml", env=environment)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "--py is missing: the module to compile"),
+        (["--py", HELLO], 2, "--output is missing: the file to write, such as pipeline.yaml"),
+        (["--py", HELLO, "--output", "x.yaml", "--all"], 2, "IR holds one pipeline; leave --all"),
+        (["--py", HELLO, HELLO, "--output", "x.yaml"], 2, "IR is compiled from one module; name"),
+        (["--py", "no.py", "--output", "x.yaml"], 1, "no.py: no such file"),
+        (
+            ["--py", HELLO, "--output", "x.txt"],
+            1,
+            f'{HELLO}: The output path {{folder}}/x.txt should end with ".yaml".',
+        ),
+        (["--py", HELLO, "--output", "x.py"], 1, 'x.py should end with ".yaml".'),
+    ],
+)
+def test_bad_requests_of_dsl_compile(
+    kfp_k8s: Run, tmp_path: Path, arguments: list[str], code: int, message: str
+) -> None:
+    done = kfp_k8s("dsl", "compile", *arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert message.format(folder=tmp_path) in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_kfps_default_is_the_version_alone(kfp_k8s: Run, tmp_path: Path) -> None:
@@ -111,7 +189,11 @@ def test_every_option_beyond_kfp(kfp_k8s: Run) -> None:
         "labels": {"a": "b", "p": "1"},
         "annotations": {"c": "d=e", "pa": "1"},
     }
-    assert pipeline["spec"] == {"description": "both", "tags": {"t": "08", "pt": "x"}}
+    assert pipeline["spec"] == {
+        "displayName": "hello-world",
+        "description": "both",
+        "tags": {"t": "08", "pt": "x"},
+    }
     assert version["metadata"]["labels"] == {"a": "b", "v": "1"}
     spec = version["spec"]
     assert spec.pop("pipelineSpec")["pipelineInfo"]["name"] == "hello-world"
@@ -227,7 +309,7 @@ FAILURES = {
     "nothing.py": ("x = 1\n", 1, ["no pipeline or component; decorate a function with"]),
     "empty.yaml": ("", 1, ["empty.yaml: the file is empty"]),
     "comment.yaml": ("# nothing\n", 1, ["comment.yaml: the file is empty"]),
-    "broken.yaml": ("a: [\n", 1, ["broken.yaml: not valid YAML", "line 2"]),
+    "broken.yaml": ("a: [\n", 1, ["broken.yaml: not valid YAML", "content, line 2, column 1;"]),
     "text.yaml": ("hello\n", 1, ["not a pipeline: the document is 'hello'"]),
     "old.yaml": (
         "pipelineInfo: {name: p}\nroot: {}\nschemaVersion: 2.0.0\n",

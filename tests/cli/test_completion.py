@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -23,16 +24,9 @@ SHELLS = {
     "fish": (["--no-config"], "kfp-k8s completion fish | source"),
 }
 
-# Parameters that take a text which is no path. A new one belongs here, or gets the type PATH.
-OTHER_TEXTS = {
-    *("context", "experiment", "host", "image", "known_pipelines", "name", "namespace"),
-    *("namespaces", "pipelines", "previous_git", "run_name", "text", "token", "url"),
-    *("rule_id", "select", "ignore"),
-    # Of compile.
-    *("code_source_url", "description", "function", "pipeline_description"),
-    *("pipeline_display_name", "pipeline_name", "pipeline_parameters", "pipeline_spec_uri"),
-    *("version", "version_description", "version_display_name", "version_name"),
-}
+# How a parameter says that it takes a path, and those that say so of something else.
+SAYS_PATH = re.compile(r"\b(FILE|DIR|FOLDER|PATH|SOURCE)\b|\b[Ff](ile|older)s?\b|\bWhere to write")
+OF_SOMETHING_ELSE = {"environment", "exclude", "name"}
 
 
 class Shell:
@@ -162,8 +156,15 @@ def test_every_path_of_every_command(shell: Shell) -> None:
         assert shell.complete(f"{words} mani")[-1] == "manifests", words
 
 
-def test_every_text_is_a_path_or_known_to_be_none() -> None:
-    for words, command in commands(cli, click.Context(cli)):
-        for parameter in command.params:
-            if isinstance(parameter.type, type(click.STRING)):
-                assert parameter.name in OTHER_TEXTS, f"{words}: {parameter.name}"
+def test_what_says_that_it_is_a_path_completes_as_one() -> None:
+    texts = [
+        (words, parameter)
+        for words, command in commands(cli, click.Context(cli))
+        for parameter in command.params
+        if isinstance(parameter.type, type(click.STRING))
+    ]
+    assert len(texts) > 30
+    for words, parameter in texts:
+        said = f"{parameter.metavar or ''} {getattr(parameter, 'help', None) or ''}"
+        if parameter.name not in OF_SOMETHING_ELSE:
+            assert not SAYS_PATH.search(said), f"{words}: {parameter.name} has no type PATH: {said}"

@@ -327,6 +327,23 @@ def test_only_what_was_written_is_told(tmp_path: Path) -> None:
     assert {path.read_text() for path in tmp_path.iterdir()} == {BROKEN}
 
 
+def test_what_is_told_is_short_and_changes_no_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "a\x1b[31m.yaml"
+    number = "1" * 305
+    path.write_text(
+        "apiVersion: pipelines.kubeflow.org/v2beta1\nkind: Pipeline\n"
+        f'metadata: {{name: a, labels: {{"\\e[31m": {number}, "{"k" * 1000}": y}}}}\n'
+    )
+    (tmp_path / "b\x1b.yaml").write_text("a: b: c\n")
+    code, out, err = kfp_k8s("fmt", "-v", str(tmp_path))
+    assert (code, "\x1b" in out + err) == (0, False)
+    first, second = out.splitlines()
+    assert "1" * 301 not in first
+    assert "value 11111" in first
+    assert "metadata.labels[\\x1b[31m]" in first
+    assert len(second) < 1000
+
+
 def test_what_is_excluded_or_ignored_stays(tmp_path: Path) -> None:
     for name in ("a.yaml", "b.yaml", "c.yaml"):
         (tmp_path / name).write_text(BROKEN)

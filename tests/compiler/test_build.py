@@ -138,8 +138,11 @@ def test_the_object_name_is_at_most_253_bytes(length: int) -> None:
         (
             {"pipeline_tags": {"a": "b"}},
             (
-                "Pipeline spec.tags is not known to the target 'portable', which would drop it; choose"
-                " a target that knows it, such as --target 2.17, or leave it out"
+                "Pipeline spec.tags is not known to the target 'portable', which would drop it; leave"
+                " it out, or choose a target that knows it. If your cluster runs KFP 2.17, pass"
+                ' --target 2.17 (in Python: ManifestOptions(target="2.17")); in the configuration of'
+                " a repository, which is [tool.kfp-k8s] in pyproject.toml or kfp-k8s.toml, it is the"
+                ' line target = "2.17"'
             ),
         ),
         ({"namespace": "A"}, "the namespace 'A' is invalid: must be a DNS-1123 label:"),
@@ -184,13 +187,26 @@ def test_every_field_of_both_kinds_can_be_set() -> None:
     assert bundle.version.annotations == {"note": "y", "two": "v"}
 
 
-def test_the_display_name_of_the_pipeline_is_taken_over() -> None:
-    assert build(ir(displayName="Train!")).pipeline.display_name == "Train!"
+def test_the_pipeline_carries_a_display_name_and_the_description_always() -> None:
+    found = build(ir(displayName="Train!", description="Trains.")).pipeline
+    assert (found.display_name, found.description) == ("Train!", "Trains.")
     assert build(ir()).pipeline.to_dict() == {
         "apiVersion": "pipelines.kubeflow.org/v2beta1",
         "kind": "Pipeline",
         "metadata": {"name": "train"},
+        "spec": {"displayName": "train"},
     }
+    assert build(ir(), ManifestOptions(pipeline_name="other")).pipeline.display_name == "other"
+    # The KEP's Pipeline has no display name.
+    kep = build(ir(displayName="Train!", description="Trains."), ManifestOptions(target="kep"))
+    assert kep.pipeline.to_dict()["spec"] == {"description": "Trains."}
+
+
+def test_the_pipelines_description_does_not_change_its_version() -> None:
+    plain = build(ir(description="Trains.")).version
+    assert plain.description is None
+    options = ManifestOptions(pipeline_description="Other.", pipeline_display_name="Other")
+    assert build(ir(description="Trains."), options).version == plain
 
 
 def test_building_changes_nothing_that_it_was_given() -> None:
@@ -230,4 +246,4 @@ def test_unknown_target() -> None:
 def test_only_one_kind_is_written() -> None:
     bundle = build(ir(), ManifestOptions(only="PipelineVersion"))
     assert [obj["kind"] for obj in bundle.objects()] == ["PipelineVersion"]
-    assert Pipeline(name="train") == bundle.pipeline
+    assert Pipeline(name="train", display_name="train") == bundle.pipeline

@@ -218,7 +218,7 @@ WRONG = {
     "a.zip": ("PK\x03\x04", "a.zip: a compressed package; unpack it, and compile what is in it"),
     "a.tar.gz": ("\x1f", "a.tar.gz: not valid YAML: "),
     "a.md": ("# Title\n\n* one\n: two\n", "a.md: not valid YAML: "),
-    "/dev/zero": (None, "/dev/zero: larger than 67,108,864 bytes, so it was not read"),
+    "/dev/zero": (None, "/dev/zero: larger than 16,777,216 bytes, so it was not read"),
 }
 
 
@@ -240,9 +240,9 @@ def test_no_source_at_all(kfp_k8s: Run) -> None:
 
 
 def test_a_source_has_a_size_limit_and_may_be_a_pipe(kfp_k8s: Run, tmp_path: Path) -> None:
-    os.truncate(write(tmp_path, "large.yaml", ""), 2**26 + 1)
+    os.truncate(write(tmp_path, "large.yaml", ""), 2**24 + 1)
     done = kfp_k8s("compile", "large.yaml")
-    assert done.stderr == "Error: large.yaml: larger than 67,108,864 bytes, so it was not read\n"
+    assert done.stderr == "Error: large.yaml: larger than 16,777,216 bytes, so it was not read\n"
     os.mkfifo(tmp_path / "pipe")
     text = "pipelineInfo: {name: p}\nroot: {dag: {tasks: {}}}\nschemaVersion: 2.1.0\n"
     writer = subprocess.Popen(["sh", "-c", f"printf '%s' '{text}' > pipe"], cwd=tmp_path)

@@ -144,7 +144,7 @@ def test_a_name_prefix_parts_versions_from_their_pipelines(
     done = installation.plane.kubectl("apply", "-k", folder, check=False)
     assert done.returncode == 1
     assert list(installation.stored(namespace, "Pipeline")) == ["dev-train"]
-    assert "'train' is no Pipeline in namespace" in done.stderr
+    assert "spec.pipelineName: 'train' is no Pipeline in namespace" in done.stderr
 
     # With the field told to it, kustomize renames it as well.
     rename = {
@@ -191,7 +191,7 @@ def test_flux_cannot_apply_both_at_once(installation: Installation, tmp_path: Pa
 
     assert done.returncode == 1
     assert "/train serverside-applied (server dry run)" in done.stdout
-    assert "'train' is no Pipeline in namespace" in done.stderr
+    assert "spec.pipelineName: 'train' is no Pipeline in namespace" in done.stderr
     assert "denied the request" in done.stderr
     assert installation.stored(namespace, "Pipeline") == {}
 

@@ -39,7 +39,7 @@ OWN_WORDS = {
     "metadata-namespace": ("metadata.name: Invalid value: ",),
     # Offline we know of Pipelines elsewhere and say so; and that a number had no quotes.
     "pipeline-not-found": ("is no Pipeline in namespace",),
-    "spec-wrong-type": ("must be a string, not a number",),
+    "spec-wrong-type": ("must be a string, not the number",),
     # Go's parser words a broken text in its own way.
     "yaml-invalid": ("yaml: ", "already set in map", "json: unsupported value"),
     # The limit is our own; the cluster refuses the row's list for its type.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -15,6 +16,9 @@ from kfp_k8s_manifest.cli import cli
 from tests.gitops.pipelines import ir
 
 __all__ = ["Repo", "run_process", "snapshot"]
+
+
+_AGES = itertools.count()
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -37,8 +41,10 @@ class Repo:
         whole = self.root / path
         whole.parent.mkdir(parents=True, exist_ok=True)
         whole.write_text(text, encoding="utf-8")
-        # A file that is as old as a build is not trusted by the next one.
-        os.utime(whole, (1_000_000_000, 1_000_000_000 + len(text)))
+        # A file that is as old as a build is not trusted by the next one; and git takes a file of
+        # the same size and time for the same.
+        age = 1_000_000_000 + next(_AGES)
+        os.utime(whole, (age, age))
         return whole
 
     def pipeline(self, name: str = "train", *, file: str = "", **more: Any) -> None:

@@ -162,3 +162,18 @@ def test_failures_of_user_code_are_told_with_their_sources(repo: Repo) -> None:
     ]
     assert failed.stdout.endswith("3 failures; nothing was changed\n")
     assert repo.files() == before
+
+
+def test_what_moves_between_two_compilations_is_named(repo: Repo) -> None:
+    names = "{'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'}"
+    body = f"    for name in {names}:\n        step(x=x).set_display_name(name)"
+    repo.write("pipelines/team/alone.py", module("alone", body=body))
+    run_process(repo.root, "build", PYTHONHASHSEED="1")
+    failed = run_process(
+        repo.root, "check", "--check-determinism", "--format", "json", code=1, PYTHONHASHSEED="1"
+    )
+    told = [
+        each for each in json.loads(failed.stdout)["findings"] if each["rule"] == "source-unsteady"
+    ]
+    assert [each["file"] for each in told] == ["pipelines/team/alone.py"]
+    assert ".taskInfo.name is '" in told[0]["message"]

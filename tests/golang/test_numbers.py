@@ -6,11 +6,11 @@ import json
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kfp_k8s_manifest.golang.numbers import number_text
-from kfp_k8s_manifest.golang.strconv import format_float32
+from kfp_k8s_manifest.golang.strconv import _shortest32, _shortest32_exactly, format_float32
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,13 @@ def test_float32_texts_give_the_float32_back(value: float) -> None:
     assert struct.pack("<f", float(text)) == struct.pack("<f", value)
     digits = text.lstrip("-").partition("e")[0].replace(".", "").strip("0")
     assert len(digits) <= 9
+
+
+@given(st.integers(min_value=1, max_value=0x7F7FFFFF))
+@example(1)
+@example(0x00800000)
+@example(0x4B800000)
+@example(0x7F7FFFFF)
+def test_the_digits_of_a_float32_are_those_of_exact_arithmetic(bits: int) -> None:
+    (value,) = struct.unpack("<f", struct.pack("<I", bits))
+    assert _shortest32(value) == _shortest32_exactly(value, bits)

@@ -41,7 +41,7 @@ def test_control_flow_is_told_as_its_author_wrote_it() -> None:
         "condition-4": (Kind.CONDITION, "heads", "if flip-coin == 'heads'"),
         "condition-5": (Kind.CONDITION, "tails", "if not (flip-coin == 'heads')"),
         "shards": (Kind.TASK, "shards", ""),
-        "for-loop-3": (Kind.LOOP, "each-shard", "for each of shards, 2 at a time"),
+        "for-loop-3": (Kind.LOOP, "for-loop-3", "for each of shards, 2 at a time"),
         "work": (Kind.TASK, "work", ""),
         "work-2": (Kind.TASK, "work-2", ""),
         "merge": (Kind.TASK, "merge", ""),

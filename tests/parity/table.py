@@ -78,7 +78,8 @@ def _documented(page: Page, section: str) -> list[Row]:
 
 
 def _pipelines(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the Pipelines that the versions of an example name."""
+    """Yield the Pipelines that the versions of an example name, each once."""
+    told: list[dict[str, Any]] = []
     for obj in yaml.safe_load_all(text):
         spec = obj.get("spec")
         name = spec.get("pipelineName") if isinstance(spec, dict) else None
@@ -87,4 +88,6 @@ def _pipelines(text: str) -> Iterator[dict[str, Any]]:
         found = pipeline(name)
         if "namespace" in obj["metadata"]:
             found["metadata"]["namespace"] = obj["metadata"]["namespace"]
-        yield found
+        if found not in told:
+            told.append(found)
+            yield found

@@ -64,7 +64,7 @@ def test_text() -> None:
         "dir/a b.yaml:7:16: error[crd-type]: spec.displayName must be a string, not 8.\n"
         "  7 |   displayName: 08\n"
         "    |                ^\n"
-        "  in PipelineVersion team-a/train-v1, spec.displayName\n"
+        "  in PipelineVersion team-a/train-v1\n"
         '  fix: Write it in quotes: "08".\n'
         "  the cluster says: spec.displayName: Invalid value\n"
         "\n"

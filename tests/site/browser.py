@@ -47,6 +47,11 @@ class Page:
                 assert "error" not in answer, answer
                 return dict(answer["result"])
 
+    def close(self) -> None:
+        """End the browser, in order, and the connection to it."""
+        self.command("Browser.close")
+        self._socket.close()
+
     def resize(self, width: int, height: int = 900) -> None:
         """Give the window a size in CSS pixels; below 600 it is a phone's."""
         self.command(
@@ -116,7 +121,7 @@ def chromium(folder: Path) -> Iterator[Page]:
         page = Page(next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page"))
         yield page
         # Closed in order, it has written its profile before the folder is removed.
-        page.command("Browser.close")
+        page.close()
         process.wait(timeout=60)
     finally:
         process.kill()

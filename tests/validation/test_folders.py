@@ -42,7 +42,7 @@ OTHER = (
     " not checked. KFP's is 'pipelines.kubeflow.org/v2beta1'.\n"
     "  {line} | apiVersion: {version}\n"
     "  {blank} |             ^\n"
-    "  in {name}, apiVersion\n\n"
+    "  in {name}\n\n"
 )
 
 
@@ -142,8 +142,8 @@ def test_braces_of_the_ir_are_no_template(tmp_path: Path) -> None:
 def test_a_broken_manifest_in_a_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(PIPELINE + "spec: {a: b: c}\n")
     (tmp_path / "b.json").write_bytes(f'{{"apiVersion": "{GROUP}/v2beta1",'.encode("utf-16"))
-    (tmp_path / "c.yaml").write_text("# " + GROUP + "\n" + "x" * (64 * 1024 * 1024))
-    (tmp_path / "d.yaml").write_text("x" * (64 * 1024 * 1024 + 1))
+    (tmp_path / "c.yaml").write_text("# " + GROUP + "\n" + "x" * (16 * 1024 * 1024))
+    (tmp_path / "d.yaml").write_text("x" * (16 * 1024 * 1024 + 1))
     report = validate(tmp_path)
     assert [(Path(each.file).name, each.rule) for each in report.findings] == [
         ("a.yaml", "yaml-invalid"),
@@ -153,7 +153,7 @@ def test_a_broken_manifest_in_a_folder_is_told(tmp_path: Path) -> None:
     (passed_over,) = report.passed_over
     assert Path(passed_over.name).name == "d.yaml"
     assert passed_over.reason == (
-        "it is not read as YAML or JSON: larger than 67,108,864 bytes, so the file was not read"
+        "it is not read as YAML or JSON: larger than 16,777,216 bytes, so the file was not read"
     )
 
 

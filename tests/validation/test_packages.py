@@ -111,6 +111,20 @@ def test_a_package_that_does_not_compile(text: str, reason: str) -> None:
     assert (report.objects, report.ok()) == (0, False)
 
 
+def test_a_package_that_no_cluster_could_store() -> None:
+    task = "      t{}:\n        taskInfo: {{name: t{}}}\n        componentRef: {{name: comp-fit}}\n"
+    head, tail = IR.split("      fit:\n")
+    tasks = "".join(task.format(number, number) for number in range(25_000))
+    rest = tail.partition("comp-fit\n")[2]
+    report = validate_text(head + tasks + rest)
+    (finding,) = report.findings
+    assert (finding.rule, report.objects) == ("ir-invalid", 0)
+    assert finding.message == (
+        "A version made of it would have more than 1,572,864 bytes as JSON, which is more than etcd"
+        " takes, so it was not checked any further."
+    )
+
+
 def test_the_target_counts() -> None:
     text = IR.replace(
         "          name: comp-fit\n", "          name: comp-fit\n        taskConfig: {}\n", 1

@@ -144,6 +144,12 @@ def test_the_python_parser_refuses_the_same(
     assert caught.value.line is not None
 
 
+TOO_MANY = (
+    "too many keys and values: at most {:,} are read of one text, where each document counts for 20;"
+    " split it"
+)
+
+
 def _bombs() -> dict[str, str]:
     laughs = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
@@ -180,13 +186,20 @@ def test_bombs_end_quickly(name: str) -> None:
 @pytest.mark.parametrize(
     ("data", "limits", "message"),
     [
-        ("a: bc\n", Limits(size=5), "f: larger than 5 bytes"),
-        ("é\n", Limits(size=2), "f: larger than 2 bytes"),
+        ("a: bc\n", Limits(size=5), "f: larger than 5 bytes, the most that is read of one text"),
+        ("é\n", Limits(size=2), "f: larger than 2 bytes, the most that is read of one text"),
         ("[[[]]]\n", Limits(depth=2), "f:1:3: nested deeper than 2 levels"),
         ('{"a":[[]]}\n', Limits(depth=2), "f:1:7: nested deeper than 2 levels"),
         ("a: &a [[]]\nb: [*a]\n", Limits(depth=3), "f:2:5: nested too deep, through an alias"),
-        ("[" + "a, " * 60 + "]\n", Limits(nodes=100), "f:1:149: too many values"),
-        ("[a, b]\n", Limits(nodes=52), "f:1:5: too many values"),
+        ("[" + "a, " * 60 + "]\n", Limits(nodes=70), f"f:1:149: {TOO_MANY.format(70)}"),
+        ("[a, b]\n", Limits(nodes=22), f"f:1:5: {TOO_MANY.format(22)}"),
+        ("- a\n- b\n", Limits(nodes=22), f"f:2:3: {TOO_MANY.format(22)}"),
+        ("a\n---\nb\n", Limits(nodes=41), f"f:3:1: {TOO_MANY.format(41)}"),
+        ("---\n" * 6, Limits(nodes=59), f"f:6:1: {TOO_MANY.format(59)}"),
+        ("{}" * 6, Limits(nodes=100), f"f:1:9: {TOO_MANY.format(100)}"),
+        # What has tags is looked at twice.
+        ("!!str a: [b, c]\n", Limits(nodes=25), f"f:1:1: {TOO_MANY.format(25)}"),
+        ("!!str a: [b, c]\n" * 3, Limits(nodes=25), f"f:2:10: {TOO_MANY.format(25)}"),
     ],
 )
 def test_limits(data: str, limits: Limits, message: str) -> None:
@@ -222,7 +235,7 @@ def test_a_limit_beyond_the_parser_s_own() -> None:
 def test_within_the_limits() -> None:
     text = "[" * 200 + "]" * 200
     assert len(load_all(text)) == 1
-    assert load_all("[a, b]\n", limits=Limits(nodes=53, size=7, depth=1))[0].value == ["a", "b"]
+    assert load_all("[a, b]\n", limits=Limits(nodes=23, size=7, depth=1))[0].value == ["a", "b"]
     assert load_all("é\n", limits=Limits(size=3))[0].value == "é"
 
 

@@ -11,13 +11,16 @@ what is wrong inside it harms nobody.
 
 from __future__ import annotations
 
+from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.lint._access import get
+from kfp_k8s_manifest.checks.lint._argo import check_exit_tasks, check_loop_name, check_names
+from kfp_k8s_manifest.checks.lint._collector import Collector
 from kfp_k8s_manifest.checks.lint._components import (
     check_component,
     check_components,
-    check_executors,
     check_unused,
 )
+from kfp_k8s_manifest.checks.lint._executors import STAND_INS, check_executors
 from kfp_k8s_manifest.checks.lint._expressions import (
     check_condition,
     check_constants,
@@ -25,14 +28,16 @@ from kfp_k8s_manifest.checks.lint._expressions import (
 )
 from kfp_k8s_manifest.checks.lint._loops import check_iterator
 from kfp_k8s_manifest.checks.lint._model import Model, Task
+from kfp_k8s_manifest.checks.lint._nulls import check_nulls
 from kfp_k8s_manifest.checks.lint._platform import check_platform
-from kfp_k8s_manifest.checks.lint._report import SEVERITIES, Report
+from kfp_k8s_manifest.checks.lint._pods import check_claim
 from kfp_k8s_manifest.checks.lint._sources import check_outputs
 from kfp_k8s_manifest.checks.lint._tasks import check_dag, check_task
 from kfp_k8s_manifest.checks.lint._types import check_declarations, check_values
+from kfp_k8s_manifest.checks.words import shown
 from kfp_k8s_manifest.findings import Finding
 
-__all__ = ["SEVERITIES", "lint"]
+__all__ = ["lint"]
 
 
 _POLICIES = frozenset({"retryPolicy", "iteratorPolicy"})
@@ -52,7 +57,7 @@ def lint(pipeline_spec: object, platform_spec: object = None) -> list[Finding]:
         Warnings and notes, with paths from the object's root; never an error, because the webhook
         accepts all of this.
     """
-    report = Report()
+    report = Collector()
     if not isinstance(pipeline_spec, dict):
         return report.findings
     model = Model(pipeline_spec)
@@ -62,9 +67,13 @@ def lint(pipeline_spec: object, platform_spec: object = None) -> list[Finding]:
         check_declarations(component, report)
         if component.dag is not None:
             check_dag(component, report)
+            check_names(component, report)
+            if any(task.is_exit for task in component.tasks.values()):
+                check_exit_tasks(component, model, report)
             check_outputs(component, report)
             for task in component.tasks.values():
                 _check_task(task, model, report)
+    check_nulls(model, report)
     check_executors(model, report)
     check_placeholders(model, report)
     platform_inputs = check_platform(model, platform_spec, report)
@@ -72,7 +81,7 @@ def lint(pipeline_spec: object, platform_spec: object = None) -> list[Finding]:
     return report.findings
 
 
-def _check_task(task: Task, model: Model, report: Report) -> None:
+def _check_task(task: Task, model: Model, report: Collector) -> None:
     """Apply all rules for one task."""
     check_task(task, model, report)
     if task.sources["parameters"]:
@@ -82,23 +91,35 @@ def _check_task(task: Task, model: Model, report: Report) -> None:
         check_condition(task, report)
     if task.is_iterated:
         check_iterator(task, report)
+        check_loop_name(task, report)
+    if "access_modes" in task.inputs["parameters"] and _makes_a_claim(task, model):
+        check_claim(task, report)
     if not _POLICIES.isdisjoint(task.set):
         _check_policies(task, report)
 
 
-def _check_policies(task: Task, report: Report) -> None:
+def _makes_a_claim(task: Task, model: Model) -> bool:
+    """Return whether a task stands for making a volume claim, which the driver itself does."""
+    label = task.component.executor if task.component is not None else None
+    if label is None:
+        return False
+    image = get(get(model.executors.get(label), "container"), "image")
+    return isinstance(image, str) and image in STAND_INS
+
+
+def _check_policies(task: Task, report: Collector) -> None:
     """Check retries, and the limit of parallel iterations."""
     retry = get(task.spec, "retryPolicy")
     for field in ("maxRetryCount", "backoffFactor"):
         value = get(retry, field)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0:
             report.add(
-                "retry-policy",
-                f"the retry policy of task {task.name!r} has {field} below zero, which means"
-                " nothing",
+                registry.RETRY_POLICY,
+                f"the retry policy of task {shown(task.name)} has {field} below zero, which means"
+                " nothing.",
                 task.where("retryPolicy", field),
                 value,
-                hint="set it to zero or more, or remove the policy",
+                hint="Set it to zero or more, or remove the policy.",
             )
     limit = get(get(task.spec, "iteratorPolicy"), "parallelismLimit")
     if limit in (None, 0, "0"):
@@ -111,9 +132,9 @@ def _check_policies(task: Task, report: Report) -> None:
     else:
         return
     report.add(
-        "iterator-policy-ignored",
-        f"task {task.name!r} {reason}",
+        registry.ITERATOR_POLICY_IGNORED,
+        f"task {shown(task.name)} {reason}.",
         path,
         limit,
-        hint="remove iteratorPolicy, or make it a positive number on a loop",
+        hint="Remove iteratorPolicy, or make it a positive number on a loop.",
     )

@@ -16,7 +16,6 @@ __all__ = [
     "fields",
     "get",
     "has",
-    "show",
     "spelling",
     "table",
     "text",
@@ -24,6 +23,7 @@ __all__ = [
 ]
 
 _FIELDS: Final = (
+    "accessModes",
     "artifactIterator",
     "artifactSelectors",
     "artifactUri",
@@ -31,17 +31,27 @@ _FIELDS: Final = (
     "componentInputArtifact",
     "componentInputParameter",
     "componentRef",
+    "configMapAsEnv",
+    "configMapAsVolume",
+    "configMapName",
+    "configMapNameParameter",
     "constantValue",
     "customJob",
     "defaultValue",
     "dependentTasks",
     "deploymentSpec",
+    "emptyDirMounts",
     "executorLabel",
+    "genericEphemeralVolume",
+    "imagePullPolicy",
+    "imagePullSecret",
     "inputDefinitions",
+    "inputArtifact",
     "inputParameter",
     "isOptional",
     "itemInput",
     "iteratorPolicy",
+    "keyToEnv",
     "maxRetryCount",
     "outputArtifactKey",
     "outputDefinitions",
@@ -51,17 +61,30 @@ _FIELDS: Final = (
     "parameterIterator",
     "parameterSelectors",
     "parameterType",
+    "pipelineConfig",
     "producerSubtask",
     "producerTask",
+    "resourceCount",
+    "resourceCpuLimit",
+    "resourceCpuRequest",
+    "resourceMemoryLimit",
+    "resourceMemoryRequest",
     "retryPolicy",
     "runtimeParameter",
     "runtimeValue",
+    "secretAsEnv",
+    "secretAsVolume",
+    "secretName",
+    "secretNameParameter",
+    "sizeLimit",
     "taskFinalStatus",
+    "taskInfo",
     "taskOutputArtifact",
     "taskOutputParameter",
     "triggerPolicy",
     "valueFromOneof",
     "valueFromParameter",
+    "volumeName",
 )
 
 # The webhook takes the JSON name and the proto name of every field alike.
@@ -72,8 +95,6 @@ _CAMEL: Final[dict[str, str]] = {snake: camel for camel, snake in _SNAKE.items()
 _PROTO_NAMES: Final = frozenset(name for name in _CAMEL if "_" in name)
 
 _NOTHING: Final[dict[str, Any]] = {}
-
-_SHOWN = 80
 
 
 def get(value: object, name: str) -> Any:
@@ -142,22 +163,3 @@ def where(base: Path, value: object, *names: str | int) -> Path:
         path.append(key)
         value = value.get(key) if isinstance(value, dict) else None
     return tuple(path)
-
-
-def show(value: object) -> str:
-    """Return a value as it is named in a message: `repr` of a scalar, the kind of a container.
-
-    Nothing here walks a container, because `repr` of a deep one raises `RecursionError`.
-    """
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict):
-        return "a struct"
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, int) and value.bit_length() > 200:
-        return "a huge number"
-    shown = repr(value[: _SHOWN + 1] if isinstance(value, str) else value)
-    return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.lint._access import get, show
+from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.lint._access import get
+from kfp_k8s_manifest.checks.lint._collector import Collector
 from kfp_k8s_manifest.checks.lint._model import KINDS, PARAMETERS, VALUE, Component, Model, Task
-from kfp_k8s_manifest.checks.lint._report import Report
 from kfp_k8s_manifest.checks.walks import contains, strings
+from kfp_k8s_manifest.checks.words import shown
 from kfp_k8s_manifest.findings import Path
 
 __all__ = ["check_condition", "check_constants", "check_placeholders"]
@@ -29,7 +31,7 @@ _UNSURE: Final = re.compile(r"""\bin\s+inputs|\bhas\s*\(|'''|\"""|\b[rRbB]{1,2}[
 _LONGEST_CONDITION = 5_000
 
 
-def check_condition(task: Task, report: Report) -> None:
+def check_condition(task: Task, report: Collector) -> None:
     """Check that a task's condition names inputs that the task gets.
 
     The driver evaluates the expression over the inputs of the task itself; a key that is missing
@@ -47,13 +49,14 @@ def check_condition(task: Task, report: Report) -> None:
             continue
         told.add(name)
         report.add(
-            "condition-input-missing",
-            f"the condition of task {task.name!r} reads the parameter {show(name)}, which the task"
-            " is not given; KFP's driver cannot evaluate it",
+            registry.CONDITION_INPUT_MISSING,
+            f"the condition of task {shown(task.name)} reads the parameter {shown(name)}, which the task"
+            " is not given; KFP's driver cannot evaluate it.",
             task.where("triggerPolicy", "condition"),
             condition,
-            hint=report.nearest(name, task.inputs[PARAMETERS.field])
-            + "Give it under inputs.parameters of the task",
+            hint=report.nearest(
+                name, task.inputs[PARAMETERS.field], "Give it under inputs.parameters of the task."
+            ),
         )
 
 
@@ -69,7 +72,7 @@ def _gets(task: Task, name: str) -> bool:
     return get(spec, "isOptional") is not True or task.component.dag is not None
 
 
-def check_constants(task: Task, report: Report) -> None:
+def check_constants(task: Task, report: Collector) -> None:
     """Check the placeholders in the constants that a task gives."""
     for name, (tag, value, _) in task.sources[PARAMETERS.field].items():
         if tag is not VALUE:
@@ -85,18 +88,19 @@ def check_constants(task: Task, report: Report) -> None:
                 if task.component is None or wanted in task.component.inputs[kind]:
                     continue
                 report.add(
-                    "placeholder-undeclared",
-                    f"a constant of task {task.name!r} holds a placeholder for the input"
-                    f" {kind[:-1]} {show(wanted)}, which the task is not given; it stays as it is",
+                    registry.PLACEHOLDER_UNDECLARED,
+                    f"a constant of task {shown(task.name)} holds a placeholder for the input"
+                    f" {kind[:-1]} {shown(wanted)}, which the task is not given; it stays as it is.",
                     place,
                     found,
-                    hint=report.nearest(wanted, task.inputs[kind])
-                    + f"Give it under inputs.{kind} of the task",
+                    hint=report.nearest(
+                        wanted, task.inputs[kind], f"Give it under inputs.{kind} of the task."
+                    ),
                     on_key=on_key,
                 )
 
 
-def check_placeholders(model: Model, report: Report) -> None:
+def check_placeholders(model: Model, report: Collector) -> None:
     """Check the placeholders in the executors that a run would meet."""
     for label, components in model.users_of.items():
         spec = model.executors.get(label)
@@ -143,7 +147,7 @@ def _undeclared(
     component: Component,
     wanted: tuple[str, str, str],
     known: dict[tuple[str, str], set[str]],
-    report: Report,
+    report: Collector,
     path: Path,
     text: tuple[Any, bool],
 ) -> None:
@@ -152,14 +156,17 @@ def _undeclared(
     word = f"{direction[:-1]} {kind[:-1]}"
     also = name in known[direction, other]
     report.add(
-        "placeholder-undeclared",
-        f"the executor {show(label)} holds a placeholder for the {word} {show(name)}, which"
+        registry.PLACEHOLDER_UNDECLARED,
+        f"the executor {shown(label)} holds a placeholder for the {word} {shown(name)}, which"
         f" {component.title} does not declare"
         + (f" as such (it is among the {other})" if also else "")
-        + "; it is not replaced",
+        + "; it is not replaced.",
         path,
         text[0],
-        hint=report.nearest(name, known[direction, kind])
-        + f"Declare it under {direction[:-1]}Definitions.{kind} of {component.title}",
+        hint=report.nearest(
+            name,
+            known[direction, kind],
+            f"Declare it under {direction[:-1]}Definitions.{kind} of {component.title}.",
+        ),
         on_key=text[1],
     )

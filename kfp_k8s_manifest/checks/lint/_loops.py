@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 
-from kfp_k8s_manifest.checks.lint._access import get, has, show, where
+from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.lint._access import get, has, where
+from kfp_k8s_manifest.checks.lint._collector import Collector
 from kfp_k8s_manifest.checks.lint._model import Task
-from kfp_k8s_manifest.checks.lint._report import Report
 from kfp_k8s_manifest.checks.lint._types import OWN, UNSPECIFIED, WORDS, declared_type, fits
+from kfp_k8s_manifest.checks.words import shown
 from kfp_k8s_manifest.findings import ABSENT, Path
 
 __all__ = ["check_iterator"]
 
 
-def check_iterator(task: Task, report: Report) -> None:
+def check_iterator(task: Task, report: Collector) -> None:
     """Check that a loop has items that can be looped over."""
     if get(task.spec, "artifactIterator") is not None:
         report.add(
-            "artifact-iterator",
-            f"task {task.name!r} loops over artifacts; KFP's backend does not implement that",
+            registry.ARTIFACT_ITERATOR,
+            f"task {shown(task.name)} loops over artifacts; KFP's backend does not implement that.",
             task.where("artifactIterator"),
-            hint="loop over parameters, such as the artifacts' URIs",
+            hint="Loop over parameters, such as the artifacts' URIs.",
         )
     iterator = task.iterator
     if not isinstance(iterator, dict):
@@ -40,18 +42,18 @@ def check_iterator(task: Task, report: Report) -> None:
 
 
 def _bad_items(
-    task: Task, path: Path, what: str, report: Report, *, hint: str = "", value: object = ABSENT
+    task: Task, path: Path, what: str, report: Collector, *, hint: str = "", value: object = ABSENT
 ) -> None:
     report.add(
-        "iterator-items",
-        f"the loop of task {task.name!r} {what}; KFP's driver cannot loop",
+        registry.ITERATOR_ITEMS,
+        f"the loop of task {shown(task.name)} {what}; KFP's driver cannot loop.",
         path,
         value,
-        hint=hint or "set items.raw to a JSON list, or items.inputParameter to an input",
+        hint=hint or "Set items.raw to a JSON list, or items.inputParameter to an input.",
     )
 
 
-def _check_items_input(task: Task, source: str, path: Path, report: Report) -> None:
+def _check_items_input(task: Task, source: str, path: Path, report: Collector) -> None:
     """Check the input that holds a loop's items."""
     if task.component is None:
         return
@@ -62,10 +64,11 @@ def _check_items_input(task: Task, source: str, path: Path, report: Report) -> N
         _bad_items(
             task,
             path,
-            f"takes its items from {show(source)}, which the task is not given",
+            f"takes its items from {shown(source)}, which the task is not given",
             report,
-            hint=report.nearest(source, task.inputs["parameters"])
-            + "Give it under inputs.parameters of the task",
+            hint=report.nearest(
+                source, task.inputs["parameters"], "Give it under inputs.parameters of the task."
+            ),
             value=source,
         )
         return
@@ -74,14 +77,14 @@ def _check_items_input(task: Task, source: str, path: Path, report: Report) -> N
         _bad_items(
             task,
             path,
-            f"takes its items from {show(source)}, which is {declared} and no list",
+            f"takes its items from {shown(source)}, which is {declared} and no list",
             report,
-            hint="declare it as LIST",
+            hint="Declare it as LIST.",
             value=source,
         )
 
 
-def _check_raw(task: Task, raw: str, item_input: object, path: Path, report: Report) -> None:
+def _check_raw(task: Task, raw: str, item_input: object, path: Path, report: Collector) -> None:
     """Check items that are written out, as JSON in a string."""
     try:
         items = json.loads(raw)
@@ -89,10 +92,10 @@ def _check_raw(task: Task, raw: str, item_input: object, path: Path, report: Rep
         return
     except ValueError:
         if "{{$" not in raw:
-            _bad_items(task, path, f"has items that are not JSON: {show(raw)}", report, value=raw)
+            _bad_items(task, path, f"has items that are not JSON: {shown(raw)}", report, value=raw)
         return
     if not isinstance(items, list):
-        _bad_items(task, path, f"has items that are no list: {show(raw)}", report, value=raw)
+        _bad_items(task, path, f"has items that are no list: {shown(raw)}", report, value=raw)
         return
     if task.component is None or not isinstance(item_input, str):
         return
@@ -102,10 +105,10 @@ def _check_raw(task: Task, raw: str, item_input: object, path: Path, report: Rep
     wrong = next((item for item in items if not fits(item, wanted)), items)
     if wrong is not items:
         report.add(
-            "parameter-type-mismatch",
-            f"the loop of task {task.name!r} has the item {show(wrong)} for {show(item_input)},"
-            f" which is {wanted} and takes {WORDS[wanted]}",
+            registry.PARAMETER_TYPE_MISMATCH,
+            f"the loop of task {shown(task.name)} has the item {shown(wrong)} for {shown(item_input)},"
+            f" which is {wanted} and takes {WORDS[wanted]}.",
             path,
             raw,
-            hint="make the items and the type agree",
+            hint="Make the items and the type agree.",
         )

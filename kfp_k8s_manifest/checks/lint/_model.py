@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks.lint._access import fields, get, has, table, text, where
+from kfp_k8s_manifest.checks.words import shown
 from kfp_k8s_manifest.findings import Path
 
 __all__ = [
@@ -218,7 +219,7 @@ class Component:
     @property
     def title(self) -> str:
         """How messages name it."""
-        return f"component {self.name!r}" if self.name else "the pipeline's root"
+        return f"component {shown(self.name)}" if self.name else "the pipeline's root"
 
     def where(self, *names: str | int) -> Path:
         """Return the path of a field of the component."""
@@ -282,7 +283,15 @@ def _required(spec: object) -> bool:
 class Model:
     """The whole pipeline: `reached` are the components that a run would meet, the root first."""
 
-    __slots__ = ("components", "executors", "executors_path", "reached", "root", "users_of")
+    __slots__ = (
+        "_looped",
+        "components",
+        "executors",
+        "executors_path",
+        "reached",
+        "root",
+        "users_of",
+    )
 
     def __init__(self, pipeline_spec: object) -> None:
         components = table(pipeline_spec, "components")
@@ -293,11 +302,31 @@ class Model:
         self.root = Component("", get(pipeline_spec, "root"), (*_PIPELINE, "root"))
         self.executors_path = where(_PIPELINE, pipeline_spec, "deploymentSpec", "executors")
         self.executors = table(get(pipeline_spec, "deploymentSpec"), "executors")
+        self._looped: set[int] | None = None
         self.reached = self._reach()
         self.users_of: dict[str, list[Component]] = {}
         for component in self.reached:
             if component.executor is not None:
                 self.users_of.setdefault(component.executor, []).append(component)
+
+    @property
+    def looped(self) -> set[int]:
+        """The identities of the components that run inside a loop, at any depth."""
+        if self._looped is None:
+            self._looped = found = set()
+            inside = [
+                task.component
+                for component in self.reached
+                for task in component.tasks.values()
+                if task.is_iterated and task.component is not None
+            ]
+            while inside:
+                component = inside.pop()
+                if id(component) not in found:
+                    found.add(id(component))
+                    tasks = component.tasks.values()
+                    inside.extend(task.component for task in tasks if task.component is not None)
+        return self._looped
 
     def _reach(self) -> list[Component]:
         """Link tasks to components, from the root down, and return the components met."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.lint._access import get, show, table, text, where
+from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.lint._access import get, table, text, where
+from kfp_k8s_manifest.checks.lint._collector import Collector
 from kfp_k8s_manifest.checks.lint._model import PARAMETERS, Component, Model, source_of
-from kfp_k8s_manifest.checks.lint._report import Report
+from kfp_k8s_manifest.checks.lint._pods import check_config
 from kfp_k8s_manifest.checks.lint._sources import check_source
 from kfp_k8s_manifest.checks.walks import Link, unwind
+from kfp_k8s_manifest.checks.words import shown
 from kfp_k8s_manifest.findings import Path
 
 __all__ = ["check_platform"]
@@ -19,7 +22,7 @@ _BUDGET: Final = 20_000
 _EXECUTORS: Final = ("platforms", "kubernetes", "deploymentSpec", "executors")
 
 
-def check_platform(model: Model, platform_spec: object, report: Report) -> dict[str, set[str]]:
+def check_platform(model: Model, platform_spec: object, report: Collector) -> dict[str, set[str]]:
     """Check the configurations of executors that the platform spec holds.
 
     Returns:
@@ -36,16 +39,20 @@ def check_platform(model: Model, platform_spec: object, report: Report) -> dict[
         path = (*base, label)
         if label not in model.executors:
             report.add(
-                "platform-executor-missing",
-                f"the platform spec configures the executor {show(label)}, which is not in"
-                " deploymentSpec.executors; the configuration is lost without a message",
+                registry.PLATFORM_EXECUTOR_MISSING,
+                f"the platform spec configures the executor {shown(label)}, which is not in"
+                " deploymentSpec.executors; the configuration is lost without a message.",
                 path,
                 label,
-                hint=report.nearest(label, model.executors)
-                + "Name an executor of the pipeline spec, or remove it",
+                hint=report.nearest(
+                    label,
+                    model.executors,
+                    "Name another executor of the pipeline spec, or remove it.",
+                ),
                 on_key=True,
             )
             continue
+        check_config(label, config, path, report)
         dags = _dags(model, label)
         taken[label] = set()
         sources = list(_sources(config, path))
@@ -57,7 +64,7 @@ def check_platform(model: Model, platform_spec: object, report: Report) -> dict[
                 taken[label].add(taken_name)
             for dag in dags:
                 before = len(report.findings)
-                whose = f"the platform configuration of executor {show(label)}"
+                whose = f"the platform configuration of executor {shown(label)}"
                 origin = source_of(source, PARAMETERS)
                 check_source(dag, source, origin, PARAMETERS, place, report, whose)
                 if len(report.findings) > before:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from kfp_k8s_manifest.checks.lint._access import get, has, show, table, where
+from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.lint._access import get, has, table, where
+from kfp_k8s_manifest.checks.lint._collector import Collector
 from kfp_k8s_manifest.checks.lint._model import (
+    CHANNEL,
     DAG,
     KINDS,
     NONE,
@@ -20,7 +23,7 @@ from kfp_k8s_manifest.checks.lint._model import (
     Kind,
     Source,
 )
-from kfp_k8s_manifest.checks.lint._report import Report
+from kfp_k8s_manifest.checks.words import shown
 from kfp_k8s_manifest.findings import Path
 
 __all__ = ["check_outputs", "check_source", "resolves"]
@@ -48,7 +51,7 @@ def check_source(
     source: Source,
     kind: Kind,
     path: Path,
-    report: Report,
+    report: Collector,
     whose: str,
 ) -> None:
     """Check where one input comes from: an input of the dag, or an output of one of its tasks.
@@ -75,44 +78,49 @@ def check_source(
 
 
 def _input_missing(
-    dag: Component, name: str, kind: Kind, path: Path, report: Report, whose: str
+    dag: Component, name: str, kind: Kind, path: Path, report: Collector, whose: str
 ) -> None:
+    otherwise = f"Declare it under inputDefinitions.{kind.field} of {dag.title}."
+    if name.startswith(CHANNEL):
+        # kfp passes on what a task takes, and not what set_cpu_limit and the like take.
+        otherwise = (
+            f"Pass the value in Python to a task inside of {dag.title} as well, as an argument."
+        )
     report.add(
-        "input-missing",
-        f"{whose} takes {show(name)}, which is no {kind.word} that {dag.title} gets; KFP's driver"
-        f" fails with 'parent DAG does not have input {kind.word}'",
+        registry.INPUT_MISSING,
+        f"{whose} takes {shown(name)}, which is no {kind.word} that {dag.title} gets; KFP's driver"
+        f" fails with 'parent DAG does not have input {kind.word}'.",
         path,
         name,
-        hint=report.nearest(name, dag.known_inputs(kind))
-        + f"Declare it under inputDefinitions.{kind.field} of {dag.title}",
+        hint=report.nearest(name, dag.known_inputs(kind), otherwise),
     )
 
 
 def _check_other_source(
-    given: dict[str, Any], kind: Kind, path: Path, report: Report, whose: str
+    given: dict[str, Any], kind: Kind, path: Path, report: Collector, whose: str
 ) -> None:
     """Check that an input which is neither a dag's input nor an output has a value at all."""
     value = get(given, "runtimeValue") if kind is PARAMETERS else None
     if value is None:
         report.add(
-            "input-source",
-            f"{whose} has the {kind.word} {show(path[-1])} without a source; KFP's driver cannot"
-            " resolve it",
+            registry.INPUT_SOURCE,
+            f"{whose} has the {kind.word} {shown(path[-1])} without a source; KFP's driver cannot"
+            " resolve it.",
             path,
-            hint=f"set {kind.component_input} or {kind.task_output}"
-            + (" or runtimeValue.constant" if kind is PARAMETERS else ""),
+            hint=f"Set {kind.component_input} or {kind.task_output}"
+            + (" or runtimeValue.constant." if kind is PARAMETERS else "."),
         )
         return
     if not isinstance(value, dict):
         return
     field = next((f for f in ("constantValue", "runtimeParameter") if has(value, f)), None)
     report.add(
-        "input-source",
-        f"{whose} has the parameter {show(path[-1])} with "
+        registry.INPUT_SOURCE,
+        f"{whose} has the parameter {shown(path[-1])} with "
         + (f"runtimeValue.{field}" if field else "an empty runtimeValue")
-        + "; KFP's driver implements runtimeValue.constant alone",
+        + "; KFP's driver implements runtimeValue.constant alone.",
         where(path, given, "runtimeValue", *([field] if field else [])),
-        hint="write the value as runtimeValue.constant",
+        hint="Write the value as runtimeValue.constant.",
     )
 
 
@@ -122,7 +130,7 @@ def _check_selected(
     task_field: str,
     kind: Kind,
     path: Path,
-    report: Report,
+    report: Collector,
     whose: str,
 ) -> None:
     """Check a pair of a producing task and the key of its output."""
@@ -132,12 +140,12 @@ def _check_selected(
     task = dag.tasks.get(producer or "")
     if task is None:
         report.add(
-            "producer-missing",
-            f"{whose} takes an output of {show(producer or '')}, which is no task of the same dag;"
-            " KFP's backend knows only tasks of the same dag",
+            registry.PRODUCER_MISSING,
+            f"{whose} takes an output of {shown(producer or '')}, which is no task of the same dag;"
+            " KFP's backend knows only tasks of the same dag.",
             where(path, selected, task_field),
             producer or "",
-            hint=report.nearest(producer or "", dag.tasks) + "Name a task of the same dag",
+            hint=report.nearest(producer or "", dag.tasks, "Name another task of the same dag."),
         )
         return
     component = task.component
@@ -146,17 +154,20 @@ def _check_selected(
     outputs = component.known_outputs(kind)
     if (key or "") not in outputs:
         report.add(
-            "output-missing",
-            f"{whose} takes the output {kind.word} {show(key or '')} of task {show(producer)},"
-            f" which {component.title} does not have",
+            registry.OUTPUT_MISSING,
+            f"{whose} takes the output {kind.word} {shown(key or '')} of task {shown(producer)},"
+            f" which {component.title} does not have.",
             where(path, selected, kind.output_key),
             key or "",
-            hint=report.nearest(key or "", outputs)
-            + f"Declare it under outputDefinitions.{kind.field} of {component.title}",
+            hint=report.nearest(
+                key or "",
+                outputs,
+                f"Declare it under outputDefinitions.{kind.field} of {component.title}.",
+            ),
         )
 
 
-def check_outputs(dag: Component, report: Report) -> None:
+def check_outputs(dag: Component, report: Collector) -> None:
     """Check the outputs of a dag against its tasks."""
     outputs = get(dag.dag, "outputs")
     if outputs is None and not any(dag.outputs.values()):
@@ -173,12 +184,12 @@ def check_outputs(dag: Component, report: Report) -> None:
         for name in dag.outputs[kind.field]:
             if name not in given:
                 report.add(
-                    "dag-output-unset",
-                    f"{dag.title} declares the output {kind.word} {show(name)}, but its dag does"
-                    " not say which task produces it",
+                    registry.DAG_OUTPUT_UNSET,
+                    f"{dag.title} declares the output {kind.word} {shown(name)}, but its dag does"
+                    " not say which task produces it.",
                     (*dag.where("outputDefinitions", kind.field), name),
                     name,
-                    hint=f"name the task under dag.outputs.{kind.field}, or remove the output",
+                    hint=f"Name the task under dag.outputs.{kind.field}, or remove the output.",
                     on_key=True,
                 )
 

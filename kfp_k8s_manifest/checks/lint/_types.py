@@ -10,7 +10,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kfp_k8s_manifest.checks.lint._access import get, has, show
+from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.lint._access import get, has
+from kfp_k8s_manifest.checks.lint._collector import Collector
 from kfp_k8s_manifest.checks.lint._model import (
     DAG,
     OUTPUT,
@@ -20,7 +22,7 @@ from kfp_k8s_manifest.checks.lint._model import (
     Source,
     Task,
 )
-from kfp_k8s_manifest.checks.lint._report import Report
+from kfp_k8s_manifest.checks.words import shown
 from kfp_k8s_manifest.findings import Path
 
 __all__ = [
@@ -52,11 +54,11 @@ WORDS: Final = {
     "NUMBER_DOUBLE": "a number",
     "NUMBER_INTEGER": "a whole number",
     "STRING": "a string",
-    "BOOLEAN": "true or false",
+    "BOOLEAN": "a boolean",
     "LIST": "a list",
-    "STRUCT": "a struct",
-    "TASK_FINAL_STATUS": "a struct",
-    "TASK_CONFIG": "a struct",
+    "STRUCT": "an object",
+    "TASK_FINAL_STATUS": "an object",
+    "TASK_CONFIG": "an object",
 }
 
 _LONGEST_QUOTED: Final = 1_000
@@ -105,10 +107,10 @@ def fits(value: object, wanted: str) -> bool:
 def _quoting(value: object, wanted: str) -> str:
     """Return what to do about a value of the wrong type."""
     if wanted == "STRING" and not isinstance(value, (list, dict)):
-        return "quote it, or change parameterType"
+        return "Quote it, or change parameterType."
     if isinstance(value, str) and _reads_as(value, wanted):
-        return "write it without quotes, or change parameterType"
-    return "change the value, or parameterType"
+        return "Write it without quotes, or change parameterType."
+    return "Change the value, or parameterType."
 
 
 def _reads_as(value: str, wanted: str) -> bool:
@@ -119,7 +121,7 @@ def _reads_as(value: str, wanted: str) -> bool:
         return False
 
 
-def check_declarations(component: Component, report: Report) -> None:
+def check_declarations(component: Component, report: Collector) -> None:
     """Check the parameters that a component declares."""
     for name, spec in component.inputs["parameters"].items():
         if not isinstance(spec, dict):
@@ -138,14 +140,14 @@ def check_declarations(component: Component, report: Report) -> None:
 
 
 def _type_missing(
-    component: Component, direction: str, name: str, base: tuple[str, ...], report: Report
+    component: Component, direction: str, name: str, base: tuple[str, ...], report: Collector
 ) -> None:
     report.add(
-        "parameter-type-missing",
-        f"the {direction} parameter {show(name)} of {component.title} has no parameterType; KFP"
-        " refuses every value of it",
+        registry.PARAMETER_TYPE_MISSING,
+        f"the {direction} parameter {shown(name)} of {component.title} has no parameterType; KFP"
+        " refuses every value of it.",
         component.where(*base),
-        hint="set parameterType; the field type is that of an older schema and is not read",
+        hint="Set parameterType; the field type is that of an older schema and is not read.",
     )
 
 
@@ -155,15 +157,15 @@ def _check_default(
     spec: dict[str, Any],
     wanted: str,
     base: tuple[str, ...],
-    report: Report,
+    report: Collector,
 ) -> None:
     """Check a default and the literals against the type, and the default against the literals."""
     default = get(spec, "defaultValue")
     if default is not None and not fits(default, wanted):
         report.add(
-            "parameter-default-type",
-            f"the default of the parameter {show(name)} of {component.title} is {show(default)}, not"
-            f" {WORDS[wanted]} as {wanted} asks",
+            registry.PARAMETER_DEFAULT_TYPE,
+            f"the default of the parameter {shown(name)} of {component.title} is {shown(default)}, not"
+            f" {WORDS[wanted]} as {wanted} asks.",
             component.where(*base, "defaultValue"),
             default,
             hint=_quoting(default, wanted),
@@ -174,21 +176,21 @@ def _check_default(
     for index, literal in enumerate(literals):
         if literal is not None and not fits(literal, wanted):
             report.add(
-                "parameter-literal",
-                f"a literal of the parameter {show(name)} of {component.title} is {show(literal)},"
-                f" not {WORDS[wanted]} as {wanted} asks; no value can ever match it",
+                registry.PARAMETER_LITERAL,
+                f"a literal of the parameter {shown(name)} of {component.title} is {shown(literal)},"
+                f" not {WORDS[wanted]} as {wanted} asks; no value can ever match it.",
                 component.where(*base, "literals", index),
                 literal,
                 hint=_quoting(literal, wanted),
             )
     if default is not None and _is_outside(default, literals):
         report.add(
-            "parameter-literal",
-            f"the default {show(default)} of the parameter {show(name)} of {component.title} is none"
-            " of its literals",
+            registry.PARAMETER_LITERAL,
+            f"the default {shown(default)} of the parameter {shown(name)} of {component.title} is none"
+            " of its literals.",
             component.where(*base, "defaultValue"),
             default,
-            hint="add it to literals, or change the default",
+            hint="Add it to literals, or change the default.",
         )
 
 
@@ -204,7 +206,7 @@ def _is_outside(value: object, literals: list[Any]) -> bool:
     )
 
 
-def check_values(task: Task, report: Report) -> None:
+def check_values(task: Task, report: Collector) -> None:
     """Check the types of what a task gives against what its component declares."""
     if task.component is None:
         return
@@ -234,25 +236,25 @@ def _place(task: Task, name: str, *fields: str) -> Path:
 
 
 def _check_constant(
-    task: Task, name: str, value: object, spec: object, wanted: str, report: Report
+    task: Task, name: str, value: object, spec: object, wanted: str, report: Collector
 ) -> None:
     """Check a constant against the type and the literals of the parameter that takes it."""
     if wanted == "STRING":
         if value is not None and not isinstance(value, str):
             report.add(
-                "constant-not-string",
-                f"task {task.name!r} gives {show(value)} for the STRING {show(name)}; KFP turns the"
-                " value into JSON text",
+                registry.CONSTANT_NOT_STRING,
+                f"task {shown(task.name)} gives {shown(value)} for the STRING {shown(name)}; KFP turns the"
+                " value into JSON text.",
                 _place(task, name, "runtimeValue", "constant"),
                 value,
-                hint="quote it, if text was meant",
+                hint="Quote it, if text was meant.",
             )
             return
     elif not fits(value, wanted):
         report.add(
-            "parameter-type-mismatch",
-            f"task {task.name!r} gives {show(value)} for {show(name)}, which is {wanted} and takes"
-            f" {WORDS[wanted]}",
+            registry.PARAMETER_TYPE_MISMATCH,
+            f"task {shown(task.name)} gives {shown(value)} for {shown(name)}, which is {wanted} and takes"
+            f" {WORDS[wanted]}.",
             _place(task, name, "runtimeValue", "constant"),
             value,
             hint=_quoting(value, wanted),
@@ -261,16 +263,16 @@ def _check_constant(
     literals = get(spec, "literals")
     if isinstance(literals, list) and _is_outside(value, literals):
         report.add(
-            "parameter-literal",
-            f"task {task.name!r} gives {show(value)} for {show(name)}, which is none of its"
-            " literals; KFP's driver refuses it",
+            registry.PARAMETER_LITERAL,
+            f"task {shown(task.name)} gives {shown(value)} for {shown(name)}, which is none of its"
+            " literals; KFP's driver refuses it.",
             _place(task, name, "runtimeValue", "constant"),
             value,
-            hint="give one of the literals that the component declares",
+            hint="Give one of the literals that the component declares.",
         )
 
 
-def _check_flow(task: Task, name: str, source: Source, wanted: str, report: Report) -> None:
+def _check_flow(task: Task, name: str, source: Source, wanted: str, report: Collector) -> None:
     """Check the type of a dag's input or of another task's output against the taker's."""
     tag, origin, key = source
     if tag is DAG:
@@ -280,16 +282,16 @@ def _check_flow(task: Task, name: str, source: Source, wanted: str, report: Repo
     if found is None or found == UNSPECIFIED or found in OWN or _flows(found, wanted):
         return
     if tag is DAG:
-        field, taken = PARAMETERS.component_input, f"the parameter {show(origin)} of "
+        field, taken = PARAMETERS.component_input, f"the parameter {shown(origin)} of "
         taken += task.owner.title
     else:
-        field, taken = PARAMETERS.task_output, f"the output {show(key)} of task {show(origin)}"
+        field, taken = PARAMETERS.task_output, f"the output {shown(key)} of task {shown(origin)}"
     report.add(
-        "parameter-type-mismatch",
-        f"task {task.name!r} takes {taken}, which is {found}, for {show(name)}, which is {wanted};"
-        " KFP's driver refuses it",
+        registry.PARAMETER_TYPE_MISMATCH,
+        f"task {shown(task.name)} takes {taken}, which is {found}, for {shown(name)}, which is {wanted};"
+        " KFP's driver refuses it.",
         _place(task, name, field),
-        hint="make the two types agree, or convert the value in a task between them",
+        hint="Make the two types agree, or convert the value in a task between them.",
     )
 
 

@@ -9,6 +9,7 @@ named `y` that becomes `true`, are found as well.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
@@ -25,7 +26,10 @@ __all__ = [
     "explain_unquoted",
     "lost_strings",
     "may_be_key",
+    "without_fallout",
 ]
+
+_PLACEHOLDERS = re.compile(r"\['([^'\]]+)'\]")
 
 
 class Source(Protocol):
@@ -108,6 +112,37 @@ def check_keys(paths: Iterable[Path], source: Source, prefix: Path = ()) -> list
                 )
             )
     return findings
+
+
+def without_fallout(
+    findings: Iterable[Finding], paths: Iterable[Path], source: Source, prefix: Path = ()
+) -> list[Finding]:
+    """Leave out what the linter says of names that were meant to be others.
+
+    A parameter `y` that is read as `true` is used by nobody, and `y` is not declared: the key tells
+    both, and the advice of the others would be wrong.
+
+    Args:
+        findings: What was found in an object.
+        paths: The mappings with odd keys.
+        source: Where it was read from.
+        prefix: The path of the object in the source's document.
+    """
+    renamed = [pair for path in paths for pair in source.renamed_keys((*prefix, *path)).items()]
+    names = {name for pair in renamed for name in pair}
+    return [
+        each
+        for each in findings
+        if registry.RULES[each.rule].family != "lint" or names.isdisjoint(_names_in(each))
+    ]
+
+
+def _names_in(found: Finding) -> set[str]:
+    """Return the names that a finding is about: its key, its value, and those in placeholders."""
+    names = {str(found.path[-1])} if found.path else set()
+    if isinstance(found.value, str):
+        names |= {found.value, *_PLACEHOLDERS.findall(found.value)}
+    return names
 
 
 def may_be_key(path: Path, text: str) -> bool:

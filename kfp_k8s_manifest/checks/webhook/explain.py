@@ -36,6 +36,7 @@ __all__ = [
     "Said",
     "bad_name",
     "ignored",
+    "is_workflow",
     "not_an_object",
     "of_problem",
     "of_version",
@@ -44,6 +45,7 @@ __all__ = [
     "swapped",
     "two_pipelines",
     "two_platforms",
+    "workflow",
 ]
 
 
@@ -238,6 +240,25 @@ def not_an_object(path: Path, value: Any, scope: Scope, message: str) -> Finding
         f"must be an object, not {described(value)}{scope.suffix}.",
         value=value,
         hint="Write it as an object, not as text." if isinstance(value, str) else "",
+        cluster_message=message,
+    )
+
+
+def is_workflow(value: Any) -> bool:
+    """Tell whether a spec is an Argo Workflow, as KFP's compiler of version 1 wrote it."""
+    group = value.get("apiVersion") if isinstance(value, dict) else None
+    return isinstance(group, str) and group.startswith("argoproj.io/")
+
+
+def workflow(path: Path, value: Any, message: str) -> Finding:
+    """Return the error of an Argo Workflow in a pipeline spec's place."""
+    return finding(
+        registry.SPEC_WORKFLOW,
+        path,
+        "is an Argo Workflow, which KFP's compiler of version 1 wrote; a PipelineVersion takes the"
+        " intermediate representation of version 2 only.",
+        value=value,
+        hint="Compile the pipeline with kfp 2, such as with `kfp-k8s compile`.",
         cluster_message=message,
     )
 

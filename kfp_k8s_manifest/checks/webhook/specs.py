@@ -107,6 +107,8 @@ def _rejection(
     judged = outcome.spec or documents[0]
     if message == UNDECODABLE:
         return [explain.not_an_object(judged.root, judged.given, scope, message)]
+    if message == NO_SPEC and explain.is_workflow(judged.given):
+        return [explain.workflow(judged.root, judged.given, message)]
     findings = []
     if outcome.rewritten:
         findings = _unwritable(outcome, target)

@@ -36,12 +36,16 @@ def test_corpus_is_there() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_corpus_has_only_notes_on_images(path: Path) -> None:
     pipeline, platform = load(path)
-    found = {(f.rule, f.value) for f in lint(pipeline, platform)}
+    found = {(f.rule, f.value, f.path[-1]) for f in lint(pipeline, platform)}
     executors = pipeline["deploymentSpec"]["executors"].values()
-    images = {e["container"]["image"] for e in executors if "container" in e}
-    assert found == {("image-untagged", i) for i in images & UNTAGGED} | {
-        ("image-latest", i) for i in images & LATEST
+    images = [e["container"]["image"] for e in executors if "container" in e]
+    # Each rule speaks once, of the first image.
+    expected = {
+        (rule, next(image for image in images if image in known), "image")
+        for rule, known in (("image-untagged", UNTAGGED), ("image-latest", LATEST))
+        if known.intersection(images)
     }
+    assert found == expected
 
 
 ODD = [None, True, 0, -1, 1.5, "", "x", "[1,", [], {}, [None], {"a": None}, "STRING", ["train"]]

@@ -12,14 +12,16 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kfp_k8s_manifest.checks.lint import SEVERITIES, lint
+from kfp_k8s_manifest.checks.lint import lint
 from kfp_k8s_manifest.checks.lint._graph import cycles
+from kfp_k8s_manifest.checks.registry import RULES
 from tests.timing import processor_seconds
 
 TABLE = yaml.safe_load(
     (Path(__file__).parent / "data" / "lint-cases.yaml").read_text(encoding="utf-8")
 )
 BASES = list(TABLE["bases"].values())
+DEEPEST = TABLE["bases"]["platform"]
 
 WORDS = st.sampled_from(
     sorted(
@@ -115,8 +117,8 @@ def check(pipeline: Any, platform: Any) -> None:
     findings = lint(pipeline, platform)
     assert repr((pipeline, platform)) == before
     for finding in findings:
-        assert finding.rule in SEVERITIES
-        assert finding.severity is SEVERITIES[finding.rule]
+        assert RULES[finding.rule].family == "lint"
+        assert finding.severity is RULES[finding.rule].severity
         assert finding.path[0] == "spec"
         assert finding.path[1] in ("pipelineSpec", "platformSpec")
         assert finding.message
@@ -139,7 +141,8 @@ def test_numbers_too_long_to_be_written() -> None:
     taken["parameterType"] = "LIST"
     (finding,) = lint(pipeline)
     assert finding.message == (
-        "task 'train' gives a huge number for 'rows', which is LIST and takes a list"
+        "spec.pipelineSpec.root.dag.tasks[train].inputs.parameters[rows].runtimeValue.constant: task"
+        " 'train' gives a huge number for 'rows', which is LIST and takes a list."
     )
 
 
@@ -187,7 +190,7 @@ def deep(levels: int, bottom: Any) -> Any:
 
 
 def places_to_be_deep() -> list[str]:
-    base = BASES[-1]["pipeline"]
+    base = DEEPEST["pipeline"]
     return sorted({str(key) for _, key in places(base)})
 
 
@@ -196,7 +199,7 @@ def test_deep_values_anywhere(key: str) -> None:
     bottom = "{{$.inputs.parameters['nobody']}}"
 
     def seconds_at(depth: int) -> float:
-        document = json.loads(json.dumps(BASES[-1]))
+        document = json.loads(json.dumps(DEEPEST))
         for container, found in places(document):
             if str(found) == key:
                 container[found] = deep(depth, bottom)
@@ -252,8 +255,8 @@ def test_a_long_cycle_is_told_shortly() -> None:
     (finding,) = lint(pipeline)
     assert finding.rule == "task-cycle"
     assert finding.message == (
-        "tasks wait for each other: 't0' → 't9999' → 't9998' → 't9997' → … (9995 more) → 't1' →"
-        " 't0'; none of them can ever start"
+        "spec.pipelineSpec.root.dag.tasks[t0]: tasks wait for each other: 't0' → 't9999' → 't9998' →"
+        " 't9997' → … (9995 more) → 't1' → 't0'; none of them can ever start."
     )
 
 

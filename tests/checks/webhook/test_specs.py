@@ -249,6 +249,19 @@ def test_verdicts(pipeline: Any, platform: Any, expected: list[tuple[str, str, s
     assert found(pipeline, platform) == expected
 
 
+def test_an_argo_workflow_is_one_error() -> None:
+    workflow = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "spec": {"a": []}}
+    for target in ("2.14", "portable"):
+        (finding,) = check_specs(workflow, None, releases.target(target))
+        assert (finding.rule, finding.field) == ("spec-workflow", WHOLE)
+        assert finding.cluster_message == NO_SPEC
+        assert finding.message == (
+            "spec.pipelineSpec: is an Argo Workflow, which KFP's compiler of version 1 wrote; a"
+            " PipelineVersion takes the intermediate representation of version 2 only."
+        )
+    assert untyped(workflow, None, "2.17") == []
+
+
 def test_a_pipeline_spec_beside_text_is_found_and_told() -> None:
     assert found("text", spec(), "2.14") == [("warning", "spec-swapped", WHOLE, "")]
 
@@ -513,7 +526,10 @@ def test_untyped_parts() -> None:
     too_new = (
         "executor-config-field-too-new",
         f"{settings}.securityContext",
-        f"{settings}.securityContext: is known only from KFP 2.16 on.",
+        (
+            f"{settings}.securityContext: is known only from KFP 2.16 on; 2.15 refuses the whole"
+            " configuration of executor 'exec-a' for it, and no run can start there."
+        ),
     )
     expected = [
         (
@@ -538,11 +554,11 @@ def test_untyped_parts_of_something_else_are_left_alone(value: Any) -> None:
 
 # The packages that use what a release does not know, all of it in the untyped parts.
 NEWER = {
-    "missing_kubernetes_optional_inputs.yaml": 2,
+    "missing_kubernetes_optional_inputs.yaml": 1,
     "nested_parallel_for_secret.yaml": 1,
     "parallel_for_secret.yaml": 1,
-    "pipeline_with_importer_workspace.yaml": 2,
-    "pipeline_with_secret_as_env.yaml": 3,
+    "pipeline_with_importer_workspace.yaml": 1,
+    "pipeline_with_secret_as_env.yaml": 1,
 }
 
 

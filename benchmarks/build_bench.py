@@ -1,0 +1,173 @@
+"""The figures of `kfp-k8s build` and `check` on generated repositories, as ratios within one run.
+
+    python -m benchmarks.build_bench [--pipelines 150] [--sample 6] [--tree 1000] [--versions 10]
+
+kfp's own command compiles a sample of the files, one after the other; the time of all is
+extrapolated from it, and said to be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks._timing import Figure
+
+FASTER_THAN_KFP = 25.0
+SECOND_BUILD = 10.0
+CHECK_SECONDS = 60.0
+CHECK_MEBIBYTES = 1024.0
+
+_HEAD = """\
+from kfp import dsl
+from helpers import {helper}
+
+
+@dsl.component(base_image={helper}.IMAGE)
+def step(name: str, value: int = 1) -> int:
+    '''A step that does a little.'''
+    print(name, value)
+    return value + 1
+
+
+@dsl.pipeline(name="{name}")
+def pipeline(start: int = {number}):
+    task = step(name="first", value=start)
+"""
+_TASK = "    task = step(name='task {index} of {number}', value=task.output)\n"
+
+
+def _repository(root: Path, count: int) -> None:
+    """Write modules with 5 to 40 tasks, which share ten helpers."""
+    chance = random.Random(0)
+    helpers = root / "helpers"
+    helpers.mkdir(parents=True)
+    (helpers / "__init__.py").write_text("")
+    for number in range(10):
+        (helpers / f"h{number}.py").write_text(f'IMAGE = "python:3.1{number}"\n')
+    folder = root / "pipelines"
+    folder.mkdir()
+    for number in range(count):
+        text = _HEAD.format(helper=f"h{number % 10}", name=f"pipe-{number}", number=number)
+        tasks = chance.randint(5, 40) - 1
+        text += "".join(_TASK.format(index=index, number=number) for index in range(tasks))
+        (folder / f"pipe_{number}.py").write_text(text)
+    (root / "kfp-k8s.toml").write_text('sources = ["pipelines/*.py"]\n')
+
+
+def _run(root: Path, *arguments: str) -> tuple[float, str]:
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "kfp_k8s_manifest", *arguments]
+    path = {"PYTHONPATH": str(root)}
+    done = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, check=False, env=_environment(path)
+    )
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
+    return time.perf_counter() - start, done.stdout
+
+
+def _environment(more: dict[str, str]) -> dict[str, str]:
+    import os
+
+    return {**os.environ, **more}
+
+
+def _kfp_seconds(root: Path, sample: int, count: int) -> float:
+    """Return the seconds that kfp's own command takes for one file, on average."""
+    chosen = random.Random(1).sample(range(count), min(sample, count))
+    start = time.perf_counter()
+    for number in chosen:
+        source = str(root / "pipelines" / f"pipe_{number}.py")
+        command = ["kfp", "dsl", "compile", "--py", source, "--output", str(root / "kfp.yaml")]
+        command += ["--kubernetes-manifest-format", "--include-pipeline-manifest"]
+        program = "from kfp.cli.__main__ import main; main()"
+        subprocess.run(
+            [sys.executable, "-c", program, *command[1:]],
+            cwd=root,
+            check=True,
+            capture_output=True,
+            env=_environment({"PYTHONPATH": str(root)}),
+        )
+    return (time.perf_counter() - start) / len(chosen)
+
+
+def _figures_of_builds(count: int, sample: int) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        _repository(root, count)
+        time.sleep(0.1)
+        first, _ = _run(root, "build")
+        each = _kfp_seconds(root, sample, count)
+        yield Figure(
+            f"build of {count} pipelines, times faster than kfp's command in a loop",
+            each * count / first,
+            FASTER_THAN_KFP,
+            at_least=True,
+            detail=f"({first:.1f} s; kfp {each:.2f} s a file, extrapolated from {sample})",
+        )
+        second = min(_run(root, "build")[0] for _ in range(3))
+        yield Figure(
+            "second build, times faster than the first",
+            first / second,
+            SECOND_BUILD,
+            at_least=True,
+            detail=f"({second:.2f} s)",
+        )
+        time.sleep(0.1)
+        (root / "helpers" / "h3.py").write_text('IMAGE = "python:3.99"\n')
+        seconds, text = _run(root, "build", "--format", "json")
+        compiled = json.loads(text)["summary"]["compiled"]
+        wanted = len(range(3, count, 10))
+        yield Figure(
+            f"sources compiled after one helper of {wanted} has changed",
+            float(compiled),
+            float(wanted),
+            detail=f"({seconds:.2f} s)",
+        )
+
+
+def _figures_of_a_tree(pipelines: int, versions: int) -> Iterator[Figure]:
+    """Check a tree of many versions, whose sources are packages of IR."""
+    from tests.gitops.pipelines import ir
+
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "ir").mkdir()
+        (root / "kfp-k8s.toml").write_text('sources = ["ir/*.json"]\n')
+        for version in range(versions):
+            for number in range(pipelines):
+                spec = ir(f"pipe-{number}", image=f"busybox:{version}").pipeline_spec
+                (root / "ir" / f"{number}.json").write_text(json.dumps(spec))
+            _run(root, "build")
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        seconds, _ = _run(root, "check")
+        used = max(before, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
+        what = f"check of {pipelines} pipelines, {versions} versions each"
+        yield Figure(f"{what}, seconds", seconds, CHECK_SECONDS)
+        yield Figure(f"{what}, MiB", used, CHECK_MEBIBYTES)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pipelines", type=int, default=150)
+    parser.add_argument("--sample", type=int, default=6)
+    parser.add_argument("--tree", type=int, default=1000)
+    parser.add_argument("--versions", type=int, default=10)
+    given = parser.parse_args()
+    for figure in _figures_of_builds(given.pipelines, given.sample):
+        print(figure, flush=True)
+    for figure in _figures_of_a_tree(given.tree, given.versions):
+        print(figure, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""`kfp-k8s check`: whether a repository's tree is what a build would write."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from kfp_k8s_manifest.cli._options import PATH
+from kfp_k8s_manifest.cli._repository import (
+    environment_option,
+    jobs_option,
+    open_project,
+    timeout_option,
+)
+from kfp_k8s_manifest.cli.build import progress
+
+__all__ = ["check"]
+
+
+@click.command()
+@environment_option
+@jobs_option
+@timeout_option
+@click.option(
+    "--base",
+    metavar="REF",
+    help="Commit, branch or tag that the change starts from, such as origin/main: versions that it"
+    " has may not be changed, nor be removed before it is time.",
+)
+@click.option(
+    "--check-determinism",
+    is_flag=True,
+    help="Compile again under another hash seed and in another order, and name what moves.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["text", "json", "sarif", "github", "junit"]),
+    default="text",
+    show_default=True,
+    help="How to write the report.",
+)
+@click.option("-o", "--output", type=PATH, metavar="FILE", help="File to write it to.")
+@click.pass_context
+def check(
+    ctx: click.Context,
+    environments: tuple[str, ...],
+    jobs: int | None,
+    timeout: float | None,
+    base: str | None,
+    check_determinism: bool,  # noqa: FBT001
+    strict: bool,  # noqa: FBT001 (click passes options by name)
+    format_name: str,
+    output: str | None,
+) -> None:
+    """Check that the repository's manifests are what its sources give.
+
+    Compiles everything anew, writes nothing, and tells what is stale, missing, superfluous or edited
+    by hand; validates the manifests as `kfp-k8s validate` does.
+
+    Exit codes: 0 all is in order, 1 something is not, 2 wrong usage.
+    """
+    from kfp_k8s_manifest.gitops.build import prepare
+    from kfp_k8s_manifest.gitops.check import check_report
+    from kfp_k8s_manifest.gitops.environment import chosen_environments, open_environment
+    from kfp_k8s_manifest.gitops.published import published_findings
+    from kfp_k8s_manifest.render import render
+
+    target = os.path.abspath(output) if output and output != "-" else None  # noqa: PTH100
+    with open_project() as project:
+        names = chosen_environments(project, environments)
+        with progress("checking") as on_progress:
+            prepared = prepare(
+                project, environments=names, jobs=jobs, timeout=timeout, on_progress=on_progress
+            )
+        every = [each.environment for each in prepared.environments]
+        if not environments:
+            every += [
+                open_environment(project, name)
+                for name in project.config.environments
+                if name not in names
+            ]
+        found = []
+        if base is not None:
+            found = published_findings(base, every, given=prepared.pipelines)
+        if check_determinism:
+            from kfp_k8s_manifest.gitops.determinism import unsteady_findings
+            from kfp_k8s_manifest.gitops.sources import discover
+
+            sources = discover(project.config, str(project.root))
+            limit = timeout or project.config.timeout or None
+            found += unsteady_findings(sources, jobs=jobs, timeout=limit)
+        report = check_report(prepared, every, more=found, jobs=jobs or 0)
+        strict = strict or project.config.strict
+    colored = target is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    text = render(report, format_name, strict=strict, color=colored)
+    if target is not None:
+        from kfp_k8s_manifest.files import write_text
+
+        write_text(target, text)
+    else:
+        click.echo(text, nl=False, color=colored)
+    if not report.ok(strict=strict):
+        ctx.exit(1)

@@ -1,0 +1,242 @@
+"""Checking a repository."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gitops.repositories import Repo, snapshot
+
+
+def git(repo: Repo, *arguments: str) -> None:
+    options = ["-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
+    command = ["git", *options, *arguments]
+    subprocess.run(command, cwd=repo.root, check=True, capture_output=True)
+
+
+def found(repo: Repo, *arguments: str, code: int = 1) -> list[tuple[str, str, str]]:
+    """Return rule, file and message of what `check` finds, notes left out."""
+    content: Any = json.loads(repo.run("check", "--format", "json", *arguments, code=code).stdout)
+    return [
+        (each["rule"], each["file"], each["message"])
+        for each in content["findings"]
+        if each["severity"] != "note"
+    ]
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    repo = Repo(tmp_path, 'sources = ["ir/*.json"]\nlayout = "kustomize"\n')
+    repo.pipeline()
+    return repo
+
+
+def test_before_and_after_a_build(repo: Repo) -> None:
+    missing = found(repo)
+    (name,) = [path.split("/")[-1] for _, path, _ in missing if "versions" in path]
+    assert missing == [
+        *[
+            ("manifest-missing", f"manifests/{file}", "the layout's file is not there")
+            for file in ("kustomization.yaml", "kustomizeconfig.yaml")
+        ],
+        (
+            "manifest-missing",
+            "manifests/train/pipeline.yaml",
+            "ir/train.json gives this Pipeline, and the file is not there",
+        ),
+        (
+            "manifest-missing",
+            f"manifests/train/versions/{name}",
+            "ir/train.json gives this PipelineVersion, and the file is not there",
+        ),
+    ]
+    assert not (repo.root / "manifests").exists()
+    repo.build()
+    before = snapshot(repo.root)
+    assert found(repo, code=0) == []
+    summary = json.loads(repo.run("check", "--format", "json").stdout)["summary"]
+    assert (summary["objects"], summary["skipped"]) == (2, 2)
+    assert snapshot(repo.root) == before
+
+
+def test_check_does_not_trust_what_builds_remember(repo: Repo) -> None:
+    repo.build()
+    state = repo.root / ".kfp-k8s/state.json"
+    content = json.loads(state.read_text())
+    for each in content["entries"].values():
+        if each:
+            each[1].update(whole="aaaaaaaaaa", content="aaaaaaaaaa")
+    state.write_text(json.dumps(content))
+    assert found(repo, code=0) == []
+
+
+def test_a_changed_source_is_told_by_file_and_field(repo: Repo) -> None:
+    repo.build()
+    (name,) = repo.versions()
+    repo.pipeline(image="busybox:2")
+    stale = [each for each in found(repo) if each[0] == "manifest-stale"]
+    assert stale == [
+        (
+            "manifest-stale",
+            "manifests/kustomization.yaml",
+            "the layout's file is not as the objects ask",
+        ),
+        (
+            "manifest-stale",
+            f"manifests/train/versions/{name}.yaml",
+            (
+                "ir/train.json gives another content than this newest version of 'train':"
+                " spec.pipelineSpec.deploymentSpec.executors[exec-f].container.image is 'busybox:1', and"
+                " becomes 'busybox:2'"
+            ),
+        ),
+    ]
+
+
+def test_an_edited_pipeline_and_an_edited_version(repo: Repo) -> None:
+    repo.build()
+    (name,) = repo.versions()
+    pipeline = repo.root / "manifests/train/pipeline.yaml"
+    pipeline.write_text(pipeline.read_text().replace("displayName: train", "displayName: Other"))
+    assert found(repo) == [
+        (
+            "manifest-stale",
+            "manifests/train/pipeline.yaml",
+            "ir/train.json gives another Pipeline: spec.displayName is 'Other', and becomes 'train'",
+        )
+    ]
+    repo.build()
+    repo.pipeline(image="busybox:2")
+    repo.build()
+    version = repo.root / f"manifests/train/versions/{name}.yaml"
+    version.write_text(version.read_text().replace("busybox:1", "busybox:0"))
+    ((rule, file, message),) = found(repo)
+    assert (rule, file) == ("version-edited", f"manifests/train/versions/{name}.yaml")
+    assert message.startswith(
+        f"the name says that the content's digest is {name.removeprefix('train-')!r}, and it is"
+    )
+    assert message.endswith(": the file was edited, and a version is immutable")
+
+
+def test_what_the_tree_should_not_have(repo: Repo) -> None:
+    repo.build()
+    repo.pipeline("other")
+    (repo.root / "ir/train.json").unlink()
+    rules = {(rule, message) for rule, file, message in found(repo) if "/train/" in file}
+    assert rules == {("manifest-superfluous", "no source gives pipeline 'train' any more")}
+    repo.pipeline()
+    repo.build()
+    repo.pipeline(image="busybox:2")
+    repo.build()
+    repo.write("kfp-k8s.toml", 'sources = ["ir/*.json"]\nkeep = 1\n')
+    ((rule, _, message),) = found(repo)
+    assert (rule, message) == (
+        "manifest-superfluous",
+        "retention removes this version: keep = 1",
+    )
+
+
+def test_sources_that_fail_and_manifests_that_are_invalid(repo: Repo) -> None:
+    repo.build()
+    repo.write("ir/bad.json", "[")
+    assert [each[:2] for each in found(repo)] == [("source-failed", "ir/bad.json")]
+    (repo.root / "ir/bad.json").unlink()
+    (name,) = repo.versions()
+    path = repo.root / f"manifests/train/versions/{name}.yaml"
+    path.write_text(
+        path.read_text().replace("kind: PipelineVersion", "kind: PipelineVersion\nx: 1")
+    )
+    assert ("unknown-field", f"manifests/train/versions/{name}.yaml") in [
+        each[:2] for each in found(repo)
+    ]
+
+
+def test_strict_as_configured(repo: Repo) -> None:
+    # A task whose component does not exist is a warning.
+    repo.pipeline(components={})
+    repo.build()
+    assert {each[0] for each in found(repo, code=0)} == {"component-missing"}
+    repo.write("kfp-k8s.toml", 'sources = ["ir/*.json"]\nlayout = "kustomize"\nstrict = true\n')
+    found(repo, code=1)
+
+
+def test_published_versions_against_a_base(repo: Repo) -> None:
+    repo.write("kfp-k8s.toml", 'sources = ["ir/*.json"]\nkeep = 2\n')
+    git(repo, "init", "-q", "-b", "main")
+    for number in range(2):
+        repo.pipeline(image=f"busybox:{number}")
+        repo.build()
+    first, second = repo.versions()
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "one")
+    git(repo, "checkout", "-qb", "change")
+    assert found(repo, "--base", "main", code=0) == []
+    repo.pipeline(image="busybox:2")
+    repo.build()
+    # Retention has removed the first; that is in order.
+    assert found(repo, "--base", "main", code=0) == []
+    third = repo.versions()[-1]
+    repo.pipeline(image="busybox:3")
+    repo.build()
+    fourth = repo.versions()[-1]
+    folder = "manifests/train/versions"
+    assert found(repo, "--base", "main", code=0) == [
+        (
+            "versions-together",
+            f"{folder}/{fourth}.yaml",
+            (
+                f"2 new versions of 'train' come with one change: {third!r}, {fourth!r}; they may be"
+                " created in the same second, and either be taken for the latest"
+            ),
+        )
+    ]
+    git(repo, "checkout", "-q", "-f", "main")
+    git(repo, "clean", "-qfd", "manifests")
+    git(repo, "checkout", "-qb", "other")
+    (repo.root / folder / f"{first}.yaml").unlink()
+    edited = repo.root / folder / f"{second}.yaml"
+    edited.write_text(edited.read_text().replace("busybox:1", "busybox:9"))
+    told = {rule: (file, message) for rule, file, message in found(repo, "--base", "main")}
+    assert told["version-removed"] == (
+        f"{folder}/{first}.yaml",
+        (
+            "this version is published, and was removed too early: 1 newer versions are kept, and"
+            " keep = 2"
+        ),
+    )
+    assert told["version-changed"] == (
+        f"{folder}/{second}.yaml",
+        (
+            "this version is published, and was changed:"
+            " spec.pipelineSpec.deploymentSpec.executors[exec-f].container.image is 'busybox:1', and"
+            " becomes 'busybox:9'"
+        ),
+    )
+
+
+def test_what_has_happened_at_the_base_meanwhile_does_not_count(repo: Repo) -> None:
+    git(repo, "init", "-q", "-b", "main")
+    repo.build()
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "one")
+    git(repo, "checkout", "-qb", "change")
+    git(repo, "checkout", "-q", "main")
+    repo.pipeline(image="busybox:2")
+    repo.build()
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "two")
+    git(repo, "checkout", "-q", "change")
+    assert found(repo, "--base", "main", code=0) == []
+
+
+def test_formats_and_a_file_for_the_report(repo: Repo, tmp_path: Path) -> None:
+    repo.build()
+    repo.pipeline(image="busybox:2")
+    assert "title=manifest-stale::" in repo.run("check", "--format", "github", code=1).stdout
+    repo.run("check", "--format", "sarif", "-o", "report.sarif", code=1)
+    sarif = json.loads((tmp_path / "report.sarif").read_text())
+    assert "manifest-stale" in {each["ruleId"] for each in sarif["runs"][0]["results"]}
