@@ -76,9 +76,9 @@ def _seconds(name: str, default: float, help: str) -> Callable[[Any], Any]:  # n
 @click.option(
     "--max-connections",
     type=click.IntRange(min=1),
-    default=256,
+    default=160,
     show_default=True,
-    help="Beyond these, the longest idle connection is closed. Each takes about 0.4 MB.",
+    help="Beyond these, the longest idle connection is closed. Each takes up to 0.6 MB.",
 )
 @_seconds("--read-timeout", 10, "For a TLS handshake, a request's head, and its body, each.")
 @_seconds("--drain", 5, "How long everything is still answered after SIGTERM.")

@@ -33,7 +33,7 @@ class ConnectionLimits:
 
     Attributes:
         most: The greatest number of connections, from the first byte of a TLS handshake on. Each takes
-            about 0.4 MB: TLS in Python reads into a buffer of a quarter of that.
+            up to 0.6 MB: TLS in Python reads into a buffer of a quarter of a megabyte.
         silent: The greatest number of those that have connected and not sent a byte.
         handshake: For the first byte, and for the TLS handshake.
         head: For a request's head, from its first byte, and for the first one of all.
@@ -42,7 +42,7 @@ class ConnectionLimits:
         request: For one request altogether, its body and its answer included.
     """
 
-    most: int = 256
+    most: int = 160
     silent: int = 4096
     handshake: float = 10.0
     head: float = 10.0
