@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kfp_k8s_manifest.golang.times import is_yaml_timestamp, time_problem
+from kfp_k8s_manifest.golang.times import duration_seconds, is_yaml_timestamp, time_problem
 
 
 # Each of these was tried on an API server.
