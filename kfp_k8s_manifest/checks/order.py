@@ -286,9 +286,7 @@ def _check(obj: dict[str, Any], context: ObjectContext) -> Iterator[Finding]:
     if kind == PIPELINE_VERSION:
         yield from check_mutating(obj, context.pipelines, context.target)
     # The cluster meets what follows only once the metadata can be decoded; it is told at once.
-    metadata = [
-        each for each in check_metadata(decoded.values) if not decoded.concerns(each.path)
-    ]
+    metadata = [each for each in check_metadata(decoded.values) if not decoded.concerns(each.path)]
     yield from _without_overwritten(metadata, kind, context.target)
     yield from check_crd(obj, kind, context.target)
     yield from check_next_line(obj)

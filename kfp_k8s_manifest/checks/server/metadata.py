@@ -229,9 +229,7 @@ def _owner_references(references: Sequence[Mapping[str, Any]]) -> Iterator[Findi
         )
 
 
-def _owner_reference(
-    reference: Mapping[str, Any], index: int, first: First
-) -> Iterator[Finding]:
+def _owner_reference(reference: Mapping[str, Any], index: int, first: First) -> Iterator[Finding]:
     whole = ("metadata", "ownerReferences")
     path = (*whole, index)
     api_version = reference.get("apiVersion", "")
