@@ -6,8 +6,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from kfp_k8s_manifest.checks.order import check_object
 
+from kfp_k8s_manifest.checks.order import check_object
 from tests.checks.objects import pipeline, version
 
 
