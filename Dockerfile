@@ -12,7 +12,8 @@ RUN python -m venv /opt/kfp-k8s \
 FROM python:3.13-slim
 # The user's number, not its name: so the kubelet can see that it is not root.
 USER 65532:65532
-ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=1 \
+    MALLOC_MMAP_THRESHOLD_=65536
 COPY --from=build /opt/kfp-k8s /opt/kfp-k8s
 EXPOSE 8443
 ENTRYPOINT ["/opt/kfp-k8s/bin/kfp-k8s"]

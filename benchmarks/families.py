@@ -303,6 +303,30 @@ FAMILIES: dict[str, Callable[[int], str | bytes]] = {
     "finalizers": lambda n: _yaml(
         {**_HEAD, "metadata": {"name": "x", "finalizers": ["a b"] * (n // 6)}, "spec": {}}
     ),
+    "distinct owners": lambda n: _yaml(
+        {
+            **_HEAD,
+            "metadata": {"name": "x", "ownerReferences": [{"uid": f"{i}"} for i in range(n // 16)]},
+            "spec": {},
+        }
+    ),
+    "managed fields": lambda n: _yaml(
+        {**_HEAD, "metadata": {"name": "x", "managedFields": [1] * (n // 4)}, "spec": {}}
+    ),
+    "unknown fields of the metadata": lambda n: _wide_map(
+        n, "metadata", lambda i: f"nam{i}", 1, 14
+    ),
+    "unknown fields of the object": lambda n: "".join(
+        [_VERSION_HEAD, *(f"spe{i}: 1\n" for i in range(n // 12))]
+    ),
+    "null tags": lambda n: _wide_map(n, "spec.tags", lambda i: f"a{i}", None, 18),
+    "tags of objects": lambda n: _wide_map(n, "spec.tags", lambda i: f"a{i}", {"b": 1}, 25),
+    "next lines": lambda n: _wide_map(n, "metadata.annotations", lambda i: f"a{i}", "\x85", 22),
+    "long labels": lambda n: _wide_map(n, "metadata.labels", lambda i: f"a{i}", "x y" * 3000, 9000),
+    "long name": lambda n: _yaml({**_HEAD, "metadata": {"name": "x y" * (n // 3)}, "spec": {}}),
+    "long version name": lambda n: _yaml(
+        version({}) | {"spec": {"pipelineName": "x y" * (n // 6), "versionName": "x y" * (n // 6)}}
+    ),
     "owners": lambda n: _yaml(
         {**_HEAD, "metadata": {"name": "x", "ownerReferences": [{}] * (n // 5)}, "spec": {}}
     ),

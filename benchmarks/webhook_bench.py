@@ -180,15 +180,21 @@ def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
 
 async def stand_in(port: int) -> None:
     """Answer every request as the API server answers for a Pipeline; runs in its own process."""
-    body = json.dumps({"metadata": {"name": "train", "namespace": "team-a", "uid": UID}}).encode()
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    answer = f"{head}\r\n".encode() + body
+    answers: dict[bytes, bytes] = {}
+
+    def answer(path: bytes) -> bytes:
+        name = path.decode().rpartition("/")[2]
+        body = json.dumps({"metadata": {"name": name, "namespace": "team-a", "uid": UID}}).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        return f"{head}\r\n\r\n".encode() + body
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
-                await reader.readuntil(b"\r\n\r\n")
-                writer.write(answer)
+                path = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1]
+                if path not in answers:
+                    answers[path] = answer(path)
+                writer.write(answers[path])
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 

@@ -71,7 +71,7 @@ def test_compiling_and_checking_without_what_only_unix_has(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_server_ends_by_a_signal_where_the_loop_takes_none(number: signal.Signals) -> None:
-    from kfp_k8s_manifest.serving.server import stop_on_signals
+    from kfp_k8s_manifest.serving.running import stop_on_signals
 
     class Loop(asyncio.SelectorEventLoop):
         """As on Windows."""

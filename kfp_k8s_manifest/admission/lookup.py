@@ -24,22 +24,11 @@ from kfp_k8s_manifest.cluster.async_client import AsyncClient
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.naming import object_name_problems
 
-__all__ = ["Fetched", "PipelineLookup"]
+__all__ = ["PipelineLookup"]
 
 _CONNECTIONS: Final = 32
 # The metadata of a Pipeline; etcd takes objects of 1.5 MiB, of which labels are the rest.
 _ANSWER_LIMIT: Final = 1024 * 1024
-
-
-class Fetched:
-    """Pipelines that were looked up already, as `review.Pipelines`."""
-
-    def __init__(self, found: dict[tuple[str, str], str | None]) -> None:
-        self._found = found
-
-    def uid(self, namespace: str, name: str) -> str | None:
-        """Return the uid that was found, or None where there is no such Pipeline."""
-        return self._found[namespace, name]
 
 
 class PipelineLookup:
@@ -47,12 +36,11 @@ class PipelineLookup:
 
     Args:
         config: How to reach the cluster.
-        timeout: Seconds for each step of a lookup.
     """
 
-    def __init__(self, config: ClusterConfig, *, timeout: float = 5.0) -> None:
+    def __init__(self, config: ClusterConfig) -> None:
         self._config = config
-        self._client = AsyncClient(config, timeout=timeout, connections=_CONNECTIONS)
+        self._client = AsyncClient(config, connections=_CONNECTIONS)
         self._gate = asyncio.Semaphore(_CONNECTIONS)
         # Reads that were not sent yet, and how many wait for each read.
         self._unsent: dict[tuple[str, str], asyncio.Task[str | None]] = {}
@@ -90,10 +78,16 @@ class PipelineLookup:
         """Close all connections."""
         await self._client.close()
 
-    async def uid(self, namespace: str, name: str) -> str | None:
+    async def uid(self, namespace: str, name: str, *, until: float) -> str | None:
         """Return the uid of a Pipeline, or None where there is none of that name.
 
-        A read that nobody waits for any more is given up.
+        An API server that has too much to do is asked again. For a limit on all of this, cancel it; a
+        read that nobody waits for any more is given up.
+
+        Args:
+            namespace: The Pipeline's namespace.
+            name: Its name.
+            until: When the answer comes too late, by the event loop's clock.
 
         Raises:
             ClusterError: The API server cannot be reached, refuses the request, or answers what is
@@ -102,6 +96,20 @@ class PipelineLookup:
         if object_name_problems(name):
             # No object has such a name, and in a path it might mean something else.
             return None
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                return await self._share(namespace, name)
+            except ApiError as error:
+                pause = error.retry_after
+                if pause is None:
+                    raise
+                if loop.time() + pause >= until:
+                    raise ClusterError(f"{error}; there is no time to ask again") from error
+            await asyncio.sleep(pause)
+
+    async def _share(self, namespace: str, name: str) -> str | None:
+        """Read a Pipeline, together with all who want to as long as the read is not sent."""
         key = (namespace, name)
         read = self._unsent.get(key)
         if read is None:
@@ -128,13 +136,14 @@ class PipelineLookup:
         request = requests.get(
             PIPELINES, name, namespace=namespace, metadata_only=True, limit=_ANSWER_LIMIT
         )
-        found = await self._client.run(operations.find(request))
+        found = await self._client.run(operations.find(request), patience=0)
         if found is None:
             return None
-        uid = found["metadata"].get("uid")
-        if not isinstance(uid, str) or not uid:
+        metadata = found["metadata"]
+        uid = metadata.get("uid")
+        if metadata.get("name") != name or not isinstance(uid, str) or not uid:
             raise ClusterError(
-                f"the API server answered {request} with an object whose metadata.uid is"
-                f" {uid!r:.100}, not a text"
+                f"the API server answered {request} with another object: its metadata.name is"
+                f" {metadata.get('name')!r:.100} and its metadata.uid {uid!r:.100}"
             )
         return uid

@@ -23,7 +23,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry, target: str) -> None:
         self.reviews = Counter(
             f"{PREFIX}reviews_total",
-            "Reviews answered, by verdict: allowed, refused or unknown (could not be judged).",
+            "Reviews judged, by verdict: allowed or refused.",
             ("hook", "operation", "verdict"),
             registry=registry,
         )
@@ -49,6 +49,17 @@ class Metrics:
         self.lookup_failures = Counter(
             f"{PREFIX}lookup_failures_total",
             "Pipelines that could not be looked up.",
+            registry=registry,
+        )
+        self.impossible = Counter(
+            f"{PREFIX}impossible_reviews_total",
+            "Reviews that could not be judged and were refused, by code: 400, 413, 503.",
+            ("code",),
+            registry=registry,
+        )
+        self.abandoned = Counter(
+            f"{PREFIX}abandoned_reviews_total",
+            "Reviews whose client left before the answer.",
             registry=registry,
         )
         info = Gauge(

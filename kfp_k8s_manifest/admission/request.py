@@ -1,4 +1,4 @@
-"""An AdmissionReview request, read from its JSON document.
+"""An AdmissionReview request, read from its bytes or its JSON document.
 
 A document that is no such request is a bad request (HTTP 4xx), which is another thing than an
 operation that is refused (HTTP 200, `allowed: false`).
@@ -6,6 +6,8 @@ operation that is refused (HTTP 200, `allowed: false`).
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,10 +16,25 @@ from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.model.ir import JsonValue
 from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE_VERSION
 
-__all__ = ["REVIEW_VERSION", "AdmissionRequest", "BadReviewError", "parse"]
+__all__ = [
+    "REVIEW_VERSION",
+    "AdmissionRequest",
+    "BadReviewError",
+    "count_values",
+    "find_uid",
+    "parse",
+    "read_request",
+]
 
 REVIEW_VERSION: Final = "admission.k8s.io/v1"
 _OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
+_UID_LENGTH: Final = 256
+_UID_IN_FRONT: Final = re.compile(
+    rb'\{"kind":"AdmissionReview","apiVersion":"admission\.k8s\.io/v1",'
+    rb'"request":\{"uid":"([-0-9a-zA-Z]{1,64})"'
+)
+# Half of a character beyond U+FFFF, in JSON's spelling; both halves together are a character.
+_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class BadReviewError(KfpK8sError, ValueError):
@@ -57,6 +74,57 @@ class AdmissionRequest:
         return self.operation in ("CREATE", "UPDATE") and not self.subresource
 
 
+def count_values(body: bytes) -> int:
+    """Return about how many values a body of JSON has, and never fewer, without reading it.
+
+    What a review costs follows from this number rather than from its length: `{},` becomes a hundred
+    times as much memory. Commas and brackets within strings count as well.
+
+    Args:
+        body: The body.
+    """
+    return 1 + sum(map(body.count, (b",", b"{", b"[")))
+
+
+def find_uid(body: bytes) -> str:
+    """Return the uid of a review that is too large to be read, or "" where it does not stand in front.
+
+    Args:
+        body: The body, or its beginning. The API server writes the uid before everything else.
+    """
+    found = _UID_IN_FRONT.match(body)
+    return found[1].decode("ascii") if found else ""
+
+
+def read_request(body: bytes) -> AdmissionRequest:
+    """Read a request from an HTTP body.
+
+    Args:
+        body: The body.
+
+    Raises:
+        BadReviewError: It is no JSON in UTF-8, or as for `parse`.
+    """
+    try:
+        document = json.loads(body, parse_constant=_refuse_constant)
+        if _HALF.search(body):
+            # The API server never sends a half of a pair, and no reader agrees on what it means.
+            json.dumps(document, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise BadReviewError("the body is nested too deeply to be judged") from error
+    except UnicodeEncodeError as error:
+        raise BadReviewError(
+            f"the body has the escape \\u{ord(error.object[error.start]):04x} without its other half"
+        ) from error
+    except ValueError as error:
+        raise BadReviewError(f"the body is not JSON: {error}") from error
+    return parse(document)
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
+
+
 def parse(document: JsonValue) -> AdmissionRequest:
     """Read a request.
 
@@ -80,6 +148,8 @@ def parse(document: JsonValue) -> AdmissionRequest:
     uid = _text(request, "uid")
     if not uid:
         raise BadReviewError("request.uid is missing")
+    if len(uid) > _UID_LENGTH:
+        raise BadReviewError(f"request.uid has {len(uid)} characters, which is no uid")
     operation = _text(request, "operation")
     if operation not in _OPERATIONS:
         raise BadReviewError(

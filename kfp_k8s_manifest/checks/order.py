@@ -286,7 +286,7 @@ def _check(obj: dict[str, Any], context: ObjectContext) -> Iterator[Finding]:
     if kind == PIPELINE_VERSION:
         yield from check_mutating(obj, context.pipelines, context.target)
     # The cluster meets what follows only once the metadata can be decoded; it is told at once.
-    metadata = _apart_from(check_metadata(decoded.values), decoded.findings)
+    metadata = [each for each in check_metadata(decoded.values) if not decoded.concerns(each.path)]
     yield from _without_overwritten(metadata, kind, context.target)
     yield from check_crd(obj, kind, context.target)
     yield from check_next_line(obj)
@@ -298,13 +298,6 @@ def _check(obj: dict[str, Any], context: ObjectContext) -> Iterator[Finding]:
         if context.lint:
             yield from _running(obj, context.target)
     yield from (each for each in sizes if each.rule != registry.SIZE_REQUEST.id)
-
-
-def _apart_from(findings: Iterable[Finding], others: Sequence[Finding]) -> Iterator[Finding]:
-    """Leave out findings about fields that others found to be of the wrong type."""
-    for each in findings:
-        if not any(each.path[: len(other.path)] == other.path for other in others):
-            yield each
 
 
 def _without_overwritten(

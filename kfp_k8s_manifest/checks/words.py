@@ -46,6 +46,8 @@ for similar names takes its time for each."""
 _SHOWN: Final = 80
 _LISTED: Final = 8
 _LONGEST: Final = 2_000
+# To make a name of a text takes a second for a megabyte, and a name ends long before.
+_LONGEST_SANITIZED: Final = 1_000
 # Longer than any name that Kubernetes accepts.
 _LONGEST_WRITTEN: Final = 320
 # Beyond this a number is no value that anybody meant, and Python refuses to write the longest.
@@ -135,7 +137,7 @@ def writing(value: str) -> str:
 def valid_name(text: str, kind: naming.NameKind) -> str:
     """Return the advice to write the name that `naming.sanitize` makes of a text, or ""."""
     try:
-        return f"{writing(naming.sanitize(text, kind))}."
+        return f"{writing(naming.sanitize(text[:_LONGEST_SANITIZED], kind))}."
     except InvalidNameError:
         return ""
 

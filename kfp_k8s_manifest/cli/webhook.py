@@ -76,9 +76,9 @@ def _seconds(name: str, default: float, help: str) -> Callable[[Any], Any]:  # n
 @click.option(
     "--max-connections",
     type=click.IntRange(min=1),
-    default=1000,
+    default=160,
     show_default=True,
-    help="Beyond these, the longest idle connection is closed.",
+    help="Beyond these, the longest idle connection is closed. Each takes up to 0.6 MB.",
 )
 @_seconds("--read-timeout", 10, "For a TLS handshake, a request's head, and its body, each.")
 @_seconds("--drain", 5, "How long everything is still answered after SIGTERM.")
@@ -116,22 +116,29 @@ def serve(
         from kfp_k8s_manifest.admission.lookup import PipelineLookup
         from kfp_k8s_manifest.admission.metrics import PREFIX, Metrics
         from kfp_k8s_manifest.serving import logs
+        from kfp_k8s_manifest.serving.bodies import Bodies, BodyLimits
         from kfp_k8s_manifest.serving.connections import ConnectionLimits
         from kfp_k8s_manifest.serving.metrics import ServerMetrics
+        from kfp_k8s_manifest.serving.running import run
+        from kfp_k8s_manifest.serving.running import serve as serve_
         from kfp_k8s_manifest.serving.server import Server, ServerOptions, TlsFiles
-        from kfp_k8s_manifest.serving.server import serve as serve_
     except ModuleNotFoundError as error:
         raise KfpK8sError(
             f"{error.name} is not installed: pip install 'kfp-k8s-manifest[webhook]'"
         ) from error
-    import asyncio
     import gc
+    import sys
 
     from kfp_k8s_manifest.cluster import load_config
     from kfp_k8s_manifest.releases import target as find_target
 
-    # Short commands do without the collector of reference cycles; this one does not end by itself.
+    # Short commands do without the collector of reference cycles; this one does not end by itself. What
+    # is there from the start is not looked at again and again.
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
     gc.enable()
+    # A large review in its thread must not keep the others waiting.
+    sys.setswitchinterval(0.001)
     logs.set_up(log_level)
     options = ServerOptions(
         tls=TlsFiles(certificate=certificate, key=key, reload=reload),
@@ -144,22 +151,17 @@ def serve(
     config = load_config(kubeconfig, context)
     found = find_target(target)
 
-    async def run() -> None:
+    async def main() -> None:
         lookup = PipelineLookup(config)
         metrics = ServerMetrics(PREFIX)
-        app = make_app(
-            found,
-            lookup,
-            Metrics(metrics.registry, found.name),
-            body_limit=body_limit,
-            body_timeout=read_timeout,
-        )
+        bodies = Bodies(BodyLimits(most=body_limit, arrival=read_timeout))
+        app = make_app(found, lookup, Metrics(metrics.registry, found.name), bodies)
         try:
             await serve_(Server(app, options, metrics), prepare=lookup.start)
         finally:
             await lookup.close()
 
-    asyncio.run(run())
+    run(main())
 
 
 @webhook.command()
@@ -202,6 +204,14 @@ def serve(
 )
 @click.option("--cert-manager", is_flag=True, help="Let cert-manager issue the certificate.")
 @click.option(
+    "--api-server-cidr",
+    "api_server_cidrs",
+    multiple=True,
+    metavar="CIDR",
+    help="Address of an API server, such as 10.0.0.7/32: nobody else reaches the server then, nor the"
+    " server anybody else; repeatable.",
+)
+@click.option(
     "--url", default="", help="URL of a server that runs elsewhere; writes no other object."
 )
 def manifests(
@@ -218,6 +228,7 @@ def manifests(
     everywhere: bool,  # noqa: FBT001
     ca_bundle: str | None,
     cert_manager: bool,  # noqa: FBT001
+    api_server_cidrs: tuple[str, ...],
     url: str,
 ) -> None:
     """Write the objects that install the webhooks.
@@ -256,8 +267,20 @@ def manifests(
         ca_bundle=_read_bundle(ca_bundle) if ca_bundle else "",
         cert_manager=cert_manager,
         url=url,
+        api_server_cidrs=tuple(map(_cidr, api_server_cidrs)),
     )
     write_documents(install_manifests(options), output, force=force)
+
+
+def _cidr(text: str) -> str:
+    import ipaddress
+
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise UsageError(
+            f"--api-server-cidr {text!r}: {error} (for example 10.0.0.7/32 or fd00::/64)"
+        ) from error
 
 
 def _read_bundle(path: str) -> str:

@@ -35,8 +35,9 @@ EventType = Literal["LISTED", "ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
 _MESSAGE_LENGTH: Final = 4000
 _SHOWN_BODY: Final = 300
 _TOO_MANY: Final = 429
-# What is waited before a request is sent again where the server names no time.
+# Seconds before a request is sent again: where the server names none, and at the least.
 _PAUSE: Final = 1.0
+_SHORTEST_PAUSE: Final = 0.1
 
 
 class ApiError(ClusterError):
@@ -46,7 +47,7 @@ class ApiError(ClusterError):
         code: The HTTP code, such as 404.
         reason: Kubernetes' reason, such as `NotFound`, or "".
         server_message: What the API server says, or its body's beginning.
-        retry_after: The seconds after which it asks to be asked again, or None.
+        retry_after: The seconds after which the same request may be sent again, or None.
     """
 
     def __init__(
@@ -214,10 +215,12 @@ def pause_before_retry(answer: Answer) -> float | None:
     A server that has too much to do (429) has done nothing. So have those that answer 500 and more
     and name a time, as Kubernetes' own client takes it.
     """
-    named = _retry_after(answer)
-    if answer.status == _TOO_MANY:
-        return _PAUSE if named is None else named
-    return named if answer.status >= 500 else None
+    text = answer.headers.get("retry-after", "")
+    # Kubernetes names whole seconds; the other form of HTTP is a date.
+    named = text.isascii() and text.isdigit() and len(text) < 6
+    if answer.status != _TOO_MANY and not (named and answer.status >= 500):
+        return None
+    return max(float(text), _SHORTEST_PAUSE) if named else _PAUSE
 
 
 def answered_too_much(request: Request) -> ClusterError:
@@ -229,7 +232,7 @@ def _api_error(
     code: int, status: Mapping[str, Any] | None, request: Request, answer: Answer | None
 ) -> ApiError:
     """Return the error that a `Status` tells, or any text."""
-    after = None if answer is None else _retry_after(answer)
+    after = None if answer is None else pause_before_retry(answer)
     if status is not None:
         reason, message = (str(status.get(key) or "") for key in ("reason", "message"))
         return ApiError(code, reason, _cut(message), str(request), retry_after=after)
@@ -238,12 +241,6 @@ def _api_error(
     if answer is not None and not message:
         message = _shown(answer.body)
     return ApiError(code, "", message, str(request), retry_after=after)
-
-
-def _retry_after(answer: Answer) -> float | None:
-    text = answer.headers.get("retry-after", "")
-    # Kubernetes names whole seconds; the other form of HTTP is a date.
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
 
 
 def _odd(request: Request, what: str) -> ClusterError:

@@ -19,6 +19,11 @@ _YAML: Final = (
     r"(?:(?:[Tt ])([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})([.,][0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})?)?"
 )
 
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_UNITS: Final = {
+    "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0
+}  # fmt: skip
+
 _DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -72,3 +77,22 @@ def _days(year: int, month: int) -> int:
     """Return how many days a month has."""
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     return 29 if month == 2 and leap else _DAYS[month - 1]
+
+
+def duration_seconds(text: str) -> float | None:
+    """Return the seconds of a duration as Go's `time.ParseDuration` reads it, such as `1m30s`.
+
+    Args:
+        text: The duration. One with a sign is not read, nor `0` without a unit.
+
+    Returns:
+        None where the text is no such duration.
+    """
+    parts = _DURATION.findall(text)
+    if not parts or "".join(parts) != text:
+        return None
+    seconds = 0.0
+    for part in parts:
+        number = part.rstrip("nuµμmsh")
+        seconds += float(number) * _UNITS[part[len(number) :]]
+    return seconds

@@ -18,6 +18,12 @@ _PORT: Final = 8443
 _USER: Final = 65532
 _DRAIN: Final = 10
 _GRACE: Final = 20
+# Mebibytes that a server has; the limits of `webhook serve` are made for it.
+_MEMORY: Final = 256
+
+# Else each thread keeps memory of its own that the others cannot use, and the buffers of a crowd of
+# connections, once freed, are kept as well.
+_ALLOCATION: Final = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
 _LABEL: Final = "app.kubernetes.io"
 _NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
 
@@ -41,6 +47,8 @@ class InstallOptions:
         cert_manager: True where cert-manager makes the certificate; else it is expected in the
             Secret `{name}-tls`.
         url: The URL of a server that runs elsewhere, or "" for the Service of this installation.
+        api_server_cidrs: The addresses of the cluster's API servers, in CIDR notation; empty where they
+            are not known.
     """
 
     name: str
@@ -55,6 +63,7 @@ class InstallOptions:
     ca_bundle: str = ""
     cert_manager: bool = False
     url: str = ""
+    api_server_cidrs: tuple[str, ...] = ()
 
     @property
     def cluster_wide(self) -> bool:
@@ -235,13 +244,14 @@ def _container(options: InstallOptions) -> Object:
             f"--drain={_DRAIN}",
             f"--grace={_GRACE}",
         ],
+        "env": [{"name": name, "value": value} for name, value in _ALLOCATION.items()],
         "ports": [{"name": "https", "containerPort": _PORT, "protocol": "TCP"}],
         "startupProbe": {**probe("/healthz", 2), "failureThreshold": 30},
         "livenessProbe": {**probe("/healthz", 10), "failureThreshold": 3},
         "readinessProbe": {**probe("/readyz", 2), "failureThreshold": 1},
         "resources": {
             "requests": {"cpu": "100m", "memory": "96Mi"},
-            "limits": {"memory": "256Mi"},
+            "limits": {"memory": f"{_MEMORY}Mi"},
         },
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -262,16 +272,24 @@ def _disruption_budget(options: InstallOptions) -> Object:
 
 
 def _network_policy(options: InstallOptions) -> Object:
-    """Return a policy that lets anybody reach the one port, and no other.
+    """Return a policy that opens the one port: to the API servers, or to anybody.
 
-    The API server is no pod, so no selector can name it, and its address differs from cluster to
-    cluster. Whoever reaches the port can ask for verdicts and nothing else.
+    The API server is no pod, so no selector can name it, and its addresses differ from cluster to
+    cluster. Where they are known, nobody else reaches the port, and the server reaches nobody else. Else
+    whoever reaches the port can ask for verdicts. They tell, among other things, whether a Pipeline
+    of some name exists in a namespace that the server may read.
     """
-    spec = {
-        "podSelector": {"matchLabels": _selector_labels(options)},
-        "policyTypes": ["Ingress"],
-        "ingress": [{"ports": [{"port": "https", "protocol": "TCP"}]}],
-    }
+    port: Object = {"port": "https", "protocol": "TCP"}
+    spec: Object = {"podSelector": {"matchLabels": _selector_labels(options)}}
+    blocks = [{"ipBlock": {"cidr": cidr}} for cidr in options.api_server_cidrs]
+    if blocks:
+        spec["policyTypes"] = ["Ingress", "Egress"]
+        spec["ingress"] = [{"from": blocks, "ports": [port]}]
+        # The port of an API server differs from that of its Service, and from cluster to cluster.
+        spec["egress"] = [{"to": blocks}]
+    else:
+        spec["policyTypes"] = ["Ingress"]
+        spec["ingress"] = [{"ports": [port]}]
     return _object(options, "networking.k8s.io/v1", "NetworkPolicy", options.name, spec=spec)
 
 

@@ -34,6 +34,8 @@ Object = Mapping[str, JsonValue]
 
 _VERBS: Final = ("get", "list", "create", "update", "patch", "delete")
 _PROBE: Final = "kfp-k8s-doctor-probe"
+# With this code our webhook refuses what it cannot judge for the moment.
+_NOT_NOW: Final = 503
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,7 +272,10 @@ def _probe(cluster: Cluster, namespace: str) -> Iterator[Diagnosis]:
         cluster.dry_run(obj, namespace)
     except ApiError as error:
         said = error.server_message
-        if "denied the request" in said:
+        if "denied the request" in said and error.code == _NOT_NOW:
+            yield Diagnosis(check="webhook", status="error", subject=subject,
+                            message=f"a webhook cannot judge: {said}")  # fmt: skip
+        elif "denied the request" in said:
             yield Diagnosis(check="webhook", status="ok", subject=subject,
                             message="the webhooks answer, and refuse what they should")  # fmt: skip
         elif "failed calling webhook" in said or "failed to call webhook" in said:

@@ -37,6 +37,11 @@ class ServerMetrics:
             registry=registry,
         )
         self.connections = Gauge(f"{prefix}connections", "Open connections.", registry=registry)
+        self.silent = Gauge(
+            f"{prefix}silent_connections",
+            "Connections that have not sent anything yet.",
+            registry=registry,
+        )
         self.ready = Gauge(
             f"{prefix}ready", "1 where the server takes requests.", registry=registry
         )

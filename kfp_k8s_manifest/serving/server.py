@@ -13,26 +13,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
-import socket
-import ssl
-import sys
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
-from kfp_k8s_manifest.errors import KfpK8sError
+from kfp_k8s_manifest.serving.bodies import CONNECTION, refuse_compression
 from kfp_k8s_manifest.serving.certificate import CertificateError, ServingCertificate
 from kfp_k8s_manifest.serving.connections import ConnectionLimits, Connections
+from kfp_k8s_manifest.serving.listener import Listener
 from kfp_k8s_manifest.serving.logs import log
 from kfp_k8s_manifest.serving.metrics import CONTENT_TYPE_LATEST, ServerMetrics
 
-__all__ = ["Server", "ServerOptions", "TlsFiles", "serve"]
+__all__ = ["Server", "ServerOptions", "TlsFiles"]
 
-_BACKLOG: Final = 1024
+# aiohttp stops reading a body that nobody takes at twice this, for each connection.
+_READ_AHEAD: Final = 16 * 1024
+# Seconds in which more of a body is read after its refusal, so that the answer reaches its client.
+_LINGER: Final = 0.2
+_SHOWN: Final = 200
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -74,7 +76,7 @@ class ServerOptions:
 
 
 class Server:
-    """A server that is started and stopped; `serve` runs some until a signal comes.
+    """A server that is started and stopped; `running` runs some until a signal comes.
 
     Args:
         app: What is served. It gets `/healthz`, `/readyz` and `/metrics`, and an outermost middleware.
@@ -94,12 +96,10 @@ class Server:
         self._options = options
         self._metrics = metrics
         self._draining = False
+        self._told, self._told_at = b"", 0.0
         self._runner: web.AppRunner | None = None
         self._connections: Connections | None = None
-        self._context: ssl.SSLContext | None = None
-        self._sockets: list[socket.socket] = []
-        self._servers: list[asyncio.Server] = []
-        self._accepting: list[asyncio.Future[Any]] = []
+        self._listener: Listener | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.port = 0
         self.ready = False
@@ -113,20 +113,38 @@ class Server:
     async def _around(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Note what is under way, count what went wrong, and close connections while draining."""
         assert self._connections is not None
-        with self._connections.request(request.protocol):
+        with self._connections.request(request.protocol) as connection:
+            if connection is not None:
+                request[CONNECTION] = connection
+                if not request.can_read_body:
+                    connection.body_read()
             try:
+                refuse_compression(request)
                 response = await handler(request)
             except web.HTTPException as error:
-                self._metrics.bad_requests.labels(str(error.status)).inc()
-                log(logging.WARNING, "bad request", status=error.status, reason=error.text,
-                    path=request.path, peer=request.remote)  # fmt: skip
-                # Whatever is left of the body is not worth reading.
-                error.headers["Connection"] = "close"
-                raise
+                response = await self._refuse(request, error)
             if self._draining:
                 response.headers["Connection"] = "close"
                 response.force_close()
             return response
+
+    async def _refuse(self, request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+        """Answer a bad request, and close: whatever is left of its body is not worth reading."""
+        self._metrics.bad_requests.labels(str(error.status)).inc()
+        log(logging.WARNING, "bad request", status=error.status, reason=(error.text or "")[:_SHOWN],
+            path=request.path[:_SHOWN], peer=request.remote)  # fmt: skip
+        # Not the exception itself: it would keep all that its traceback refers to.
+        headers = {**error.headers, "Connection": "close"}
+        response = web.Response(status=error.status, reason=error.reason, text=error.text,
+                                headers=headers)  # fmt: skip
+        response.force_close()
+        if request.content_length is None or "Content-Encoding" in request.headers:
+            # Nobody knows where such a body ends. Of others some is read and dropped, so that a client
+            # that is still sending gets the answer.
+            await response.prepare(request)
+            await response.write_eof()
+            request.protocol.force_close()
+        return response
 
     async def _health(self, _: web.Request) -> web.Response:
         """Tell that the process answers at all."""
@@ -138,12 +156,14 @@ class Server:
         return web.Response(text="ok\n" if ready else "not ready\n", status=200 if ready else 503)
 
     async def _tell_metrics(self, _: web.Request) -> web.Response:
-        """Tell the metrics."""
-        self._metrics.connections.set(len(self._connections or ()))
-        self._metrics.ready.set(self.ready)
-        return web.Response(
-            body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        """Tell the metrics, which are collected once a second at the most."""
+        now = time.monotonic()
+        if now > self._told_at + 1.0:
+            self._metrics.connections.set(len(self._connections or ()))
+            self._metrics.silent.set(len(self._listener or ()))
+            self._metrics.ready.set(self.ready)
+            self._told, self._told_at = self._metrics.text(), now
+        return web.Response(body=self._told, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def start(self) -> None:
         """Listen, and take requests.
@@ -156,82 +176,41 @@ class Server:
         certificate = None
         if options.tls is not None:
             certificate = ServingCertificate(options.tls.certificate, options.tls.key)
-            self._context = certificate.context
             self._metrics.certificate_expires.set(certificate.expires())
         # The connections' limits are ours; aiohttp's own would only hide them.
         self._runner = web.AppRunner(
             self._app,
             access_log=None,
             keepalive_timeout=options.limits.idle * 2,
-            lingering_time=1.0,
+            lingering_time=_LINGER,
             shutdown_timeout=options.grace,
+            # Nobody waits for the answer to a client that has left.
+            handler_cancellation=True,
+            auto_decompress=False,
+            read_bufsize=_READ_AHEAD,
         )
         await self._runner.setup()
         assert self._runner.server is not None
         connections = Connections(self._runner.server, options.limits)
+        context = certificate.context if certificate is not None else None
         self._connections = connections
-        await self._listen(connections)
-        self._tasks = [asyncio.create_task(connections.sweep())]
+        self._listener = Listener(connections, options.limits, context)
+        self.port = await self._listener.listen(options.host, options.port)
+        self._tasks = [asyncio.create_task(self._sweep())]
         if certificate is not None and options.tls is not None:
             watching = self._watch(certificate, options.tls.reload)
             self._tasks.append(asyncio.create_task(watching))
         self.ready = True
+        log(logging.INFO, "listening", host=options.host, port=self.port, tls=context is not None)
 
-    async def _listen(self, connections: Connections) -> None:
-        options = self._options
-        loop = asyncio.get_running_loop()
-        try:
-            self._sockets = await asyncio.to_thread(_bind, options.host, options.port)
-            for sock in self._sockets:
-                # The socket is listening from here on; the server only accepts.
-                self._servers.append(
-                    await loop.create_server(
-                        connections,
-                        sock=sock,
-                        ssl=self._context,
-                        ssl_handshake_timeout=self._handshake(),
-                        backlog=_BACKLOG,
-                    )
-                )
-        except OSError as error:
-            raise KfpK8sError(
-                f"cannot listen on {options.host or '*'}:{options.port}: {error.strerror or error}"
-            ) from error
-        self.port = int(self._sockets[0].getsockname()[1])
-        log(
-            logging.INFO,
-            "listening",
-            host=options.host,
-            port=self.port,
-            tls=options.tls is not None,
-        )
-
-    def _handshake(self) -> float | None:
-        """Return the limit on TLS handshakes, which asyncio refuses to be told of plain HTTP."""
-        return self._options.limits.handshake if self._context is not None else None
-
-    def _stop_listening(self, connections: Connections) -> None:
-        """Close the sockets, and take in who has connected but was not accepted yet.
-
-        Closing a listening socket resets the connections in its queue, which a client under load
-        would take for a lost review.
-        """
-        waiting: list[socket.socket] = []
-        for sock in self._sockets:
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    waiting.append(sock.accept()[0])
-        for server in self._servers:
-            server.close()
-        for each in waiting:
-            each.settimeout(0)
-            accepting = asyncio.get_running_loop().connect_accepted_socket(
-                connections,
-                each,
-                ssl=self._context,
-                ssl_handshake_timeout=self._handshake(),
-            )
-            self._accepting.append(asyncio.ensure_future(accepting))
+    async def _sweep(self) -> None:
+        """End late connections, for ever."""
+        assert self._connections is not None
+        assert self._listener is not None
+        while True:
+            await asyncio.sleep(min(1.0, self._options.limits.head / 4))
+            self._connections.sweep()
+            self._listener.sweep()
 
     async def _watch(self, certificate: ServingCertificate, seconds: float) -> None:
         """Look at the certificate's files again and again."""
@@ -264,10 +243,10 @@ class Server:
         drain = options.drain if drain is None else drain
         log(logging.INFO, "shutting down", drain=drain)
         await asyncio.sleep(drain)
-        assert self._connections is not None
-        self._stop_listening(self._connections)
-        await asyncio.gather(*self._accepting, return_exceptions=True)
+        assert self._listener is not None
+        self._listener.stop()
         await self._settle(options.grace)
+        self._listener.close()
         for task in self._tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -281,6 +260,7 @@ class Server:
         """Wait until all requests are answered, those on the youngest connections included."""
         connections = self._connections
         assert connections is not None
+        assert self._listener is not None
         loop = asyncio.get_running_loop()
         started = loop.time()
         quiet_since = started
@@ -288,74 +268,7 @@ class Server:
             if connections.busy:
                 quiet_since = loop.time()
             # A connection that was accepted last may still be in its handshake, or about to send.
-            elif loop.time() > quiet_since + (1.0 if connections.fresh else 0.25):
+            elif loop.time() > quiet_since + (1.0 if connections.fresh or self._listener else 0.25):
                 return
             await asyncio.sleep(0.02)
         log(logging.WARNING, "gave up on requests under way", requests=connections.busy)
-
-
-async def serve(
-    *servers: Server,
-    prepare: Callable[[], Awaitable[None]] | None = None,
-) -> None:
-    """Run servers until SIGTERM or SIGINT comes.
-
-    Args:
-        servers: The servers.
-        prepare: Awaited before they listen.
-
-    Raises:
-        KfpK8sError: A server cannot start; those that have are stopped.
-    """
-    _raise_file_limit()
-    if prepare is not None:
-        await prepare()
-    started: list[Server] = []
-    try:
-        for server in servers:
-            await server.start()
-            started.append(server)
-    except BaseException:
-        await asyncio.gather(*(server.stop(drain=0) for server in started))
-        raise
-    stopped = asyncio.Event()
-    stop_on_signals(stopped)
-    await stopped.wait()
-    await asyncio.gather(*(server.stop() for server in servers))
-
-
-def stop_on_signals(stopped: asyncio.Event) -> None:
-    """Set an event on SIGTERM and SIGINT, in the running loop."""
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT)
-    try:
-        for number in signals:
-            loop.add_signal_handler(number, stopped.set)
-    except NotImplementedError:  # Windows: handlers of Python's, which wake the loop.
-        for number in signals:
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
-
-
-def _bind(host: str, port: int) -> list[socket.socket]:
-    """Return listening sockets: of IPv6 and IPv4 alike for all addresses, else of the host's."""
-    if not host and socket.has_dualstack_ipv6():
-        with contextlib.suppress(OSError):
-            return [
-                socket.create_server(
-                    ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG
-                )
-            ]
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return [socket.create_server((host, port), family=family, backlog=_BACKLOG)]
-
-
-def _raise_file_limit() -> None:
-    """Allow as many open files as the system lets us: each connection is one."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

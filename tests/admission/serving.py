@@ -18,6 +18,7 @@ from kfp_k8s_manifest.admission.app import make_app
 from kfp_k8s_manifest.admission.metrics import PREFIX, Metrics
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.releases import target
+from kfp_k8s_manifest.serving.bodies import Bodies, BodyLimits
 from kfp_k8s_manifest.serving.connections import ConnectionLimits
 from kfp_k8s_manifest.serving.metrics import ServerMetrics
 from kfp_k8s_manifest.serving.server import Server, ServerOptions, TlsFiles
@@ -39,10 +40,19 @@ class FakeLookup:
         self.broken = False
         self.delay = 0.0
         self.asked = threading.Event()
+        self.running = 0
+        self.cancelled = 0
 
-    async def uid(self, namespace: str, name: str) -> str | None:
+    async def uid(self, namespace: str, name: str, *, until: float) -> str | None:
         self.asked.set()
-        await asyncio.sleep(self.delay)
+        self.running += 1
+        try:
+            await asyncio.sleep(self.delay)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.running -= 1
         if self.broken:
             raise ClusterError("the API server at fake cannot be reached: refused")
         return self.pipelines.get((namespace, name))
@@ -121,7 +131,8 @@ def serving(folder: Path, *, release: str = "2.17", **options: Any) -> Iterator[
         certificate=folder / "tls.crt", key=folder / "tls.key", reload=options.pop("reload", 2.0)
     )
     metrics = ServerMetrics(PREFIX)
-    app = make_app(target(release), lookup, Metrics(metrics.registry, release), **options)
+    bodies = Bodies(BodyLimits(**options.pop("bodies", {})))
+    app = make_app(target(release), lookup, Metrics(metrics.registry, release), bodies, **options)
     server = Server(app, ServerOptions(tls=tls, host="127.0.0.1", port=0, limits=limits), metrics)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)

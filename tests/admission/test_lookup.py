@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,21 +16,31 @@ pytest.importorskip("aiohttp", reason="needs the extra 'webhook'")
 from kfp_k8s_manifest.admission.lookup import PipelineLookup
 from kfp_k8s_manifest.cluster import ClusterConfig
 from kfp_k8s_manifest.errors import ClusterError
-from tests.cluster.fake_api import Asked, fake_api
+from tests.cluster.fake_api import Asked, Reply, fake_api
 
 READ = "GET /apis/pipelines.kubeflow.org/v2beta1/namespaces/a/pipelines/p"
 
 
-def looked_up(url: str, use: Callable[[PipelineLookup], Awaitable[Any]], **options: Any) -> Any:
+Use = Callable[[PipelineLookup], Awaitable[Any]]
+
+
+def looked_up(url: str, use: Use, **options: Any) -> Any:
     async def run() -> Any:
-        timeout = options.pop("timeout", 5.0)
-        lookup = PipelineLookup(ClusterConfig(server=url, **options), timeout=timeout)
+        lookup = PipelineLookup(ClusterConfig(server=url, **options))
         try:
             return await use(lookup)
         finally:
             await lookup.close()
 
     return asyncio.run(run())
+
+
+def find(
+    lookup: PipelineLookup, name: str = "p", *, seconds: float = 20.0
+) -> Awaitable[str | None]:
+    """Look up as the server does: with a limit on all of it."""
+    until = asyncio.get_running_loop().time() + seconds
+    return asyncio.wait_for(lookup.uid("a", name, until=until), seconds)
 
 
 def found(uid: str) -> tuple[int, Any]:
@@ -44,7 +55,7 @@ def test_found_and_not_found() -> None:
         return 404, {"reason": "NotFound", "message": "no"}
 
     async def use(lookup: PipelineLookup) -> Any:
-        return [await lookup.uid("a", "p"), await lookup.uid("a", "q")]
+        return [await find(lookup), await find(lookup, "q")]
 
     with fake_api(answer) as api:
         assert looked_up(api.url, use) == ["1", None]
@@ -55,7 +66,7 @@ def test_found_and_not_found() -> None:
 )
 def test_what_no_object_can_be_called_is_not_asked_for(name: str) -> None:
     with fake_api(lambda _: found("1")) as api:
-        assert looked_up(api.url, lambda lookup: lookup.uid("a", name)) is None
+        assert looked_up(api.url, lambda lookup: find(lookup, name)) is None
         assert api.asked == []
 
 
@@ -63,7 +74,7 @@ def test_nothing_is_remembered() -> None:
     uids = iter("123")
 
     async def use(lookup: PipelineLookup) -> Any:
-        return [await lookup.uid("a", "p") for _ in range(3)]
+        return [await find(lookup) for _ in range(3)]
 
     with fake_api(lambda _: found(next(uids))) as api:
         assert looked_up(api.url, use) == ["1", "2", "3"]
@@ -81,10 +92,10 @@ def test_only_reads_that_have_not_been_sent_are_shared() -> None:
         return answered
 
     async def use(lookup: PipelineLookup) -> Any:
-        first = asyncio.ensure_future(lookup.uid("a", "p"))
+        first = asyncio.ensure_future(find(lookup))
         await asyncio.to_thread(seen.wait, 5)
         state["uid"] = "new"
-        second = asyncio.ensure_future(lookup.uid("a", "p"))
+        second = asyncio.ensure_future(find(lookup))
         await asyncio.sleep(0.05)
         go_on.set()
         return await asyncio.gather(first, second)
@@ -95,43 +106,164 @@ def test_only_reads_that_have_not_been_sent_are_shared() -> None:
 
 def test_a_crowd_shares_the_reads_that_wait() -> None:
     async def use(lookup: PipelineLookup) -> Any:
-        return await asyncio.gather(*(lookup.uid("a", "p") for _ in range(500)))
+        return await asyncio.gather(*(find(lookup) for _ in range(500)))
 
     with fake_api(lambda _: found("1")) as api:
         assert looked_up(api.url, use) == ["1"] * 500
         assert len(api.asked) < 500
 
 
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        (
-            (500, {"reason": "InternalError", "message": "broken"}),
-            f"500 InternalError to {READ}: broken",
-        ),
-        ((403, {"reason": "Forbidden", "message": "no"}), f"403 Forbidden to {READ}: no"),
-        ((200, b"<html>"), f"{READ} with something else than JSON: <html>"),
-    ],
-)
-def test_failures(answer: tuple[int, Any], message: str) -> None:
+NOT_AN_OBJECT = f"{READ} with something else than an object"
+ANOTHER = f"{READ} with another object: its metadata.name is"
+
+NONSENSE: dict[str, tuple[Any, str]] = {
+    "refused": ((403, {"reason": "Forbidden", "message": "no"}), f"403 Forbidden to {READ}: no"),
+    "broken": (
+        (500, {"reason": "InternalError", "message": "etcd"}),
+        f"500 InternalError to {READ}: etcd",
+    ),
+    "html": ((200, b"<html>"), f"{READ} with something else than JSON: <html>"),
+    "nothing": ((200, {}), f"{NOT_AN_OBJECT}: {{}}"),
+    "list": ((200, []), f"{READ} with no JSON object: []"),
+    "text": ((200, "text"), f'{READ} with no JSON object: "text"'),
+    "status": (
+        (200, {"kind": "Status", "status": "Success"}),
+        f'{NOT_AN_OBJECT}: {{"kind": "Status", "status": "Success"}}',
+    ),
+    "items": ((200, {"items": []}), f'{NOT_AN_OBJECT}: {{"items": []}}'),
+    "no-metadata": ((200, {"metadata": None}), f'{NOT_AN_OBJECT}: {{"metadata": null}}'),
+    "no-uid": ((200, {"metadata": {"name": "p"}}), f"{ANOTHER} 'p' and its metadata.uid None"),
+    "uid-null": (
+        (200, {"metadata": {"name": "p", "uid": None}}),
+        f"{ANOTHER} 'p' and its metadata.uid None",
+    ),
+    "uid-empty": (
+        (200, {"metadata": {"name": "p", "uid": ""}}),
+        f"{ANOTHER} 'p' and its metadata.uid ''",
+    ),
+    "uid-object": (
+        (200, {"metadata": {"name": "p", "uid": {"a": 1}}}),
+        f"{ANOTHER} 'p' and its metadata.uid {{'a': 1}}",
+    ),
+    "uid-long": (
+        (200, {"metadata": {"name": "p", "uid": [1] * 1000}}),
+        f"{ANOTHER} 'p' and its metadata.uid {str([1] * 1000)[:100]}",
+    ),
+    "other-name": (
+        (200, {"metadata": {"name": "q", "uid": "1"}}),
+        f"{ANOTHER} 'q' and its metadata.uid '1'",
+    ),
+    "redirect": (
+        Reply(302, b"", {"Location": "https://login.example.com/"}),
+        f"302 to {READ}: it leads to https://login.example.com/",
+    ),
+    "deep": ((200, b"[" * 100_000), f"{READ} with something else than JSON: {'[' * 300}…"),
+    "endless": (
+        Reply(200, chunks=itertools.repeat(b"x" * 100_000)),
+        f"{READ} with more than 1048576 bytes",
+    ),
+    "no-content": ((204, b""), f"{READ} with something else than JSON: "),
+    "unavailable": ((503, b"later"), f"503 to {READ}: later"),
+}
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+def test_nonsense(name: str) -> None:
+    answer, message = NONSENSE[name]
     with fake_api(lambda _: answer) as api, pytest.raises(ClusterError) as caught:
-        looked_up(api.url, lambda lookup: lookup.uid("a", "p"))
+        looked_up(api.url, find)
     assert str(caught.value) == f"the API server answered {message}"
 
 
-def test_an_api_server_that_does_not_answer() -> None:
-    waiting = threading.Event()
+def test_a_path_that_the_server_does_not_know_is_no_missing_pipeline() -> None:
+    for body in ({}, b"404 page not found\n"):
+        with (
+            fake_api(lambda _, body=body: (404, body)) as api,
+            pytest.raises(
+                ClusterError, match=r"^the cluster does not know pipelines of .*: its CRD"
+            ),
+        ):
+            looked_up(api.url, find)
 
-    def answer(_: Asked) -> tuple[int, Any]:
-        waiting.wait(3)
-        return found("1")
+
+def test_an_api_server_that_has_too_much_to_do_is_asked_again() -> None:
+    busy = {"reason": "TooManyRequests", "message": "later"}
+    answers = iter([Reply(429, busy, {"Retry-After": "0"})] * 3 + [Reply(*found("1"))])
+    with fake_api(lambda _: next(answers)) as api:
+        assert looked_up(api.url, find) == "1"
+    answers = iter([Reply(503, b"", {"Retry-After": "0"}), Reply(*found("1"))])
+    with fake_api(lambda _: next(answers)) as api:
+        assert looked_up(api.url, find) == "1"
+
+
+def test_an_api_server_that_asks_for_more_time_than_there_is() -> None:
+    busy = {"reason": "TooManyRequests", "message": "later"}
+    with fake_api(lambda _: Reply(429, busy, {"Retry-After": "30"})) as api:
+        with pytest.raises(ClusterError) as caught:
+            looked_up(api.url, find)
+        assert len(api.asked) == 1
+    assert str(caught.value) == (
+        f"the API server answered 429 TooManyRequests to {READ}: later; there is no time to ask again"
+    )
+
+
+def test_an_api_server_that_cannot_be_reached() -> None:
+    with fake_api(lambda _: found("1")) as api:
+        pass
+    with pytest.raises(ClusterError, match="cannot be reached"):
+        looked_up(api.url, find)
+
+
+def test_who_gives_up_frees_the_place() -> None:
+    """200 lookups hang in 32 places. When they are given up, the next ones are asked at once."""
+    hang = threading.Event()
+
+    def answer(asked: Asked) -> tuple[int, Any]:
+        name = asked.path.rpartition("/")[2]
+        if name != "p":
+            hang.wait(30)
+        return 200, {"metadata": {"name": name, "uid": name}}
+
+    async def use(lookup: PipelineLookup) -> Any:
+        hanging = [asyncio.ensure_future(find(lookup, f"q{n}", seconds=1.0)) for n in range(200)]
+        results = await asyncio.gather(*hanging, return_exceptions=True)
+        assert all(isinstance(each, asyncio.TimeoutError) for each in results)
+        return await find(lookup), lookup
 
     with fake_api(answer) as api:
-        with pytest.raises(ClusterError, match="cannot be reached: it does not answer in time"):
-            looked_up(api.url, lambda lookup: lookup.uid("a", "p"), timeout=0.3)
-        waiting.set()
-    with pytest.raises(ClusterError, match="cannot be reached"):
-        looked_up(api.url, lambda lookup: lookup.uid("a", "p"))
+        try:
+            uid, lookup = looked_up(api.url, use)
+        finally:
+            hang.set()
+        assert uid == "p"
+        # Most of those who waited for a place were never asked for.
+        assert len(api.asked) < 200
+        assert not lookup._waiting
+        assert not lookup._unsent
+
+
+def test_who_gives_up_does_not_take_the_others_along() -> None:
+    """The first one to ask leaves while the second waits for the same read."""
+    go_on = threading.Event()
+
+    def answer(asked: Asked) -> tuple[int, Any]:
+        go_on.wait(30)
+        return 200, {"metadata": {"name": asked.path.rpartition("/")[2], "uid": "1"}}
+
+    async def use(lookup: PipelineLookup) -> Any:
+        crowd = [asyncio.ensure_future(find(lookup, f"q{n}")) for n in range(32)]
+        first = asyncio.ensure_future(find(lookup))
+        second = asyncio.ensure_future(find(lookup))
+        await asyncio.sleep(0.1)
+        first.cancel()
+        await asyncio.sleep(0.1)
+        go_on.set()
+        await asyncio.gather(*crowd)
+        return await second
+
+    with fake_api(answer) as api:
+        assert looked_up(api.url, use) == "1"
+        assert len(api.asked) == 33
 
 
 def test_a_token_that_was_replaced(tmp_path: Path) -> None:
@@ -145,12 +277,12 @@ def test_a_token_that_was_replaced(tmp_path: Path) -> None:
         return found("1")
 
     with fake_api(answer) as api:
-        use = looked_up(api.url, lambda lookup: lookup.uid("a", "p"), token_file=str(token))
+        use = looked_up(api.url, find, token_file=str(token))
         assert use == "1"
 
 
 def test_the_start_waits_for_the_api_server_but_not_for_permission() -> None:
-    answers = iter([(200, b"<html>"), (404, {"reason": "NotFound"})])
+    answers = iter([(200, b"<html>"), (404, {"reason": "NotFound", "message": "no"})])
     with fake_api(lambda _: next(answers)) as api:
         looked_up(api.url, lambda lookup: lookup.start())
         assert len(api.asked) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import gzip
 import http.client
 import json
 import os
@@ -28,7 +29,7 @@ Make = Callable[..., Any]
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     limits = {"handshake": 1.0, "head": 1.0, "idle": 30.0}
     with serving(
-        tmp_path_factory.mktemp("tls"), body_timeout=1.0, body_limit=2_000_000, limits=limits
+        tmp_path_factory.mktemp("tls"), bodies={"arrival": 1.0, "most": 2_000_000}, limits=limits
     ) as running:
         yield running
 
@@ -87,17 +88,94 @@ def test_health_and_metrics(server: Serving, version: Make, admission_review: Ma
     assert float(expiry.split()[1]) == pytest.approx(time.time() + 86400, abs=600)
 
 
-def test_what_cannot_be_judged_is_neither_allowed_nor_refused(
+def test_what_cannot_be_judged_is_refused_for_now(
     server: Serving, version: Make, admission_review: Make
 ) -> None:
+    """As a refusal, since the API server tells the reason of no other answer."""
     server.lookup.broken = True
     try:
-        body = json.dumps(admission_review(version())).encode()
-        status, text = server.request("POST", MUTATE, body)
-        assert status == 503
-        assert b"cannot be judged: the API server at fake cannot be reached" in text
+        answer = server.review(admission_review(version()), MUTATE)
     finally:
         server.lookup.broken = False
+    assert answer == {
+        "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
+        "allowed": False,
+        "status": {
+            "status": "Failure",
+            "code": 503,
+            "reason": "ServiceUnavailable",
+            "message": "cannot be judged: the API server at fake cannot be reached: refused",
+        },
+    }
+
+
+def answer_to(server: Serving, document: Any, path: str, timeout: str) -> tuple[Any, float]:
+    """Return the answer to a review, and the seconds that it took."""
+    started = time.monotonic()
+    answer = server.review(document, f"{path}?timeout={timeout}")
+    return answer, time.monotonic() - started
+
+
+@pytest.mark.parametrize(("timeout", "most"), [("1s", 1.0), ("500ms", 0.5), ("0m2s", 2.0)])
+def test_the_answer_comes_before_the_api_server_gives_up(
+    server: Serving, version: Make, admission_review: Make, timeout: str, most: float
+) -> None:
+    server.lookup.delay = 60.0
+    try:
+        answer, seconds = answer_to(server, admission_review(version()), MUTATE, timeout)
+    finally:
+        server.lookup.delay = 0.0
+    assert answer["allowed"] is False
+    assert answer["status"]["code"] == 503
+    assert answer["status"]["message"] == (
+        "cannot be judged: the time for an answer went by in waiting for the API server to tell about"
+        " Pipeline 'train' in 'team-a'"
+    )
+    # Of the time a fifth is left over, for the way.
+    assert seconds >= most * 0.75
+
+
+@pytest.mark.parametrize("timeout", ["", "10", "x", "-1s", "1s2", "s", "\u0661s"])
+def test_times_that_are_none(server: Serving, timeout: str) -> None:
+    from urllib.parse import quote
+
+    status, text = server.request("POST", f"{VALIDATE}?timeout={quote(timeout)}", b"{}")
+    assert status == 400
+    assert text.decode() == f"timeout={timeout!r} is no duration such as '10s'\n"
+
+
+def test_reviews_whose_client_left_are_given_up(
+    server: Serving, version: Make, admission_review: Make
+) -> None:
+    def abandoned() -> float:
+        # The page of metrics is made once a second at the most.
+        time.sleep(1.1)
+        _, body = server.request("GET", "/metrics")
+        (line,) = (
+            line
+            for line in body.decode().splitlines()
+            if line.startswith("kfp_k8s_webhook_abandoned_reviews_total")
+        )
+        return float(line.split()[1])
+
+    before = abandoned()
+    server.lookup.delay = 60.0
+    server.lookup.cancelled = 0
+    body = json.dumps(admission_review(version())).encode()
+    try:
+        for _ in range(5):
+            with server.socket() as sock:
+                sock.sendall(
+                    f"POST {MUTATE} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                    f"Content-Length: {len(body)}\r\n\r\n".encode()
+                    + body
+                )
+                wait_until(lambda: server.lookup.running == 1)
+            wait_until(lambda: server.lookup.running == 0)
+    finally:
+        server.lookup.delay = 0.0
+    assert server.lookup.cancelled == 5
+    assert abandoned() == before + 5
 
 
 BAD_BODIES = {
@@ -107,6 +185,10 @@ BAD_BODIES = {
     "text": b'"AdmissionReview"',
     "nan": b'{"kind": NaN}',
     "latin-1": b'{"kind": "\xe9"}',
+    "surrogate-bytes": b'{"kind": "\xed\xa0\x80"}',
+    "surrogate": b'{"kind": "\\ud800"}',
+    "surrogates-swapped": b'{"kind": "\\udc00\\ud800"}',
+    "surrogate-in-a-key": b'{"\\uDFFF": 1}',
     "deep": b"[" * 100_000,
     "deep-objects": b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
     "long-number": b"9" * 10_000,
@@ -192,22 +274,61 @@ def test_a_body_of_50_mb(server: Serving) -> None:
             yield b" " * 1_000_000
 
     for headers in ({**JSON, "Content-Length": "50000000"}, JSON):
+        expected = 413 if "Content-Length" in headers else 411
         connection = server.connection()
         try:
             connection.request(
-                "POST",
-                VALIDATE,
-                body=chunks(),
-                headers=headers,
-                encode_chunked="Content-Length" not in headers,
+                "POST", VALIDATE, body=chunks(), headers=headers, encode_chunked=expected == 411
             )
             status = connection.getresponse().status
         except (ConnectionError, ssl.SSLError):
             # The server need not listen to the end of what it refuses.
-            status = 413
+            status = expected
         finally:
             connection.close()
-        assert status == 413
+        assert status == expected
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "identity", "x", ""])
+def test_a_body_that_would_have_to_be_inflated(server: Serving, encoding: str) -> None:
+    body = gzip.compress(b" " * 1_000_000)
+    headers = {**JSON, "Content-Encoding": encoding}
+    for path in (VALIDATE, MUTATE, "/other"):
+        status, text = server.request("POST", path, body, headers)
+        assert status == 415
+        assert text.decode() == (
+            f"the content encoding is {encoding!r}; bodies are taken as they are only\n"
+        )
+
+
+def test_a_body_whose_length_is_not_said(server: Serving) -> None:
+    connection = server.connection()
+    connection.request("POST", VALIDATE, body=iter([b"{}"]), headers=JSON, encode_chunked=True)
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (411, b"the Content-Length is missing\n")
+    connection.close()
+
+
+def test_a_review_of_too_many_values(
+    server: Serving, version: Make, admission_review: Make
+) -> None:
+    obj = version()
+    obj["spec"]["pipelineSpec"]["root"]["many"] = [0] * 150_000
+    document = admission_review(obj)
+    message = "; more than 150000 would take more memory than the server has"
+    # As the API server writes it, the uid stands in front, and a reason can be told.
+    document = {"kind": document.pop("kind"), **document}
+    body = json.dumps(document, separators=(",", ":")).encode()
+    status, text = server.request("POST", VALIDATE, body)
+    assert status == 200
+    answer = json.loads(text)["response"]
+    assert (answer["uid"], answer["allowed"]) == (document["request"]["uid"], False)
+    assert (answer["status"]["code"], answer["status"]["reason"]) == (413, "RequestEntityTooLarge")
+    assert answer["status"]["message"].startswith("cannot be judged: it has about 1500")
+    assert answer["status"]["message"].endswith(message)
+    status, text = server.request("POST", VALIDATE, json.dumps(document).encode())
+    assert status == 413
+    assert text.decode().endswith(f"{message}\n")
 
 
 def test_a_body_that_does_not_come(server: Serving) -> None:
@@ -249,22 +370,21 @@ def test_half_open_connections(server: Serving, version: Make, admission_review:
             sock.close()
 
 
-def test_a_thousand_connections(tmp_path: Path, version: Make, admission_review: Make) -> None:
-    with serving(tmp_path, limits={"head": 120.0}) as server:
+def test_many_connections(tmp_path: Path, version: Make, admission_review: Make) -> None:
+    with serving(tmp_path, limits={"head": 120.0, "handshake": 120.0}) as server:
         context = server.tls()
         sockets: list[ssl.SSLSocket] = []
+        silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(300)]
         try:
-            for _ in range(1000):
+            for _ in range(120):
                 plain = socket.create_connection(("127.0.0.1", server.port), timeout=20)
-                session = sockets[0].session if sockets else None
-                sockets.append(
-                    context.wrap_socket(plain, server_hostname="127.0.0.1", session=session)
-                )
+                sockets.append(context.wrap_socket(plain, server_hostname="127.0.0.1"))
             _, metrics = server.request("GET", "/metrics")
-            assert b"kfp_k8s_webhook_connections 1000.0" in metrics
+            assert b"kfp_k8s_webhook_connections 121.0" in metrics
+            assert b"kfp_k8s_webhook_silent_connections 300.0" in metrics
             assert server.review(admission_review(version()))["allowed"] is True
         finally:
-            for sock in sockets:
+            for sock in [*sockets, *silent]:
                 sock.close()
 
 

@@ -283,8 +283,41 @@ def test_kustomize_keeps_our_output(
     assert {item["metadata"]["namespace"] for item in read} == {"team-a"}
 
 
+def test_what_cannot_be_judged_is_refused_with_its_reason(
+    crds: ControlPlane, tmp_path: Path
+) -> None:
+    """The server may not read Pipelines any more. Whoever creates a version learns that."""
+    namespace = new_namespace(crds)
+    webhook = Webhook.install(
+        crds, tmp_path, target="2.17", scope=["--watch", namespace], name="blind"
+    )
+    try:
+        settle(crds, namespace)
+        apply(crds, pipeline("p", namespace))
+        crds.kubectl("delete", "rolebinding", "blind-default", "-n", namespace)
+        reason = "cannot be judged: the API server answered 403 Forbidden to GET /apis/"
+        deadline = time.monotonic() + 30
+        while True:
+            done = apply(crds, version("p-v1", "p", namespace), check=False, verb="create")
+            if done.returncode and reason in done.stderr:
+                break
+            assert time.monotonic() < deadline, done.stderr
+            crds.kubectl("delete", "pipelineversion", "--all", "-n", namespace)
+        assert "denied the request: cannot be judged" in done.stderr
+        assert stored(crds, namespace, ["p-v1"]) == {}
+        answer = crds.request(
+            "POST",
+            f"/apis/{GROUP}/v2beta1/namespaces/{namespace}/pipelineversions",
+            version("p-v1", "p", namespace),
+        )
+        assert (answer.status, answer.json()["reason"]) == (503, "ServiceUnavailable")
+    finally:
+        webhook.remove()
+
+
 @pytest.mark.parametrize("scope", [["--watch", "default"], ["--global"],
-                                   ["--namespace-selector", "kfp=on"]])  # fmt: skip
+                                   ["--namespace-selector", "kfp=on"],
+                                   ["--api-server-cidr", "10.0.0.7/32"]])  # fmt: skip
 def test_the_api_server_takes_all_that_installs_the_webhooks(
     control_plane: ControlPlane, scope: list[str], tmp_path: Path
 ) -> None:

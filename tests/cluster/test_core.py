@@ -294,7 +294,7 @@ def test_nothing_found_and_nothing_known() -> None:
         (answered(200), None),
         (answered(429), 1.0),
         (answered(429, retry_after="7"), 7.0),
-        (answered(429, retry_after="0"), 0.0),
+        (answered(429, retry_after="0"), 0.1),
         (answered(429, retry_after="Wed, 21 Oct 2015 07:28:00 GMT"), 1.0),
         (answered(429, retry_after="-1"), 1.0),
         (answered(503, retry_after="2"), 2.0),

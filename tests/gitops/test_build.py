@@ -83,6 +83,7 @@ def test_what_is_deleted_or_edited_in_the_tree_is_made_again(tmp_path: Path) -> 
     (tmp_path / "manifests/train/versions" / f"{name}.yaml").unlink()
     (tmp_path / "manifests/train/pipeline.yaml").write_text(
         "apiVersion: pipelines.kubeflow.org/v2beta1\nkind: Pipeline\nmetadata: {name: train}\n"
+        "spec: {displayName: train}\n"
     )
     repo.build()
     assert repo.files() != before  # the Pipeline that says the same in other words stays
@@ -232,7 +233,7 @@ def test_a_file_to_start_from_is_the_users(tmp_path: Path) -> None:
     repo = Repo(tmp_path, 'sources = ["ir/*.json"]\nlayout = "argocd"\n')
     repo.pipeline()
     repo.build()
-    start = tmp_path / "manifests/argocd/application.yaml"
+    start = tmp_path / "manifests/_argocd/application.yaml"
     start.write_text("kind: Mine\n")
     repo.build()
     assert start.read_text() == "kind: Mine\n"

@@ -94,6 +94,51 @@ def test_which_namespaces_are_judged(options: dict[str, Any], selector: Any) -> 
         }
 
 
+def test_the_network_policy() -> None:
+    (policy,) = installed(namespaces=("a",))["NetworkPolicy"]
+    port = {"port": "https", "protocol": "TCP"}
+    selector = {
+        "matchLabels": {
+            "app.kubernetes.io/name": "kfp-k8s-webhook",
+            "app.kubernetes.io/instance": "hooks",
+        }
+    }
+    assert policy["spec"] == {
+        "podSelector": selector,
+        "policyTypes": ["Ingress"],
+        "ingress": [{"ports": [port]}],
+    }
+    cidrs = ("10.0.0.7/32", "fd00::/64")
+    (policy,) = installed(namespaces=("a",), api_server_cidrs=cidrs)["NetworkPolicy"]
+    blocks = [{"ipBlock": {"cidr": cidr}} for cidr in cidrs]
+    assert policy["spec"] == {
+        "podSelector": selector,
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{"from": blocks, "ports": [port]}],
+        "egress": [{"to": blocks}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [("10.0.0.7/32", "10.0.0.7/32"), ("10.0.0.7", "10.0.0.7/32"), ("FD00::/64", "fd00::/64")],
+)
+def test_the_addresses_of_api_servers(
+    kfp_k8s: Run, tmp_path: Path, given: str, written: str
+) -> None:
+    done = kfp_k8s(
+        *("webhook", "manifests", "--cert-manager", "--api-server-cidr", given),
+        *("--api-server-cidr", "192.0.2.0/24", "-o", "out.yaml"),
+    )
+    assert done.returncode == 0, done.stderr
+    documents = yaml.safe_load_all((tmp_path / "out.yaml").read_text())
+    (policy,) = (each for each in documents if each["kind"] == "NetworkPolicy")
+    assert [each["ipBlock"]["cidr"] for each in policy["spec"]["ingress"][0]["from"]] == [
+        written,
+        "192.0.2.0/24",
+    ]
+
+
 def test_cert_manager() -> None:
     found = installed(namespaces=("a",), cert_manager=True)
     assert len(found["Issuer"]) == len(found["Certificate"]) == 2
@@ -120,6 +165,14 @@ def test_cert_manager() -> None:
         (["--cert-manager", "--watch", "a.b"], "--watch 'a.b'"),
         (["--ca-bundle", "bad.pem"], "no PEM certificate"),
         (["--ca-bundle", "ca.pem", "--url", "http://x"], "must begin with https://"),
+        (
+            ["--cert-manager", "--api-server-cidr", "10.0.0.7/24"],
+            "--api-server-cidr '10.0.0.7/24': 10.0.0.7/24 has host bits set (for example 10.0.0.7/32",
+        ),
+        (
+            ["--cert-manager", "--api-server-cidr", "x"],
+            "--api-server-cidr 'x': 'x' does not appear",
+        ),
         (["--cert-manager", "--target", "1.0"], "target '1.0' is not known"),
     ],
 )

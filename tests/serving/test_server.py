@@ -138,7 +138,7 @@ def test_a_port_that_is_taken() -> None:
 CODE = """
 import asyncio, sys
 from tests.serving.test_server import app, make_server
-from kfp_k8s_manifest.serving.server import serve
+from kfp_k8s_manifest.serving.running import run, serve
 
 servers = [make_server(app(name), f"{name}_", drain=0.1) for name in "ab"]
 
@@ -153,7 +153,7 @@ async def main():
     await serving
     print(*(server.stopped for server in servers), flush=True)
 
-asyncio.run(main())
+run(main())
 """
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.first import First
 from kfp_k8s_manifest.checks.server.names import server_path
 from kfp_k8s_manifest.checks.words import (
     described,
@@ -132,11 +133,14 @@ def _check_field(value: Any, field: CrdField) -> Iterator[Finding]:
         if not isinstance(value, dict):
             yield _wrong_type(path, value, "object")
             return
+        first = First()
         for key, each in value.items():
             if each is None:
-                yield _null((*path, key), "string")
-            elif not isinstance(each, str):
+                if first.passes(registry.NULL_FIELD, path):
+                    yield _null((*path, key), "string")
+            elif not isinstance(each, str) and first.passes(registry.CRD_TYPE, path):
                 yield _wrong_type((*path, key), each, "string")
+        yield from first.rest()
     elif not isinstance(value, str):
         yield _wrong_type(path, value, "string")
     else:

@@ -8,10 +8,10 @@ for the zero value. Unknown fields are collected, for `crd` to judge.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.first import First
 from kfp_k8s_manifest.checks.schema import OBJECT_META, Expected, MetaField
 from kfp_k8s_manifest.checks.words import (
     described,
@@ -32,24 +32,42 @@ __all__ = ["DecodedMeta", "check_type_meta", "decode_metadata"]
 _SET_BY_SERVER: Final = "Remove it; the API server sets it."
 
 
-@dataclass(slots=True)
 class DecodedMeta:
     """An object's `metadata`, decoded as the API server does, with what went wrong.
 
     Attributes:
         values: The fields that could be decoded; null values are left out.
         unknown: The fields that `ObjectMeta` does not have: path and value.
-        findings: The fields of a wrong type. With any of them the API server stops here.
+        wrong: The paths of the fields of a wrong type, or that are no times.
+        findings: What is said of them. With any of them the API server stops here.
     """
 
-    values: dict[str, Any] = field(default_factory=dict)
-    unknown: list[tuple[Path, Any]] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.unknown: list[tuple[Path, Any]] = []
+        self.wrong: set[Path] = set()
+        self.findings: list[Finding] = []
+        self._first = First()
+
+    def concerns(self, path: Path) -> bool:
+        """Tell whether a field, or one that it lies in, could not be decoded."""
+        return any(path[:length] in self.wrong for length in range(len(path) + 1))
+
+    def note(self, path: Path) -> bool:
+        """Note that a field could not be decoded; tell whether it is to be said in words."""
+        self.wrong.add(path)
+        return self._first.passes(registry.METADATA_TYPE, ("metadata",))
+
+    def close(self) -> None:
+        """Say how many more fields of a wrong type there are than were told."""
+        self.findings += self._first.rest()
 
     def mismatch(
         self, path: Path, value: Any, wanted: str, go_field: str, go_type: str, hint: str = ""
     ) -> None:
         """Note a value of a wrong type."""
+        if not self.note(path):
+            return
         where = f"Go struct field {go_field}" if go_field else "Go value"
         said = f"json: cannot unmarshal {json_type(value)}"
         # For an integer Go tells the number as well, in a notation of its own.
@@ -135,6 +153,7 @@ def decode_metadata(obj: Mapping[str, Any]) -> DecodedMeta:
         out.mismatch(("metadata",), metadata, "an object", "", "v1.ObjectMeta")
         return out
     out.values = _struct(metadata, ("metadata",), "ObjectMeta", _META, out)
+    out.close()
     return out
 
 
@@ -192,7 +211,7 @@ def _time(value: Any, path: Path, go_field: str, out: DecodedMeta) -> str:
         out.mismatch(path, value, "a time, as a string", go_field, "string", _SET_BY_SERVER)
         return ""
     problem = time_problem(value)
-    if problem:
+    if problem and out.note(path):
         out.findings.append(
             finding(
                 registry.METADATA_TYPE,

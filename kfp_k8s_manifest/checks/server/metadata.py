@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.first import First
 from kfp_k8s_manifest.checks.server.names import (
     key_message,
     label_value_message,
@@ -136,28 +137,30 @@ def _namespace(values: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _labels(labels: Mapping[str, str]) -> Iterator[Finding]:
+    first = First()
+    whole = ("metadata", "labels")
     for key, value in labels.items():
-        path = ("metadata", "labels", key)
         problems = naming.label_key_problems(key)
-        if problems:
+        if problems and first.passes(registry.METADATA_LABEL_KEY, whole):
             yield finding(
                 registry.METADATA_LABEL_KEY,
-                ("metadata", "labels"),
+                whole,
                 f"has the key {shown(key)}, which is invalid: its {_key_words(problems)}.",
                 value=key,
                 on_key=True,
                 cluster_message=key_message("metadata.labels", key),
             )
         problems = naming.label_value_problems(value)
-        if problems:
+        if problems and first.passes(registry.METADATA_LABEL_VALUE, whole):
             yield finding(
                 registry.METADATA_LABEL_VALUE,
-                path,
+                (*whole, key),
                 f"{shown(value)} {'; '.join(problems)}.",
                 value=value,
                 hint=valid_name(value, "label"),
                 cluster_message=label_value_message(value),
             )
+    yield from first.rest()
 
 
 def _key_words(problems: Sequence[str]) -> str:
@@ -171,23 +174,26 @@ def annotations_size(annotations: Mapping[str, str]) -> int:
 
 
 def _annotations(annotations: Mapping[str, str]) -> Iterator[Finding]:
+    first = First()
+    whole = ("metadata", "annotations")
     for key in annotations:
         problems = naming.annotation_key_problems(key)
-        if problems:
+        if problems and first.passes(registry.METADATA_ANNOTATION_KEY, whole):
             yield finding(
                 registry.METADATA_ANNOTATION_KEY,
-                ("metadata", "annotations"),
+                whole,
                 f"has the key {shown(key)}, which is invalid: its {_key_words(problems)}.",
                 value=key,
                 on_key=True,
                 cluster_message=key_message("metadata.annotations", key, lower=True),
             )
+    yield from first.rest()
     size = annotations_size(annotations)
     if size > MAX_ANNOTATIONS:
         largest = max(annotations, key=lambda key: len(annotations[key]))
         yield finding(
             registry.METADATA_ANNOTATIONS_SIZE,
-            ("metadata", "annotations"),
+            whole,
             f"have {size:,} bytes together; all keys and values of an object may have"
             f" {MAX_ANNOTATIONS:,} bytes. The largest is {shown(largest)}.",
             value=size,
@@ -198,15 +204,19 @@ def _annotations(annotations: Mapping[str, str]) -> Iterator[Finding]:
 
 def _owner_references(references: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     controllers: list[tuple[int, str]] = []
-    seen: list[Mapping[str, Any]] = []
+    seen: set[frozenset[tuple[str, Any]]] = set()
+    first = First()
     for index, reference in enumerate(references):
         # Before anything else the API server removes references that equal an earlier one.
-        if reference in seen:
+        # All that could be decoded in them are strings and booleans.
+        content = frozenset(reference.items())
+        if content in seen:
             continue
-        seen.append(reference)
-        yield from _owner_reference(reference, index)
+        seen.add(content)
+        yield from _owner_reference(reference, index, first)
         if reference.get("controller"):
             controllers.append((index, f"{reference.get('kind')}/{reference.get('name')}"))
+    yield from first.rest()
     if len(controllers) > 1:
         index, second = controllers[1]
         yield finding(
@@ -219,13 +229,14 @@ def _owner_references(references: Sequence[Mapping[str, Any]]) -> Iterator[Findi
         )
 
 
-def _owner_reference(reference: Mapping[str, Any], index: int) -> Iterator[Finding]:
-    path = ("metadata", "ownerReferences", index)
+def _owner_reference(reference: Mapping[str, Any], index: int, first: First) -> Iterator[Finding]:
+    whole = ("metadata", "ownerReferences")
+    path = (*whole, index)
     api_version = reference.get("apiVersion", "")
     version = api_version
     if "/" in api_version:
         version = api_version.partition("/")[2] if api_version.count("/") == 1 else ""
-    if not version:
+    if not version and first.passes(registry.METADATA_OWNER_REFERENCE, whole):
         yield finding(
             registry.METADATA_OWNER_REFERENCE,
             (*path, "apiVersion"),
@@ -235,7 +246,7 @@ def _owner_reference(reference: Mapping[str, Any], index: int) -> Iterator[Findi
             f"{quoted_value(api_version)}version must not be empty",
         )
     for key in ("kind", "name", "uid"):
-        if not reference.get(key):
+        if not reference.get(key) and first.passes(registry.METADATA_OWNER_REFERENCE, whole):
             yield finding(
                 registry.METADATA_OWNER_REFERENCE,
                 (*path, key),
@@ -245,7 +256,8 @@ def _owner_reference(reference: Mapping[str, Any], index: int) -> Iterator[Findi
                 cluster_message=f'metadata.ownerReferences.{key}: Invalid value: "": must not be'
                 " empty",
             )
-    if version == "v1" and api_version in ("v1", "/v1") and reference.get("kind") == "Event":
+    event = version == "v1" and api_version in ("v1", "/v1") and reference.get("kind") == "Event"
+    if event and first.passes(registry.METADATA_OWNER_REFERENCE, whole):
         yield finding(
             registry.METADATA_OWNER_REFERENCE,
             path,
@@ -256,20 +268,23 @@ def _owner_reference(reference: Mapping[str, Any], index: int) -> Iterator[Findi
 
 
 def _finalizers(finalizers: Sequence[str]) -> Iterator[Finding]:
+    first = First()
+    whole = ("metadata", "finalizers")
     for index, name in enumerate(finalizers):
         problems = naming.qualified_name_problems(name)
-        if problems:
+        if problems and first.passes(registry.METADATA_FINALIZER, whole):
             yield finding(
                 registry.METADATA_FINALIZER,
-                ("metadata", "finalizers", index),
+                (*whole, index),
                 f"{shown(name)} is no valid finalizer: its {_key_words(problems)}.",
                 value=name,
                 cluster_message=key_message("metadata.finalizers", name),
             )
+    yield from first.rest()
     if "orphan" in finalizers and "foregroundDeletion" in finalizers:
         yield finding(
             registry.METADATA_FINALIZER,
-            ("metadata", "finalizers"),
+            whole,
             "hold both 'orphan' and 'foregroundDeletion', of which only one may be set.",
             value=list(finalizers),
             cluster_message="finalizer orphan and foregroundDeletion cannot be both set",

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.first import First
 from kfp_k8s_manifest.checks.walks import strings
 from kfp_k8s_manifest.checks.words import finding, shown
 from kfp_k8s_manifest.findings import Finding
@@ -35,7 +36,10 @@ def check_next_line(obj: Mapping[str, Any]) -> Iterator[Finding]:
     spec = rest.get("spec")
     if isinstance(spec, dict):
         rest["spec"] = {key: value for key, value in spec.items() if key not in _SPECS}
+    first = First()
     for path, text, on_key in strings(rest, _NEXT_LINE):
+        if not first.passes(registry.NEXT_LINE, ()):
+            continue
         if on_key:
             what = "The key holds U+0085, with which server-side apply refuses the object."
         else:
@@ -51,3 +55,4 @@ def check_next_line(obj: Mapping[str, Any]) -> Iterator[Finding]:
             hint="Write a space, or a line break such as \\n.",
             on_key=on_key,
         )
+    yield from first.rest()

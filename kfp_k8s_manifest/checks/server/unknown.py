@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks import registry
+from kfp_k8s_manifest.checks.first import First
 from kfp_k8s_manifest.checks.schema import OBJECT_META
 from kfp_k8s_manifest.checks.server.crd import crd_facts
 from kfp_k8s_manifest.checks.server.names import server_path
@@ -56,7 +57,13 @@ def check_unknown(
             unknown += _unknown_in_status(value)
         elif key not in _TOP:
             unknown.append(((key,), value, ""))
-    return [_unknown_field(path, value, why, kind, fields) for path, value, why in unknown]
+    first = First()
+    findings = [
+        _unknown_field(path, value, why, kind, fields)
+        for path, value, why in unknown
+        if first.passes(registry.UNKNOWN_FIELD, ())
+    ]
+    return [*findings, *first.rest()]
 
 
 def _unknown_in_spec(

@@ -1,0 +1,83 @@
+"""Runs servers as a program: until a signal comes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from kfp_k8s_manifest.serving.server import Server
+
+__all__ = ["run", "serve", "stop_on_signals"]
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine in an event loop that tells when a socket can be read; Windows' own does not.
+
+    Args:
+        main: The coroutine.
+    """
+    if sys.version_info >= (3, 11):
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(main)
+    else:
+        if sys.platform == "win32":
+            asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
+        asyncio.run(main)
+
+
+async def serve(
+    *servers: Server,
+    prepare: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Run servers until SIGTERM or SIGINT comes.
+
+    Args:
+        servers: The servers.
+        prepare: Awaited before they listen.
+
+    Raises:
+        KfpK8sError: A server cannot start; those that have are stopped.
+    """
+    _raise_file_limit()
+    if prepare is not None:
+        await prepare()
+    started: list[Server] = []
+    try:
+        for server in servers:
+            await server.start()
+            started.append(server)
+    except BaseException:
+        await asyncio.gather(*(server.stop(drain=0) for server in started))
+        raise
+    stopped = asyncio.Event()
+    stop_on_signals(stopped)
+    await stopped.wait()
+    await asyncio.gather(*(server.stop() for server in servers))
+
+
+def stop_on_signals(stopped: asyncio.Event) -> None:
+    """Set an event on SIGTERM and SIGINT, in the running loop."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    try:
+        for number in signals:
+            loop.add_signal_handler(number, stopped.set)
+    except NotImplementedError:  # Windows: handlers of Python's, which wake the loop.
+        for number in signals:
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files as the system lets us: each connection is one."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
