@@ -12,7 +12,12 @@ __all__ = ["rollback"]
 @click.command()
 @click.argument("pipeline")
 @click.argument("version")
-@click.option("--env", "environment", metavar="NAME", help="The environment, if there are several.")
+@click.option(
+    "--env",
+    "environment",
+    metavar="NAME",
+    help="The environment; the one that is built, if there is just one.",
+)
 @click.option("--no-wait", is_flag=True, help="Fail where another build works here.")
 def rollback(pipeline: str, version: str, environment: str | None, no_wait: bool) -> None:  # noqa: FBT001
     """Issue the content of VERSION again, so that it is the newest of PIPELINE.
@@ -26,12 +31,16 @@ def rollback(pipeline: str, version: str, environment: str | None, no_wait: bool
     from kfp_k8s_manifest.gitops.environment import named_environment, open_environment
 
     with open_project() as project, lock(project, wait=not no_wait):
-        names = list(project.config.environments)
-        if environment is None and len(names) > 1:
+        names, built = list(project.config.environments), project.config.built
+        if environment is not None:
+            name = named_environment(project, environment)
+        elif len(built) == 1:
+            # The others are promoted from it.
+            (name,) = built
+        else:
             raise UsageError(
                 f"there are several environments: name one with --env: {', '.join(names)}"
             )
-        name = names[0] if environment is None else named_environment(project, environment)
         plan = plan_rollback(open_environment(project, name), pipeline, version)
         carry_out([plan], project)
     tell_plan(plan, done=True)

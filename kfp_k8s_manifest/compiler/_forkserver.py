@@ -115,6 +115,8 @@ def _run(
             text = f"kfp cannot be imported: {type(error).__name__}: {error}"
             _forward(results, _NO_SOURCE, text.encode())
         else:
+            if len(requests) > jobs:
+                _prepare(requests)
             gc.freeze()
             _Server(results, lifeline, timeout, several=len(requests) > 1).serve(requests, jobs)
         status = 0
@@ -127,6 +129,18 @@ def _run(
         traceback.print_exc()
     finally:
         os._exit(status)
+
+
+def _prepare(requests: Sequence[Request]) -> None:
+    """Do once what each source's process would do again."""
+    from kfp_k8s_manifest.compiler._reads import folder_prefix, loaded_files
+    from kfp_k8s_manifest.compiler._warmup import warm_up
+
+    # What is wrong with kfp is told where a source meets it.
+    with contextlib.suppress(Exception):
+        warm_up()
+    for root in {each.watch for each in requests if each.watch is not None}:
+        loaded_files(folder_prefix(root))
 
 
 class _Child:

@@ -12,9 +12,10 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
+from functools import cache
 from typing import Any, Final
 
-__all__ = ["Reads"]
+__all__ = ["Reads", "folder_prefix", "loaded_files"]
 
 _OPAQUE: Final = frozenset(
     {
@@ -22,6 +23,25 @@ _OPAQUE: Final = frozenset(
         *("pty.spawn", "socket.connect", "subprocess.Popen"),
     }
 )
+
+
+def folder_prefix(path: str) -> str:
+    """Return what the paths of all files below a folder begin with."""
+    return path.rstrip(os.sep) + os.sep
+
+
+@cache
+def loaded_files(root: str) -> tuple[str, ...]:
+    """Return the files below a folder whose modules are loaded, as of the first call.
+
+    A process that forks asks before it does: there are thousands of modules, and each look at one
+    makes a fork copy the memory that it lies in.
+
+    Args:
+        root: The folder's path, with a slash at its end.
+    """
+    files = (getattr(module, "__file__", None) for module in tuple(sys.modules.values()))
+    return tuple(file for file in files if isinstance(file, str) and file.startswith(root))
 
 
 class Reads:
@@ -32,7 +52,7 @@ class Reads:
     """
 
     def __init__(self, root: str) -> None:
-        self._root = root.rstrip(os.sep) + os.sep
+        self._root = folder_prefix(root)
         self._prefix = os.path.realpath(sys.prefix) + os.sep
         self._files: set[str] = set()
         self._listed: set[str] = set()
@@ -55,20 +75,14 @@ class Reads:
             return original(found, fullname, target)
 
         finder.find_spec = noting_find_spec
+        for file in loaded_files(self._root):
+            self._add(self._files, file)
         self._on = True
         sys.addaudithook(self._note)
 
     def result(self) -> dict[str, Any]:
         """Return what was read, as JSON has it, and stop noting."""
         self._on = False
-        for module in tuple(sys.modules.values()):
-            # Some were loaded before watching began. There are thousands, most of them elsewhere.
-            file = getattr(module, "__file__", None)
-            if not isinstance(file, str) or not file.startswith(self._root):
-                continue
-            below = self._below(file)
-            if below:
-                self._files.add(below)
         return {
             "files": sorted(self._files),
             "listed": sorted(self._listed),
@@ -88,6 +102,9 @@ class Reads:
                 self._add(self._listed, arguments[0] if arguments[0] is not None else os.curdir)
         elif event == "sqlite3.connect":
             self._add(self._files, arguments[0])
+        elif event == "import" and arguments[1] is not None:
+            # The system opens an extension module, and Python does not see that.
+            self._add(self._files, arguments[1])
         elif event in _OPAQUE and not self._opaque:
             self._opaque = event
 

@@ -8,7 +8,8 @@ the field means. What fields each release knows is data, so this holds for every
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from kfp_k8s_manifest.checks.schema import MESSAGES, STRUCTS
 from kfp_k8s_manifest.model.ir import PipelineIR
@@ -37,26 +38,73 @@ def fitted(ir: PipelineIR, target: Target) -> PipelineIR:
     )
 
 
+class _Field(NamedTuple):
+    """A field that some of the releases lack, or below which there is such a field."""
+
+    type: str
+    repeated: bool
+    is_map: bool
+    lacking: bool
+
+
+@cache
+def _messages(generations: tuple[str, ...]) -> Mapping[str, Mapping[str, _Field]]:
+    """Return the messages in which something may be left out, with the fields to look at.
+
+    A field stands under its JSON name and under that of the proto file. Most of an IR is in none of
+    these messages, and is not looked through.
+    """
+    every = {
+        message: [
+            (
+                each,
+                _Field(
+                    type=STRUCTS.get((message, each.name), each.type),
+                    repeated=each.repeated,
+                    is_map=bool(each.map_key),
+                    lacking=not all(each.known_to(generation) for generation in generations),
+                ),
+            )
+            for each in message_fields(message).values()
+        ]
+        for message in type_names()[0]
+    }
+    found: set[str] = set()
+    before = -1
+    while len(found) > before:
+        before = len(found)
+        found |= {
+            message
+            for message, fields in every.items()
+            if any(field.lacking or field.type in found for _, field in fields)
+        }
+    return {
+        message: {
+            # Where one field's JSON name is another's in the proto file, the JSON name counts.
+            **{each.proto_name: field for each, field in every[message]},
+            **{each.name: field for each, field in every[message]},
+        }
+        for message in found
+    }
+
+
 def _fitted(value: Any, message: str, generations: tuple[str, ...]) -> Any:
-    if not isinstance(value, Mapping) or message not in type_names()[0]:
+    fields = _messages(generations).get(message)
+    if fields is None or not isinstance(value, Mapping):
         return value
-    fields = message_fields(message)
-    by_proto_name = {field.proto_name: field for field in fields.values()}
     kept: dict[str, Any] = {}
     for key, item in value.items():
-        field = fields.get(key) or by_proto_name.get(key)
+        field = fields.get(key)
         if field is None:
             kept[key] = item
             continue
-        inner = STRUCTS.get((message, field.name), field.type)
         if field.repeated and isinstance(item, list):
-            found: Any = [_fitted(each, inner, generations) for each in item]
-        elif field.map_key and isinstance(item, Mapping):
-            found = {name: _fitted(each, inner, generations) for name, each in item.items()}
+            found: Any = [_fitted(each, field.type, generations) for each in item]
+        elif field.is_map and isinstance(item, Mapping):
+            found = {name: _fitted(each, field.type, generations) for name, each in item.items()}
         else:
-            found = _fitted(item, inner, generations)
-        lacks = not all(field.known_to(generation) for generation in generations)
-        if not (lacks and _is_default(found)):
+            found = _fitted(item, field.type, generations)
+        if not (field.lacking and _is_default(found)):
             kept[key] = found
     return kept
 

@@ -137,8 +137,11 @@ def _canonical(value: JsonValue, put: Any, depth: int) -> None:
         if not all(isinstance(key, str) for key in keys):
             bad = next(key for key in keys if not isinstance(key, str))
             raise SourceError(f"a mapping has the key {bad!r}, which is not a string; quote it")
-        # RFC 8785 sorts by UTF-16 code units, which differ from code points beyond U+FFFF alone.
-        keys.sort(key=lambda key: key.encode("utf-16-be", "surrogatepass"))
+        if all(map(str.isascii, keys)):
+            keys.sort()
+        else:
+            # RFC 8785 sorts by UTF-16 code units, which differ from code points beyond U+FFFF alone.
+            keys.sort(key=lambda key: key.encode("utf-16-be", "surrogatepass"))
         put("{")
         for index, key in enumerate(keys):
             put(("," if index else "") + _quote(key) + ":")

@@ -94,6 +94,7 @@ class EnumValue(NamedTuple):
         return _known(self.since, self.until, generation)
 
 
+@cache
 def _known(since: str, until: str, generation: str) -> bool:
     order = generations()
     position = order.index(generation)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from kfp_k8s_manifest.manifests import to_yaml
 from tests.conftest import ROOT
+from tests.gitops.repositories import Repo
 from tests.gitops.test_diff import objects
 
 from .installations import Installation
@@ -60,6 +62,98 @@ def names(installation: Installation, namespace: str) -> set[str]:
     kinds = "pipelines.pipelines.kubeflow.org,pipelineversions.pipelines.kubeflow.org"
     listed = installation.plane.kubectl("get", kinds, "-n", namespace, "-o", "name").stdout
     return {line.partition("/")[2] for line in listed.split()}
+
+
+def resource_versions(installation: Installation, namespace: str) -> dict[str, str]:
+    """Return what the API server counts up whenever an object changes, by kind and name."""
+    return {
+        f"{kind} {name}": obj["metadata"]["resourceVersion"]
+        for kind in ("Pipeline", "PipelineVersion")
+        for name, obj in installation.stored(namespace, kind).items()
+    }
+
+
+def contents(installation: Installation, namespace: str) -> dict[str, Any]:
+    """Return what versions run, by name, less the name that is repeated in it."""
+    found = {}
+    for name, obj in installation.stored(namespace).items():
+        spec = obj["spec"]["pipelineSpec"]
+        assert spec["pipelineInfo"].pop("name") == name
+        found[name] = spec
+    return found
+
+
+def newest(installation: Installation, namespace: str, pipeline: str) -> str:
+    """Return the version that KFP runs unless told otherwise."""
+    ages = {
+        name: obj["metadata"]["creationTimestamp"]
+        for name, obj in installation.stored(namespace).items()
+        if obj["spec"]["pipelineName"] == pipeline
+    }
+    assert len(set(ages.values())) == len(ages)
+    return max(ages, key=lambda name: ages[name])
+
+
+def test_a_repository_on_its_way_to_the_cluster(installation: Installation, tmp_path: Path) -> None:
+    kubectl = installation.plane.kubectl
+    namespace = installation.namespace("repository")
+    repo = Repo(tmp_path, 'sources = ["ir/*.json"]\ntarget = "2.17"\nkeep = 2\n')
+    manifests = tmp_path / "manifests"
+
+    def apply() -> tuple[list[str], list[str]]:
+        """Apply the tree, and return what is created and what is changed."""
+        before = resource_versions(installation, namespace)
+        kubectl("apply", "-n", namespace, "-R", "-f", str(manifests))
+        after = resource_versions(installation, namespace)
+        assert before.keys() <= after.keys()
+        # The server tells ages in whole seconds.
+        time.sleep(1.1)
+        changed = [name for name in before if before[name] != after[name]]
+        return sorted(after.keys() - before.keys()), changed
+
+    for name in ("train", "serve"):
+        repo.pipeline(name)
+    repo.build()
+    (first,), (serve,) = repo.versions("train"), repo.versions("serve")
+    everything = ["Pipeline serve", "Pipeline train"]
+    everything += [f"PipelineVersion {name}" for name in (serve, first)]
+    assert apply() == (everything, [])
+    assert apply() == ([], [])
+
+    repo.pipeline("train", image="busybox:2")
+    repo.build()
+    _, second = repo.versions("train")
+    assert apply() == ([f"PipelineVersion {second}"], [])
+    # It exits with 1 where something differs.
+    assert kubectl("diff", "-n", namespace, "-R", "-f", str(manifests)).stdout == ""
+    assert newest(installation, namespace, "train") == second
+
+    repo.run("rollback", "train", first)
+    assert apply() == ([f"PipelineVersion {first}-r2"], [])
+    assert newest(installation, namespace, "train") == f"{first}-r2"
+    run = contents(installation, namespace)
+    assert run[f"{first}-r2"] == run[first] != run[second]
+
+    # Retention lets the oldest version go, and a pipeline goes with its source.
+    (tmp_path / "ir/serve.json").unlink()
+    repo.build("--remove-gone")
+    assert repo.versions("train") == [second, f"{first}-r2"]
+    assert apply() == ([], [])
+    before = resource_versions(installation, namespace)
+    planned = prune(installation, manifests, "-n", namespace)
+    assert planned.stdout == (
+        f"remove  PipelineVersion {serve}\n"
+        f"remove  PipelineVersion {first}\n"
+        "remove  Pipeline serve\n"
+        f"3 objects of namespace {namespace} would be removed; --yes removes them\n"
+    )
+    assert resource_versions(installation, namespace) == before
+    done = prune(installation, manifests, "-n", namespace, "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    after = resource_versions(installation, namespace)
+    gone = {f"PipelineVersion {serve}", f"PipelineVersion {first}", "Pipeline serve"}
+    assert before.keys() - after.keys() == gone
+    assert after == {name: each for name, each in before.items() if name not in gone}
 
 
 def test_prune_removes_exactly_its_plan(installation: Installation, tmp_path: Path) -> None:

@@ -233,7 +233,7 @@ def test_a_file_to_start_from_is_the_users(tmp_path: Path) -> None:
     repo = Repo(tmp_path, 'sources = ["ir/*.json"]\nlayout = "argocd"\n')
     repo.pipeline()
     repo.build()
-    start = tmp_path / "manifests/argocd/application.yaml"
+    start = tmp_path / "manifests/_argocd/application.yaml"
     start.write_text("kind: Mine\n")
     repo.build()
     assert start.read_text() == "kind: Mine\n"

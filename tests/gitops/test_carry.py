@@ -79,9 +79,21 @@ def test_a_rollback_that_cannot_be(repo: Repo) -> None:
     assert repo.versions() == [first, second]
 
 
-def test_a_rollback_needs_to_know_the_environment(stages: Repo) -> None:
-    assert stages.run("rollback", "train", "x", code=2).stderr == (
+def test_a_rollback_needs_to_know_the_environment(tmp_path: Path) -> None:
+    several = Repo(tmp_path, CONFIG.replace('promoted-from = "dev"\n', ""))
+    several.pipeline()
+    several.build()
+    assert several.run("rollback", "train", "x", code=2).stderr == (
         "Error: there are several environments: name one with --env: dev, prod\n"
+    )
+
+
+def test_a_rollback_is_in_the_one_environment_that_is_built(stages: Repo) -> None:
+    (first,) = stages.versions(folder="out/dev")
+    stages.pipeline(image="busybox:2")
+    stages.build()
+    assert stages.run("rollback", "train", first).stdout == (
+        f"created out/dev/train/versions/{first}-r2.yaml (the content of {first} again)\n"
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from kfp_k8s_manifest.errors import SourceError, UsageError
 from kfp_k8s_manifest.gitops.layouts import Surroundings, find_layout
 from kfp_k8s_manifest.gitops.settings import LAYOUTS
+from kfp_k8s_manifest.naming import object_name_problems
 from kfp_k8s_manifest.yaml import load_all
 
 AROUND = Surroundings(
@@ -70,7 +71,7 @@ def test_an_application_to_start_from() -> None:
         "repoURL": "https://g.example/r",
         "targetRevision": "main",
         "path": "deploy/prod",
-        "directory": {"recurse": True, "exclude": "argocd/*"},
+        "directory": {"recurse": True, "exclude": "_argocd/*"},
     }
     assert application["spec"]["destination"]["namespace"] == "team"
     assert application["spec"]["syncPolicy"]["automated"]["prune"] is False
@@ -88,6 +89,18 @@ def test_flux_applies_versions_after_pipelines_and_substitutes_nothing() -> None
         [{"name": "ml-pipelines"}],
     )
     assert first["metadata"]["name"] == "ml-pipelines"
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_no_pipeline_lies_beside_what_applies_the_folder(name: str) -> None:
+    chosen = find_layout(name)
+    starts = [each.path for each in chosen.extras([], {}, AROUND) if each.start]
+    assert bool(starts) == (name in ("argocd", "flux"))
+    for path in starts:
+        folder, _, _ = path.partition("/")
+        assert object_name_problems(folder)
+        assert not chosen.pipeline_path(name).startswith(f"{folder}/")
+        assert not chosen.version_path(name, f"{name}-1").startswith(f"{folder}/")
 
 
 OURS = ["a/pipeline.yaml", "a/versions/a-1.yaml", "a/versions/a-2.yaml"]

@@ -14,6 +14,8 @@ __all__ = ["LAYOUT"]
 
 _WAVE: Final = "argocd.argoproj.io/sync-wave"
 _OPTIONS: Final = "argocd.argoproj.io/sync-options"
+# No pipeline has this name, so that none is left out with the folder.
+_FOLDER: Final = "_argocd"
 _PLACEHOLDER: Final = "https://git.example.com/team/pipelines"
 
 
@@ -37,7 +39,7 @@ class ArgoCD(PerPipeline):
         around: Surroundings,
     ) -> list[Extra]:
         """Return an Application to start from."""
-        return [Extra(path="argocd/application.yaml", text=_application(around), start=True)]
+        return [Extra(path=f"{_FOLDER}/application.yaml", text=_application(around), start=True)]
 
 
 def _application(around: Surroundings) -> str:
@@ -51,7 +53,7 @@ def _application(around: Surroundings) -> str:
                 "repoURL": around.repository or _PLACEHOLDER,
                 "targetRevision": around.revision,
                 "path": around.output,
-                "directory": {"recurse": True, "exclude": "argocd/*"},
+                "directory": {"recurse": True, "exclude": f"{_FOLDER}/*"},
             },
             "destination": {
                 "server": "https://kubernetes.default.svc",

@@ -38,7 +38,7 @@ class Flux(Flat):
         around: Surroundings,
     ) -> list[Extra]:
         """Return the two Kustomizations to start from."""
-        return [Extra(path="flux/kustomizations.yaml", text=_kustomizations(around), start=True)]
+        return [Extra(path="_flux/kustomizations.yaml", text=_kustomizations(around), start=True)]
 
 
 def _kustomizations(around: Surroundings) -> str:
