@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
@@ -227,6 +226,9 @@ def sanitize(text: str, kind: NameKind) -> str:
     """
     if not NAME_RULES[kind](text):
         return text
+    # Only whoever asks for a name needs it, not whoever checks one.
+    import unicodedata
+
     plain = unicodedata.normalize("NFKD", text)
     plain = "".join(char for char in plain if not unicodedata.combining(char))
     if kind != "label":

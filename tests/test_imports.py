@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 
@@ -63,3 +64,23 @@ def test_every_public_name_exists() -> None:
         assert getattr(kfp_k8s_manifest, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'nope'"):
         kfp_k8s_manifest.nope  # noqa: B018
+
+
+def test_no_module_imports_a_private_one_of_another_folder() -> None:
+    package = ROOT / "kfp_k8s_manifest"
+    found = []
+    for path in sorted(package.rglob("*.py")):
+        folder = ".".join(path.parent.relative_to(ROOT).parts)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                continue
+            for name in names:
+                owner, private, _ = name.partition("._")
+                inside = f"{folder}.".startswith(f"{owner}.")
+                if private and owner.startswith("kfp_k8s_manifest") and not inside:
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {name}")
+    assert found == []

@@ -8,13 +8,12 @@ import struct
 
 __all__ = ["format_float32", "parse_float", "parse_integer"]
 
-_INTEGER = re.compile(
-    r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[oO]([0-7]+)|0[bB]([01]+)|(0[0-7]*)|([1-9][0-9]*))"
-)
+# The patterns are compiled on their first use: most manifests need none of them.
+_INTEGER = r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[oO]([0-7]+)|0[bB]([01]+)|(0[0-7]*)|([1-9][0-9]*))"
 _BASES = (16, 8, 2, 8, 10)
 # As in Go's own source code, single underscores may separate digits.
 _DIGITS = "[0-9]+(?:_[0-9]+)*"
-_DOTTED_FLOAT = re.compile(rf"\.{_DIGITS}(?:[eE][-+]?{_DIGITS})?")
+_DOTTED_FLOAT = rf"\.{_DIGITS}(?:[eE][-+]?{_DIGITS})?"
 _LONGEST_INTEGER = 70
 # Go takes the exponent form of %g for the shortest digits from 1e6 on.
 _EXPONENT_FROM = 6
@@ -29,7 +28,7 @@ def parse_integer(text: str) -> int | None:
     Returns:
         A number within int64, or, without a sign, within uint64; None for everything else.
     """
-    match = _INTEGER.fullmatch(text)
+    match = re.fullmatch(_INTEGER, text)
     if match is None:
         return None
     sign, which = match[1], match.lastindex
@@ -52,7 +51,7 @@ def parse_float(text: str) -> float | None:
     Returns:
         The nearest float; None where Go reports an error, also for numbers that are too large.
     """
-    if _DOTTED_FLOAT.fullmatch(text) is None:
+    if re.fullmatch(_DOTTED_FLOAT, text) is None:
         return None
     value = float(text.replace("_", ""))
     return None if math.isinf(value) else value

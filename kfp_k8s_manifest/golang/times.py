@@ -19,7 +19,7 @@ _YAML: Final = (
     r"(?:(?:[Tt ])([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})([.,][0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})?)?"
 )
 
-_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_DURATION = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h)"
 _UNITS: Final = {
     "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0
 }  # fmt: skip
@@ -88,7 +88,7 @@ def duration_seconds(text: str) -> float | None:
     Returns:
         None where the text is no such duration.
     """
-    parts = _DURATION.findall(text)
+    parts = re.findall(_DURATION, text, re.ASCII)
     if not parts or "".join(parts) != text:
         return None
     seconds = 0.0

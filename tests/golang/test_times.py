@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kfp_k8s_manifest.golang.times import is_yaml_timestamp, time_problem
+from kfp_k8s_manifest.golang.times import duration_seconds, is_yaml_timestamp, time_problem
 
 
 # Each of these was tried on an API server.
@@ -57,3 +57,38 @@ def test_times(text: str, valid: bool) -> None:
 )  # fmt: skip
 def test_timestamps(text: str, expected: bool) -> None:
     assert is_yaml_timestamp(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("10s", 10.0),
+        ("1m30s", 90.0),
+        ("500ms", 0.5),
+        ("1.5s", 1.5),
+        (".5s", 0.5),
+        ("1.s", 1.0),
+        ("1h", 3600.0),
+        ("2us", 2e-6),
+        ("2µs", 2e-6),
+        ("2μs", 2e-6),
+        ("5ns", 5e-9),
+        ("0s", 0.0),
+        ("", None),
+        ("10", None),
+        ("s", None),
+        (".s", None),
+        ("-1s", None),
+        ("1s ", None),
+        ("1s\n", None),
+        ("1 s", None),
+        ("1d", None),
+        ("1s2", None),
+        ("1,5s", None),
+        ("\u0661s", None),
+    ],
+)  # fmt: skip
+def test_durations(text: str, seconds: float | None) -> None:
+    """As Go's `time.ParseDuration` reads them, but for signs."""
+    found = duration_seconds(text)
+    assert found == (seconds if seconds is None else pytest.approx(seconds))

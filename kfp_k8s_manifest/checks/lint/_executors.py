@@ -20,9 +20,7 @@ STAND_INS: Final = frozenset({"argostub/createpvc", "argostub/deletepvc"})
 """Images that stand for work of the driver itself; nothing is ever pulled."""
 
 # What Kubernetes' `resource.ParseQuantity` takes, but for a sign, with which no pod is accepted.
-_QUANTITY: Final = re.compile(
-    r"\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]+)?"
-)
+_QUANTITY: Final = r"\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]+)?"
 _RESOURCES: Final = (
     "resourceCpuLimit",
     "resourceCpuRequest",
@@ -35,7 +33,7 @@ _Images = dict[str, tuple[Path, list[str]]]
 
 def is_quantity(value: str) -> bool:
     """Tell whether a text is a quantity of Kubernetes that is not negative, such as `1.5Gi`."""
-    return _QUANTITY.fullmatch(value) is not None
+    return re.fullmatch(_QUANTITY, value) is not None
 
 
 def check_executors(model: Model, report: Collector) -> None:

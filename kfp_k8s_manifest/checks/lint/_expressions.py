@@ -15,19 +15,18 @@ from kfp_k8s_manifest.findings import Path
 
 __all__ = ["check_condition", "check_constants", "check_placeholders"]
 
-_PLACEHOLDER: Final = re.compile(r"\{\{\$\.(inputs|outputs)\.(parameters|artifacts)\['([^'{}]+)'\]")
+_PLACEHOLDER: Final = r"\{\{\$\.(inputs|outputs)\.(parameters|artifacts)\['([^'{}]+)'\]"
 
 # String literals stand in the pattern so that what looks like an access inside one is passed over;
 # one without an end takes the rest, which keeps the search linear.
-_ACCESS: Final = re.compile(
+_ACCESS: Final = (
     r"""inputs\.parameter_values\[\s*(?:'([^'\\]*)'|"([^"\\]*)")\s*\]"""
-    r"""|'(?:[^'\\]|\\.)*(?:'|\\?\Z)|"(?:[^"\\]|\\.)*(?:"|\\?\Z)""",
-    re.DOTALL,
+    r"""|'(?:[^'\\]|\\.)*(?:'|\\?\Z)|"(?:[^"\\]|\\.)*(?:"|\\?\Z)"""
 )
 
 # What makes an expression unsure to read: presence tests, raw and triple-quoted literals. An
 # expression longer than KFP's compiler would ever write is left alone as well.
-_UNSURE: Final = re.compile(r"""\bin\s+inputs|\bhas\s*\(|'''|\"""|\b[rRbB]{1,2}['"]|\?""")
+_UNSURE: Final = r"""\bin\s+inputs|\bhas\s*\(|'''|\"""|\b[rRbB]{1,2}['"]|\?"""
 _LONGEST_CONDITION = 5_000
 
 
@@ -40,10 +39,10 @@ def check_condition(task: Task, report: Collector) -> None:
     condition = get(task.trigger, "condition")
     if not isinstance(condition, str) or len(condition) > _LONGEST_CONDITION:
         return
-    if "parameter_values" not in condition or _UNSURE.search(condition):
+    if "parameter_values" not in condition or re.search(_UNSURE, condition):
         return
     told: set[str] = set()
-    for match in _ACCESS.finditer(condition):
+    for match in re.finditer(_ACCESS, condition, re.DOTALL):
         name = match[1] if match[1] is not None else match[2]
         if name is None or name in told or _gets(task, name):
             continue
@@ -82,7 +81,7 @@ def check_constants(task: Task, report: Collector) -> None:
             continue
         path = task.where("inputs", PARAMETERS.field, name, "runtimeValue", "constant")
         for place, found, on_key in strings(constant, "{{$.", path):
-            for direction, kind, wanted in _PLACEHOLDER.findall(found):
+            for direction, kind, wanted in re.findall(_PLACEHOLDER, found):
                 if direction != "inputs" or wanted in task.inputs[kind]:
                     continue
                 if task.component is None or wanted in task.component.inputs[kind]:
@@ -110,7 +109,7 @@ def check_placeholders(model: Model, report: Collector) -> None:
         told: set[tuple[str, str, str]] = set()
         known: dict[tuple[str, str], set[str]] = {}
         for place, found, on_key in strings(spec, "{{$.", path):
-            for direction, kind, name in _PLACEHOLDER.findall(found):
+            for direction, kind, name in re.findall(_PLACEHOLDER, found):
                 if (direction, kind) not in known:
                     _learn(known, components, direction)
                 if name in known[direction, kind] or (direction, kind, name) in told:
