@@ -12,7 +12,8 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from types import ModuleType
 from typing import TypeVar
 
@@ -29,6 +30,8 @@ __all__ = ["is_descriptor", "remove_stale", "write_text", "write_texts"]
 PathT = TypeVar("PathT", bound="str | os.PathLike[str]")
 
 _PREFIX, _SUFFIX = ".kfp-k8s-", ".tmp"
+_MANY = 8
+"""As many files are on their way to the disk at a time."""
 _SOURCES = (".py", ".ipynb")
 _DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d+)|std(out|err))|/proc/self/fd/(\d+)")
 
@@ -76,6 +79,9 @@ def write_texts(texts: Mapping[PathT, str]) -> list[str]:
     try:
         for path, content in contents.items():
             stage.add(path, content)
+        for written, wait in stage.written():
+            path = written
+            wait()
         for path in stage.paths():
             stage.put(path)
     except OSError as error:
@@ -103,10 +109,11 @@ class _Stage:
         self.notes: list[str] = []
         self._folders: dict[str, _Folder] = {}
         self._staged: dict[str, tuple[str, str]] = {}
+        self._writes: dict[str, Callable[[], None]] = {}
         self._made: list[str] = []
 
     def add(self, path: str, content: bytes) -> None:
-        """Write a content beside its goal, down to the disk; or to the goal if that is no file."""
+        """Take a content that is written beside its goal; write to the goal if that is no file."""
         given = os.path.expanduser(path)  # noqa: PTH111
         if _write_directly(given, content):
             return
@@ -121,12 +128,25 @@ class _Stage:
         self._make(folder)
         if folder not in self._folders:
             self._folders[folder] = _Folder(folder)
-        temporary = self._folders[folder].write(str(len(self._staged)), content, old)
-        self._staged[path] = (temporary, goal)
+        temporary, write = self._folders[folder].writing(str(len(self._staged)), content, old)
+        self._staged[path], self._writes[path] = (temporary, goal), write
         if old is not None and old.st_nlink > 1:
             self.notes.append(
                 f"{path} had {old.st_nlink} names (hard links); the others keep the old content"
             )
+
+    def written(self) -> Iterator[tuple[str, Callable[[], None]]]:
+        """Yield each path with what returns once its content is on the disk beside its goal."""
+        if len(self._writes) < _MANY:
+            yield from self._writes.items()
+            return
+        # A disk takes as long for one file as for those that wait beside it.
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(_MANY) as pool:
+            waiting = {path: pool.submit(write) for path, write in self._writes.items()}
+            for path, future in waiting.items():
+                yield path, future.result
 
     def paths(self) -> list[str]:
         """Return what has not been put into its place."""
@@ -197,18 +217,18 @@ class _Folder:
             return True
         return False
 
-    def write(self, name: str, content: bytes, old: os.stat_result | None) -> str:
-        """Write a file down to the disk, with the owner and mode of the one that it will replace.
+    def writing(
+        self, name: str, content: bytes, old: os.stat_result | None
+    ) -> tuple[str, Callable[[], None]]:
+        """Return a path, and what writes it down to the disk with the owner and mode of another.
 
         Args:
             name: Its name here.
             content: Its content.
-            old: What will be replaced, or None.
-
-        Returns:
-            Its path.
+            old: What will be replaced, whose owner and mode it gets; or None.
         """
-        return self._write(name, content, old, durable=True)
+        path = os.path.join(self._path, name)  # noqa: PTH118
+        return path, partial(self._write, name, content, old, durable=True)
 
     def _write(
         self,
@@ -217,7 +237,7 @@ class _Folder:
         old: os.stat_result | None = None,
         *,
         durable: bool = False,
-    ) -> str:
+    ) -> None:
         path = os.path.join(self._path, name)  # noqa: PTH118
         # The system takes the umask off the mode of a new file.
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
@@ -233,7 +253,6 @@ class _Folder:
                 os.fchmod(number, stat.S_IMODE(old.st_mode))
             if durable:
                 os.fsync(number)
-        return path
 
     def remove(self) -> None:
         """Remove the folder with what is left in it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import os
 import random
@@ -222,3 +223,37 @@ def status(process: int) -> str:
     """Return the state of a process, as ps tells it."""
     command = ["ps", "-o", "stat=", "-p", str(process)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_of_many_files_one_that_cannot_be_written_changes_none(tmp_path: Path) -> None:
+    """Many files are on their way to the disk at a time."""
+    texts = {str(tmp_path / f"{number}" / "out.yaml"): f"{number}\n" for number in range(40)}
+    write_texts(texts)
+    before = {path: Path(path).read_text(encoding="utf-8") for path in texts}
+    assert before == texts
+    bad = tmp_path / "7" / "out.yaml" / "below.yaml"
+    with pytest.raises(OutputError, match=r"below.yaml: .*; nothing was changed there"):
+        write_texts({**dict.fromkeys(texts, "new\n"), str(bad): "new\n"})
+    assert {path: Path(path).read_text(encoding="utf-8") for path in texts} == before
+    assert all(names(Path(path).parent) == ["out.yaml"] for path in texts)
+
+
+def test_the_one_of_many_files_that_the_disk_refuses_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {str(tmp_path / f"{number}.yaml"): "x" * (number + 1) for number in range(40)}
+    real = os.fsync
+
+    def refuse(number: int) -> None:
+        # A disk that is full cannot be had in a test.
+        if os.fstat(number).st_size == 24:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(number)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OutputError) as caught:
+        write_texts(texts)
+    assert str(caught.value) == (
+        f"cannot write {tmp_path / '23.yaml'}: No space left on device; nothing was changed there"
+    )
+    assert names(tmp_path) == []

@@ -192,7 +192,7 @@ def _check(
     previous: Previous | None,
 ) -> list[Finding]:
     before = previous.get(identity(obj), ABSENT) if previous else ABSENT
-    found = check_object(obj, context, before)
+    found = check_object(obj, context, before, at_most=document.json_at_most)
     if not isinstance(obj, dict):
         return found
     # What only findings need is imported where there are some: a clean run is over sooner.
