@@ -34,7 +34,7 @@ from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
 __all__ = ["Cache", "key_of", "open_cache"]
 
 _FILE: Final = "validated"
-_HEADER: Final = b"kfp-k8s validated 1"
+_HEADER: Final = b"validated 1"
 _KEY: Final = 64
 _MOST_ENTRIES: Final = 50_000
 _MOST_BYTES: Final = 64 * 2**20

@@ -87,9 +87,9 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     check_object = text.check_object
 
-    def counted(obj: Any, *others: Any) -> Any:
+    def counted(obj: Any, *others: Any, **options: Any) -> Any:
         names.append(obj["metadata"]["name"])
-        return check_object(obj, *others)
+        return check_object(obj, *others, **options)
 
     monkeypatch.setattr(text, "check_object", counted)
     return names
