@@ -83,7 +83,15 @@ def read_found(path: str | os.PathLike[str], *, limit: int) -> bytes:
     """
     # Opened without waiting: a pipe that has taken the file's place would wait for its writer.
     number = os.open(path, os.O_RDONLY | _NO_WAIT | _BINARY)
-    with os.fdopen(number, "rb") as file:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
+    try:
+        state = os.fstat(number)
+        if not stat.S_ISREG(state.st_mode):
             raise OSError(None, "it is not a regular file", os.fspath(path))
-        return file.read(limit + 1)
+        # Without Python's file objects, which cost more than reading a small file.
+        size = min(state.st_size, limit) + 1
+        data = os.read(number, size)
+        while len(data) <= limit and (more := os.read(number, limit + 1 - len(data))):
+            data += more
+        return data
+    finally:
+        os.close(number)

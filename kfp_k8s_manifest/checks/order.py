@@ -88,7 +88,11 @@ def is_ours(obj: Any) -> bool:
 
 
 def check_object(
-    obj: Any, context: ObjectContext | None = None, previous: Any = ABSENT
+    obj: Any,
+    context: ObjectContext | None = None,
+    previous: Any = ABSENT,
+    *,
+    at_most: int | None = None,
 ) -> list[Finding]:
     """Check one object by itself, or as the update of its previous state.
 
@@ -97,6 +101,7 @@ def check_object(
         context: What it is checked against; None for the default target, with no Pipeline known.
         previous: The object of the same kind, namespace and name that it would replace, or
             `ABSENT`.
+        at_most: What its size as JSON does not exceed, where that is known without writing it.
 
     Returns:
         The findings in the cluster's order, each with the object's kind, namespace and name.
@@ -112,7 +117,7 @@ def check_object(
                 value=obj,
             )
         ]
-    found = list(_check(obj, context))
+    found = list(_check(obj, context, at_most))
     if previous is not ABSENT:
         found += check_change(previous, obj, context.target)
     return named(obj, found)
@@ -259,19 +264,21 @@ def identity(obj: Any) -> tuple[str, str, str]:
     )
 
 
-def named(obj: Any, findings: Iterable[Finding]) -> list[Finding]:
+def named(obj: Any, findings: Sequence[Finding]) -> list[Finding]:
     """Return findings with the kind, namespace and name of their object.
 
     Args:
         obj: The object.
         findings: What was found in it.
     """
+    if not findings:
+        return []
     kind, namespace, name = identity(obj)
     return [replace(each, kind=kind, namespace=namespace, name=name) for each in findings]
 
 
-def _check(obj: dict[str, Any], context: ObjectContext) -> Iterator[Finding]:
-    sizes = check_size(obj)
+def _check(obj: dict[str, Any], context: ObjectContext, at_most: int | None) -> Iterator[Finding]:
+    sizes = check_size(obj, at_most=at_most)
     # A request that is too large is not even read; the other limits are met at the end.
     yield from (each for each in sizes if each.rule == registry.SIZE_REQUEST.id)
     wrong_type = check_type_meta(obj)

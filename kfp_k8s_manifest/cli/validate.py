@@ -62,6 +62,7 @@ __all__ = ["validate"]
 @exclude_option
 @skip_others_option
 @click.option("--allow-empty", is_flag=True, help="Do not fail if there is nothing to check.")
+@click.option("--no-cache", is_flag=True, help="Check everything, whatever is remembered.")
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
 @click.option(
     "--format",
@@ -104,6 +105,7 @@ def validate(
     exclude: tuple[str, ...],
     skip_others: bool,  # noqa: FBT001
     allow_empty: bool,  # noqa: FBT001
+    no_cache: bool,  # noqa: FBT001
     strict: bool,  # noqa: FBT001
     format_name: str,
     output: str | None,
@@ -143,6 +145,7 @@ def validate(
         allow_empty=allow_empty,
         skip_others=skip_others,
         jobs=jobs,
+        cache=not no_cache,
     )
     colored = color == "always" or (
         color == "auto" and not output and sys.stdout.isatty() and not os.environ.get("NO_COLOR")

@@ -1,41 +1,15 @@
-"""The folder `.kfp-k8s/` of a repository, and the lock in it: one build at a time."""
+"""The lock of a repository: one build at a time."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Final
 
 from kfp_k8s_manifest.errors import OutputError
+from kfp_k8s_manifest.state_folder import state_folder
 
-__all__ = ["STATE_FOLDER", "locked", "state_folder"]
-
-STATE_FOLDER: Final = ".kfp-k8s"
-"""The one folder for what builds remember; git ignores it, and it may be deleted at any time."""
-
-
-def state_folder(root: str) -> Path:
-    """Return the folder for what builds remember, and make it where it is missing.
-
-    Args:
-        root: The repository's root.
-
-    Raises:
-        OutputError: It cannot be made.
-    """
-    folder = Path(root) / STATE_FOLDER
-    if folder.is_symlink():
-        raise OutputError(f"{folder} is a link; delete it, a build makes a folder in its place")
-    try:
-        folder.mkdir(exist_ok=True)
-        ignore = folder / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
-    return folder
+__all__ = ["locked"]
 
 
 @contextlib.contextmanager

@@ -20,10 +20,10 @@ from kfp_k8s_manifest._version import __version__
 from kfp_k8s_manifest.errors import OutputError
 from kfp_k8s_manifest.files import write_text
 from kfp_k8s_manifest.gitops.environment import EnvironmentBuild
-from kfp_k8s_manifest.gitops.lock import state_folder
 from kfp_k8s_manifest.gitops.sources import RepositorySource
 from kfp_k8s_manifest.gitops.tree import Entry, PipelineEntry, VersionEntry
 from kfp_k8s_manifest.gitops.wanted import Facts
+from kfp_k8s_manifest.state_folder import state_folder
 
 __all__ = ["Remembered", "State", "open_state"]
 

@@ -8,47 +8,33 @@ report.ok()
 for finding in report.findings: ...
 ```
 
-Objects are checked one by one, in worker processes where there is enough to do; then the set is
-checked as a whole. Nothing here needs a cluster, the network or kfp.
+Nothing here needs a cluster, the network or kfp. What does the checking is imported where something
+has to be checked.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from kfp_k8s_manifest.checks import registry
-from kfp_k8s_manifest.checks.order import ObjectContext
-from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines
-from kfp_k8s_manifest.checks.words import finding
-from kfp_k8s_manifest.findings import (
-    FileResult,
-    Finding,
-    PassedOver,
-    Report,
-    sort_findings,
-)
-from kfp_k8s_manifest.releases import Target
-from kfp_k8s_manifest.releases import target as find_target
-from kfp_k8s_manifest.validation.history import git_inputs, object_states, previous_states
+from kfp_k8s_manifest.findings import Report
 from kfp_k8s_manifest.validation.inputs import Input, find_inputs
-from kfp_k8s_manifest.validation.outcome import selected, with_nothing_to_check
-from kfp_k8s_manifest.validation.packages import check_package
-from kfp_k8s_manifest.validation.text import (
-    Item,
-    Kept,
+from kfp_k8s_manifest.validation.outcome import (
+    Checked,
+    Gathered,
     Outcome,
-    Previous,
-    check_text,
+    selected,
+    with_nothing_to_check,
 )
-from kfp_k8s_manifest.validation.together import check_together
 from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
 
-__all__ = ["validate", "validate_text"]
+if TYPE_CHECKING:
+    from kfp_k8s_manifest.releases import Target
+    from kfp_k8s_manifest.validation.cache import Cache
+    from kfp_k8s_manifest.validation.run import Run
 
-_WORTH_WORKERS: Final = 400_000
-"""Bytes from which on starting worker processes pays."""
+__all__ = ["validate", "validate_text"]
 
 
 def validate(
@@ -66,6 +52,7 @@ def validate(
     allow_empty: bool = False,
     skip_others: bool = False,
     jobs: int = 0,
+    cache: bool = False,
 ) -> Report:
     """Validate manifests in files and folders.
 
@@ -87,6 +74,10 @@ def validate(
         skip_others: True to take the files in `paths` as if they had been found in a folder: what
             holds nothing of ours is skipped. For tools that hand over all files of a change.
         jobs: How many processes work; 0 means as many as there are processors, where it pays.
+        cache: True to remember verdicts, and not to check again what is known to have no errors. It
+            never changes the report. They lie in `.kfp-k8s/` at the root of the git work tree, or
+            beside the `kfp-k8s.toml`, that the current directory belongs to; elsewhere, and with
+            previous states, nothing is remembered.
 
     Raises:
         UsageError: A pattern is malformed, or a target, rule or family is not known.
@@ -94,18 +85,22 @@ def validate(
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     inputs = find_inputs(given, limit=DEFAULT_LIMITS.size, exclude=exclude, skip_others=skip_others)
-    earlier = previous_states(find_inputs(previous, limit=DEFAULT_LIMITS.size), DEFAULT_LIMITS)
-    if previous_git:
-        earlier |= previous_states(
-            git_inputs(given, previous_git, limit=DEFAULT_LIMITS.size), DEFAULT_LIMITS
-        )
-    run = _Run(
-        target=target if isinstance(target, Target) else find_target(target),
-        known=tuple(known_pipelines),
-        assume=assume_pipelines,
-        previous={**object_states(previous_objects), **earlier},
-    )
-    report = run.report(inputs, jobs)
+    known = tuple(known_pipelines)
+    earlier = _previous(given, previous, previous_git, previous_objects)
+    remembered, recalled, report = None, {}, None
+    if cache and not earlier:
+        from kfp_k8s_manifest.validation.cache import open_cache
+
+        # A Target of somebody's own making may have the name of another one.
+        remembered = open_cache(target if isinstance(target, str) else repr(target))
+    if remembered is not None:
+        recalled = remembered.recall(inputs)
+        report = _recalled(inputs, remembered, recalled, target, known, assume_pipelines)
+    if report is None:
+        if remembered is not None:
+            recalled = remembered.complete(recalled)
+        run = _run(target, known, assume_pipelines, earlier, remembered, recalled)
+        report = run.report(inputs, jobs)
     if not allow_empty and not skip_others:
         report = with_nothing_to_check(report, {each.name for each in inputs if each.explicit})
     return selected(report, tuple(select), tuple(ignore))
@@ -136,14 +131,12 @@ def validate_text(
         UsageError: The target is not known.
         SourceError: The previous states cannot be read.
     """
-    run = _Run(
-        target=target if isinstance(target, Target) else find_target(target),
-        known=tuple(known_pipelines),
-        assume=assume_pipelines,
-        previous=previous_states(
-            [_text_input("<previous>", previous)] if previous else [], DEFAULT_LIMITS
-        ),
-    )
+    earlier: Mapping[Any, Any] = {}
+    if previous:
+        from kfp_k8s_manifest.validation.history import previous_states
+
+        earlier = previous_states([_text_input("<previous>", previous)], DEFAULT_LIMITS)
+    run = _run(target, tuple(known_pipelines), assume_pipelines, earlier)
     report = run.report([_text_input(source, text)], 1)
     return report if allow_empty else with_nothing_to_check(report, [source])
 
@@ -153,93 +146,68 @@ def _text_input(name: str, text: str | bytes) -> Input:
     return Input(name=name, data=data, size=len(data))
 
 
-class _Run:
-    """One validation: what it is asked, and its way from inputs to a report."""
+def _previous(
+    paths: Sequence[str | os.PathLike[str]],
+    previous: Iterable[str | os.PathLike[str]],
+    commit: str,
+    objects: Iterable[Mapping[str, Any]],
+) -> Mapping[Any, Any]:
+    """Return the previous states of objects by kind, namespace and name."""
+    places, states = list(previous), list(objects)
+    if not places and not commit and not states:
+        return {}
+    from kfp_k8s_manifest.validation.history import git_inputs, object_states, previous_states
 
-    def __init__(
-        self, *, target: Target, known: tuple[str, ...], assume: bool, previous: Previous
-    ) -> None:
-        self.target = target
-        self.known = known
-        self.assume = assume
-        self.previous = previous
-        # Which Pipelines exist is known only when all texts are read; the set's checks ask then.
-        self.context = ObjectContext(target=target, pipelines=KnownPipelines(assume=True))
-
-    def report(self, inputs: Sequence[Input], jobs: int) -> Report:
-        findings: list[Finding] = []
-        excerpts: dict[tuple[str, int], str] = {}
-        files: list[FileResult] = []
-        passed_over: list[PassedOver] = []
-        items: list[tuple[int, Item]] = []
-        # A single text is kept, so that it is read once; many of them would fill memory.
-        kept = Kept()
-        for index, outcome in enumerate(self._outcomes(inputs, jobs, kept)):
-            name = inputs[index].name
-            findings += outcome.findings
-            excerpts.update({(name, line): text for line, text in outcome.excerpts.items()})
-            if outcome.passed_over:
-                passed_over.append(PassedOver(name=name, reason=outcome.passed_over))
-                continue
-            files.append(FileResult(name=name, objects=outcome.objects, skipped=outcome.skipped))
-            items += [(index, item) for item in outcome.items]
-        pipelines = KnownPipelines.of(
-            (*(item.object for _, item in items), *self.previous.values()),
-            known=self.known,
-            assume=self.assume,
-        )
-        for index, located, lines in check_together(items, inputs, self.target, pipelines, kept):
-            findings += located
-            excerpts.update({(inputs[index].name, line): text for line, text in lines.items()})
-        return Report(
-            target=self.target.name,
-            findings=tuple(sort_findings(findings)),
-            files=tuple(files),
-            excerpts=excerpts,
-            passed_over=tuple(passed_over),
-        )
-
-    def _outcomes(self, inputs: Sequence[Input], jobs: int, kept: Kept) -> Iterator[Outcome]:
-        workers = jobs or _processors()
-        size = sum(each.size for each in inputs)
-        # Previous states are trees that would have to be sent to each worker.
-        alone = len(inputs) < 2 or self.previous or (not jobs and size < _WORTH_WORKERS)
-        if workers < 2 or alone:
-            keep = kept if len(inputs) == 1 else None
-            return (_check_input(each, self.context, self.previous, keep) for each in inputs)
-        from kfp_k8s_manifest.validation.workers import check_inputs
-
-        return check_inputs(_check_input, inputs, self.context, min(workers, len(inputs)))
+    limit = DEFAULT_LIMITS.size
+    earlier = {
+        **object_states(states),
+        **previous_states(find_inputs(places, limit=limit), DEFAULT_LIMITS),
+    }
+    if commit:
+        earlier |= previous_states(git_inputs(paths, commit, limit=limit), DEFAULT_LIMITS)
+    return earlier
 
 
-def _processors() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1
+def _recalled(
+    inputs: Sequence[Input],
+    cache: Cache,
+    recalled: Mapping[int, Checked],
+    target: str | Target,
+    known: Sequence[str],
+    assume: bool,  # noqa: FBT001
+) -> Report | None:
+    """Return the report of a run that remembers everything, or None."""
+    # With at least one verdict it is known that there is such a target.
+    if not recalled or any(
+        index not in recalled and not each.skip for index, each in enumerate(inputs)
+    ):
+        return None
+    keys = [key for key, _ in recalled.values()]
+    if not cache.knows_set(keys, known, assume=assume):
+        return None
+    gathered = Gathered()
+    for index, each in enumerate(inputs):
+        outcome = recalled[index][1] if index in recalled else Outcome(passed_over=each.skip)
+        gathered.add(index, each.name, outcome)
+    return gathered.report(target if isinstance(target, str) else target.name)
 
 
-def _check_input(
-    each: Input,
-    context: ObjectContext,
-    previous: Previous | None = None,
-    kept: Kept | None = None,
-) -> Outcome:
-    if each.skip:
-        return Outcome(passed_over=each.skip)
-    try:
-        data = each.read(DEFAULT_LIMITS.size)
-    except OSError as error:
-        reason = each.unreadable or f"the file cannot be read: {error.strerror or error}"
-        found = finding(registry.FILE_UNREADABLE, (), f"{reason[:1].upper()}{reason[1:]}.")
-        return Outcome(findings=(found.at(file=each.name),))
-    return check_text(
-        each.name,
-        data,
-        context,
-        limits=DEFAULT_LIMITS,
+def _run(
+    target: str | Target,
+    known: tuple[str, ...],
+    assume: bool,  # noqa: FBT001
+    previous: Mapping[Any, Any],
+    cache: Cache | None = None,
+    recalled: Mapping[int, Checked] | None = None,
+) -> Run:
+    from kfp_k8s_manifest.releases import target as find_target
+    from kfp_k8s_manifest.validation.run import Run
+
+    return Run(
+        target=find_target(target) if isinstance(target, str) else target,
+        known=known,
+        assume=assume,
         previous=previous,
-        explicit=each.explicit,
-        kept=kept,
-        check_package=check_package,
+        cache=cache,
+        recalled=recalled,
     )

@@ -1,25 +1,118 @@
-"""From what was found to what is reported: has anything been checked, and what was asked for."""
+"""From what came out of texts to what is reported: has anything been checked, what was asked for.
+
+A run that remembers all its verdicts comes this far without a single rule, so the rules are
+imported where they are needed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
-from dataclasses import replace
-from typing import Final
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
-from kfp_k8s_manifest.checks import registry
-from kfp_k8s_manifest.checks.words import finding
 from kfp_k8s_manifest.errors import UsageError
-from kfp_k8s_manifest.findings import Finding, Report, Severity, sort_findings
-
-__all__ = ["selected", "with_nothing_to_check"]
-
-# A text that was not read is told whatever was selected: nothing else could be found in it.
-_ALWAYS: Final = frozenset(
-    rule.id
-    for rule in registry.RULES.values()
-    if rule in (registry.YAML_INVALID, registry.YAML_LIMIT) or rule.family == "input"
+from kfp_k8s_manifest.findings import (
+    FileResult,
+    Finding,
+    PassedOver,
+    Path,
+    Report,
+    Severity,
+    sort_findings,
 )
+
+__all__ = ["Checked", "Gathered", "Item", "Outcome", "selected", "with_nothing_to_check"]
+
 _REMEDY: Final = "Name what holds them, or pass --allow-empty where there may be none."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Item:
+    """One object of ours in a text.
+
+    Attributes:
+        document: The index of its document.
+        prefix: Its path in the document; empty but inside a `List`.
+        object: The object, or its skeleton.
+    """
+
+    document: int
+    prefix: Path
+    object: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Outcome:
+    """What came out of one text.
+
+    Attributes:
+        items: The objects of ours, as skeletons.
+        objects: How many objects were checked: those, or those that a package of IR would become.
+        passed_over: Why the text as a whole is not for these checks, or "".
+        skipped: How many objects of other kinds there are.
+        findings: What the checks found, each in its place.
+        excerpts: The lines that findings point at.
+    """
+
+    items: tuple[Item, ...] = ()
+    objects: int = 0
+    passed_over: str = ""
+    skipped: int = 0
+    findings: tuple[Finding, ...] = ()
+    excerpts: Mapping[int, str] = field(default_factory=dict)
+
+
+Checked = tuple[str, Outcome]
+"""What came out of a text, and the key to remember it by, or ""."""
+
+
+class Gathered:
+    """What came out of the texts of a run, put together.
+
+    Attributes:
+        items: The objects, each with the index of its text.
+    """
+
+    def __init__(self) -> None:
+        self.items: list[tuple[int, Item]] = []
+        self._findings: list[Finding] = []
+        self._excerpts: dict[tuple[str, int], str] = {}
+        self._files: list[FileResult] = []
+        self._passed_over: list[PassedOver] = []
+
+    def add(self, index: int, name: str, outcome: Outcome) -> None:
+        """Add what came out of a text.
+
+        Args:
+            index: The text's index.
+            name: What reports call it.
+            outcome: What came out of it.
+        """
+        self.found(name, outcome.findings, outcome.excerpts)
+        if outcome.passed_over:
+            self._passed_over.append(PassedOver(name=name, reason=outcome.passed_over))
+            return
+        self._files.append(FileResult(name=name, objects=outcome.objects, skipped=outcome.skipped))
+        self.items += [(index, item) for item in outcome.items]
+
+    def found(self, name: str, findings: Iterable[Finding], lines: Mapping[int, str]) -> None:
+        """Add findings in a text, and the lines that they point at."""
+        self._findings += findings
+        self._excerpts.update({(name, line): text for line, text in lines.items()})
+
+    def report(self, target: str) -> Report:
+        """Return the report.
+
+        Args:
+            target: The name of the target.
+        """
+        return Report(
+            target=target,
+            findings=tuple(sort_findings(self._findings)),
+            files=tuple(self._files),
+            excerpts=self._excerpts,
+            passed_over=tuple(self._passed_over),
+        )
 
 
 def with_nothing_to_check(report: Report, named: Container[str]) -> Report:
@@ -61,6 +154,9 @@ def with_nothing_to_check(report: Report, named: Container[str]) -> Report:
 
 
 def _nothing(text: str, severity: Severity) -> Finding:
+    from kfp_k8s_manifest.checks import registry
+    from kfp_k8s_manifest.checks.words import finding
+
     hint = _REMEDY if severity is Severity.ERROR else ""
     return finding(registry.NOTHING_TO_CHECK, (), text, hint=hint, severity=severity)
 
@@ -69,16 +165,26 @@ def selected(report: Report, select: Sequence[str], ignore: Sequence[str]) -> Re
     """Leave out the findings that were not asked for."""
     if not select and not ignore:
         return report
-    chosen, left = _rule_ids(select), _rule_ids(ignore)
+    from kfp_k8s_manifest.checks import registry
+
+    # A text that was not read is told whatever was selected: nothing else could be found in it.
+    always = {
+        rule.id
+        for rule in registry.RULES.values()
+        if rule in (registry.YAML_INVALID, registry.YAML_LIMIT) or rule.family == "input"
+    }
+    chosen, left = _rule_ids(select) | always, _rule_ids(ignore)
     findings = [
         each
         for each in report.findings
-        if (not select or each.rule in chosen or each.rule in _ALWAYS) and each.rule not in left
+        if (not select or each.rule in chosen) and each.rule not in left
     ]
     return replace(report, findings=tuple(findings))
 
 
 def _rule_ids(names: Iterable[str]) -> set[str]:
+    from kfp_k8s_manifest.checks import registry
+
     known = registry.RULES.values()
     ids: set[str] = set()
     for name in names:

@@ -7,7 +7,7 @@ the checks of the whole set ask for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks import registry
@@ -32,10 +32,11 @@ from kfp_k8s_manifest.validation.others import (
     template,
     template_alone,
 )
+from kfp_k8s_manifest.validation.outcome import Item, Outcome
 from kfp_k8s_manifest.yaml.limits import Limits
 from kfp_k8s_manifest.yaml.reader import Document, load_all
 
-__all__ = ["Item", "Kept", "Outcome", "Previous", "check_text", "lines_of", "locate", "skeleton"]
+__all__ = ["Kept", "Previous", "check_text", "lines_of", "locate", "skeleton"]
 
 _SHOWN_VALUES: Final = 20
 _TOO_LARGE: Final = "larger than {:,} bytes, so the file was not read"
@@ -54,42 +55,6 @@ _NODES_PER_OBJECT: Final = 50
 Identity = tuple[str, str, str]
 Previous = Mapping[Identity, Any]
 """The previous states of objects by kind, namespace and name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Item:
-    """One object of ours in a text.
-
-    Attributes:
-        document: The index of its document.
-        prefix: Its path in the document; empty but inside a `List`.
-        object: The object, or its skeleton.
-    """
-
-    document: int
-    prefix: Path
-    object: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Outcome:
-    """What came out of one text.
-
-    Attributes:
-        items: The objects of ours, as skeletons.
-        objects: How many objects were checked: those, or those that a package of IR would become.
-        passed_over: Why the text as a whole is not for these checks, or "".
-        skipped: How many objects of other kinds there are.
-        findings: What the checks found, each in its place.
-        excerpts: The lines that findings point at.
-    """
-
-    items: tuple[Item, ...] = ()
-    objects: int = 0
-    passed_over: str = ""
-    skipped: int = 0
-    findings: tuple[Finding, ...] = ()
-    excerpts: Mapping[int, str] = field(default_factory=dict)
 
 
 class Kept:
@@ -227,7 +192,7 @@ def _check(
     previous: Previous | None,
 ) -> list[Finding]:
     before = previous.get(identity(obj), ABSENT) if previous else ABSENT
-    found = check_object(obj, context, before)
+    found = check_object(obj, context, before, at_most=document.json_at_most)
     if not isinstance(obj, dict):
         return found
     # What only findings need is imported where there are some: a clean run is over sooner.

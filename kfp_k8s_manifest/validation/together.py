@@ -19,7 +19,8 @@ from kfp_k8s_manifest.findings import Finding
 from kfp_k8s_manifest.releases import Target
 from kfp_k8s_manifest.validation.few import Few
 from kfp_k8s_manifest.validation.inputs import Input
-from kfp_k8s_manifest.validation.text import Item, Kept, lines_of, locate
+from kfp_k8s_manifest.validation.outcome import Item
+from kfp_k8s_manifest.validation.text import Kept, lines_of, locate
 from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
 from kfp_k8s_manifest.yaml.reader import load_all
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from kfp_k8s_manifest.checks.order import ObjectContext
 from kfp_k8s_manifest.validation.inputs import Input
-from kfp_k8s_manifest.validation.text import Outcome
+from kfp_k8s_manifest.validation.outcome import Checked
 
 __all__ = ["check_inputs"]
 
@@ -16,16 +16,17 @@ _CHUNKS_A_WORKER: Final = 8
 _CHUNK_FILES: Final = 64
 
 
-Check = Callable[[Input, ObjectContext], Outcome]
+Check = Callable[[Input, ObjectContext], Checked]
 
 
 def check_inputs(
     check: Check, inputs: Sequence[Input], context: ObjectContext, workers: int
-) -> Iterator[Outcome]:
+) -> Iterator[Checked]:
     """Yield the outcome of each text, in order.
 
     Args:
-        check: What checks one text; a function of a module, which every process can import.
+        check: What checks one text; a function of a module, or a partial of one, which every process
+            can import.
         inputs: The texts.
         context: What the objects are checked against.
         workers: How many processes work.
@@ -47,7 +48,7 @@ def _start(check: Check, context: ObjectContext) -> None:
     _started = check, context
 
 
-def _check_chunk(inputs: Sequence[Input]) -> list[Outcome]:
+def _check_chunk(inputs: Sequence[Input]) -> list[Checked]:
     assert _started is not None
     check, context = _started
     return [check(each, context) for each in inputs]

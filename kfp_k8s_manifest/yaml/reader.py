@@ -27,6 +27,8 @@ __all__ = ["Document", "load_all"]
 
 
 _JSON = re.compile(r"\s*\{")
+_JSON_GROWTH = 8
+"""More bytes than Go writes for a character of YAML: six for `<`, and 21 for the four of `1e20`."""
 
 
 class Document:
@@ -36,11 +38,22 @@ class Document:
         value: The JSON tree: dict, list, str, int (int64), float (finite), bool and None.
         source: The name that was given for the stream.
         line: The one-based line of the stream where the document's part begins.
+        json_at_most: Bytes that the tree does not exceed as JSON, as Go writes it; None where the
+            text does not tell.
     """
 
-    def __init__(self, value: Any, *, source: str, chunk: Chunk, nodes: int | None = None) -> None:
+    def __init__(
+        self,
+        value: Any,
+        *,
+        source: str,
+        chunk: Chunk,
+        nodes: int | None = None,
+        json_at_most: int | None = None,
+    ) -> None:
         self.value = value
         self._nodes = nodes
+        self.json_at_most = json_at_most
         self.source = source
         self.line = chunk.line
         self._chunk = chunk
@@ -166,13 +179,20 @@ def _documents(text: str, source: str, budget: Budget) -> Iterator[Document]:
         budget.nodes -= NODES_PER_PART
         left = budget.nodes
         value = read_lines(chunk.text, budget)
-        if value is NOT_READ:
+        json_at_most = None
+        if value is not NOT_READ:
+            # Without anchors each character stands for itself.
+            json_at_most = _JSON_GROWTH * len(chunk.text)
+        else:
             # The parser is imported where it is needed: a run without it is over sooner.
             from kfp_k8s_manifest.yaml._parse import parse
 
             value = parse(chunk, source, budget)
         if value is not None:
-            yield Document(value, source=source, chunk=chunk, nodes=left - budget.nodes)
+            nodes = left - budget.nodes
+            yield Document(
+                value, source=source, chunk=chunk, nodes=nodes, json_at_most=json_at_most
+            )
 
 
 def _count(tree: Any) -> int:

@@ -418,3 +418,16 @@ def test_places() -> None:
         ("spec-unknown-field", 9, 5),
     ]
     assert report.excerpts["m.yaml", 9] == "    bogus: {a: 1}"
+
+
+def test_verdicts_are_remembered_unless_asked_not_to(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "kfp-k8s.toml").write_text("")
+    (tmp_path / "train.yaml").write_text(f"{PIPELINE}---\n{VERSION}")
+    remembered = tmp_path / ".kfp-k8s" / "validated"
+    first = run("train.yaml", "--no-cache")
+    assert first.returncode == 0
+    assert not remembered.exists()
+    for _ in range(2):
+        again = run("train.yaml")
+        assert (again.returncode, again.stdout, again.stderr) == (0, first.stdout, first.stderr)
+        assert remembered.exists()

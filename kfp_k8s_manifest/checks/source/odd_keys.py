@@ -20,6 +20,9 @@ def mappings_with_odd_keys(obj: Any) -> list[Path]:
     Args:
         obj: A JSON tree.
     """
+    # The paths are made only where there is such a key, which is rare.
+    if not any(map(_is_odd, _keys(obj))):
+        return []
     found: list[Path] = []
     stack: list[tuple[Any, Path]] = [(obj, ())]
     while stack:
@@ -29,8 +32,24 @@ def mappings_with_odd_keys(obj: Any) -> list[Path]:
         for key, value in entries:
             if isinstance(value, (dict, list)) and value:
                 stack.append((value, (*path, key)))
-            if isinstance(key, str) and (key[:1] in _NUMBER_STARTS or key in _BOOLEANS):
-                odd = True
+            odd = odd or _is_odd(key)
         if odd:
             found.append(path)
     return found[::-1]
+
+
+def _is_odd(key: object) -> bool:
+    return isinstance(key, str) and (key[:1] in _NUMBER_STARTS or key in _BOOLEANS)
+
+
+def _keys(obj: Any) -> set[object]:
+    """Return all keys of all mappings of a tree."""
+    keys: set[object] = set()
+    stack = [obj]
+    while stack:
+        tree = stack.pop()
+        if isinstance(tree, dict):
+            keys.update(tree)
+            tree = tree.values()
+        stack += [each for each in tree if isinstance(each, (dict, list))]
+    return keys
