@@ -109,9 +109,11 @@ def facts_of(wanted: Wanted, layout: FolderLayout) -> Facts:
     """
     if wanted.facts is not None:
         return wanted.facts
-    # The version's name is no part of its content, and may cost a look at git.
-    options = replace(manifest_options(wanted), version_name="draft")
-    draft = build(ir_of(wanted), options)
+    ir = ir_of(wanted)
+    # The version's name is no part of its content, and may cost a look at git. It must not be the
+    # pipeline's, which `pipelineInfo` may carry: there it is a part.
+    name = "draft" if ir.name != "draft" else "a-draft"
+    draft = build(ir, replace(manifest_options(wanted), version_name=name))
     mutable = target(wanted.settings.target).mutable_fields
     obj: dict[str, Any] = draft.version.to_dict()
     content = version_digest(obj, mutable_fields=mutable)

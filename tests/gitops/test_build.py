@@ -242,6 +242,18 @@ def test_a_file_to_start_from_is_the_users(tmp_path: Path) -> None:
     assert "kind: Application" in start.read_text()
 
 
+@pytest.mark.parametrize("info", ["pipeline", "version"])
+def test_a_pipeline_may_have_any_name(tmp_path: Path, info: str) -> None:
+    repo = Repo(tmp_path, f'sources = ["ir/*.json"]\npipeline-info-name = "{info}"\n')
+    names = ("draft", "a-draft", "manifests", "versions")
+    for name in names:
+        repo.pipeline(name)
+    repo.build()
+    before = repo.files()
+    assert repo.build("--no-cache").stdout == "4 sources: nothing to change\n"
+    assert repo.files() == before
+
+
 def test_formats(tmp_path: Path) -> None:
     repo = Repo(tmp_path)
     repo.pipeline()
