@@ -22,6 +22,7 @@ MANIFEST = """\
 apiVersion: pipelines.kubeflow.org/v2beta1
 kind: Pipeline
 metadata: {name: train}
+spec: {displayName: Training}
 """
 
 
