@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +22,11 @@ else:
     settings.load_profile("any-machine")
 
 ROOT = Path(__file__).parents[1]
+
+# A shell lets what it starts in the background ignore Ctrl-C, and so would every process that a test
+# starts, those among them whose answer to Ctrl-C is tested.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 SHARED = ROOT.parent / "shared"
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
