@@ -150,6 +150,13 @@ class _Handlers:
         except asyncio.TimeoutError:
             reason = f"the time for an answer went by in waiting for {progress.waits_for}"
             answer = self._refuse(Problem.NOT_NOW, reason, progress.uid)
+        except web.HTTPException:
+            raise
+        except Exception as error:
+            # A failed call would hide the reason, and with `failurePolicy: Ignore` let the object pass.
+            logging.getLogger(__name__).exception("a review failed")
+            reason = f"the webhook server has a fault ({type(error).__name__}); its log tells more"
+            answer = self._refuse(Problem.NOT_NOW, reason, progress.uid)
         return web.Response(body=answer, content_type="application/json")
 
     async def _answer(self, body: Body, hook: Hook, progress: _Progress) -> bytes:

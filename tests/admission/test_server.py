@@ -135,6 +135,21 @@ def test_the_answer_comes_before_the_api_server_gives_up(
     assert seconds >= most * 0.75
 
 
+def test_a_fault_of_the_server_is_a_refusal_with_its_reason(
+    server: Serving, version: Make, admission_review: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def faulty(*_: Any, **__: Any) -> None:
+        raise KeyError("nobody thought of this")
+
+    monkeypatch.setattr(server.lookup, "uid", faulty)
+    answer = server.review(admission_review(version()), MUTATE)
+    assert answer["allowed"] is False
+    assert answer["status"]["code"] == 503
+    assert answer["status"]["message"] == (
+        "cannot be judged: the webhook server has a fault (KeyError); its log tells more"
+    )
+
+
 @pytest.mark.parametrize("timeout", ["", "10", "x", "-1s", "1s2", "s", "\u0661s"])
 def test_times_that_are_none(server: Serving, timeout: str) -> None:
     from urllib.parse import quote
