@@ -22,6 +22,7 @@ from kfp_k8s_manifest.gitops.changes import (
     differences,
     equal,
 )
+from kfp_k8s_manifest.model.trees import mapping_at, string_at
 
 __all__ = ["compare_specs"]
 
@@ -62,7 +63,7 @@ def compare_specs(
 
 def _pipeline(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
     """Yield what has changed about the pipeline as a whole."""
-    info = _get(before, "pipelineInfo"), _get(after, "pipelineInfo")
+    info = mapping_at(before, "pipelineInfo"), mapping_at(after, "pipelineInfo")
     for key, what in (("displayName", "display name"), ("description", "description")):
         was, now = info[0].get(key, ABSENT), info[1].get(key, ABSENT)
         if not equal(was, now):
@@ -75,13 +76,13 @@ def _pipeline(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[C
         was, now = before.get(key, ABSENT), after.get(key, ABSENT)
         if not equal(was, now):
             yield change_of(Area.PIPELINE, "", what, was, now)
-    yield from _definitions(_get(before, "root"), _get(after, "root"), "", ())
+    yield from _definitions(mapping_at(before, "root"), mapping_at(after, "root"), "", ())
     for key, inner in (
         ("pipelineInfo", {"name", "displayName", "description"}),
         ("root", {"dag", "inputDefinitions", "outputDefinitions"}),
         ("deploymentSpec", {"executors"}),
     ):
-        yield from _rest(_get(before, key), _get(after, key), inner, prefix=(key,))
+        yield from _rest(mapping_at(before, key), mapping_at(after, key), inner, prefix=(key,))
     known = {
         *("pipelineInfo", "sdkVersion", "schemaVersion", "defaultPipelineRoot"),
         *("components", "deploymentSpec", "root"),
@@ -123,7 +124,7 @@ def _definitions(
     """Yield how the inputs and outputs of a component, or of the pipeline, have changed."""
     for side, area in (("inputDefinitions", Area.PARAMETER), ("outputDefinitions", Area.OUTPUT)):
         for group, singular in (("parameters", "parameter"), ("artifacts", "artifact")):
-            was, now = _get(before, side, group), _get(after, side, group)
+            was, now = mapping_at(before, side, group), mapping_at(after, side, group)
             word = singular if side == "inputDefinitions" else f"output {singular}"
             for name in sorted({*was, *now}):
                 one, other = was.get(name, ABSENT), now.get(name, ABSENT)
@@ -153,7 +154,7 @@ class _Walk:
 
     def tasks(self) -> list[Change]:
         """Return the changes of tasks, and note their components."""
-        dags = _get(self._specs[0], "root", "dag"), _get(self._specs[1], "root", "dag")
+        dags = mapping_at(self._specs[0], "root", "dag"), mapping_at(self._specs[1], "root", "dag")
         return list(self._dag(dags, "", ()))
 
     def _dag(
@@ -162,7 +163,7 @@ class _Walk:
         prefix: str,
         above: tuple[tuple[str, str], ...],
     ) -> Iterator[Change]:
-        before, after = (_get(dag, "tasks") for dag in dags)
+        before, after = (mapping_at(dag, "tasks") for dag in dags)
         deeper = []
         for name in sorted({*map(str, before), *map(str, after)}):
             was, now = before.get(name, ABSENT), after.get(name, ABSENT)
@@ -182,7 +183,7 @@ class _Walk:
             self._pairs.setdefault(pair, []).append(place)
             if pair not in above and len(above) < _MAX_DEPTH:
                 inner = tuple(
-                    _get(spec, "components", component, "dag")
+                    mapping_at(spec, "components", component, "dag")
                     for spec, component in zip(self._specs, pair, strict=True)
                 )
                 if any(inner):
@@ -198,15 +199,19 @@ class _Walk:
         """Return the changes of what tasks run; needs `tasks` before."""
         changes: list[Change] = []
         for (was, now), tasks in self._pairs.items():
-            one = _get(self._specs[0], "components", was)
-            other = _get(self._specs[1], "components", now)
+            one = mapping_at(self._specs[0], "components", was)
+            other = mapping_at(self._specs[1], "components", now)
             where = _names(tasks)
             changes += _definitions(one, other, where, tasks)
             known = {"dag", "executorLabel", "inputDefinitions", "outputDefinitions"}
             changes += _rest(one, other, known, where=where)
             executors = (
-                _get(self._specs[0], "deploymentSpec", "executors", _text(one, "executorLabel")),
-                _get(self._specs[1], "deploymentSpec", "executors", _text(other, "executorLabel")),
+                mapping_at(
+                    self._specs[0], "deploymentSpec", "executors", string_at(one, "executorLabel")
+                ),
+                mapping_at(
+                    self._specs[1], "deploymentSpec", "executors", string_at(other, "executorLabel")
+                ),
             )
             changes += _executor(*executors, where, tasks)
         return _grouped(changes)
@@ -218,12 +223,12 @@ class _Walk:
         for pair in self._pairs:
             for side, name in enumerate(pair):
                 used[side].add(name)
-                own = _get(self._specs[side], "components", name)
-                labels[side].add(_text(own, "executorLabel"))
+                own = mapping_at(self._specs[side], "components", name)
+                labels[side].add(string_at(own, "executorLabel"))
         changes: list[Change] = []
         for place, known in ((("components",), used), (("deploymentSpec", "executors"), labels)):
             was, now = (
-                {key: value for key, value in _get(spec, *place).items() if key not in names}
+                {key: value for key, value in mapping_at(spec, *place).items() if key not in names}
                 for spec, names in zip(self._specs, known, strict=True)
             )
             # kfp numbers what it makes anew, so a name may be used on one side alone.
@@ -243,11 +248,11 @@ class _Walk:
         changes: list[Change] = []
         told: tuple[set[str], set[str]] = (set(), set())
         place = ("platforms", "kubernetes", "deploymentSpec", "executors")
-        configs = _get(before, *place), _get(after, *place)
+        configs = mapping_at(before, *place), mapping_at(after, *place)
         for (was, now), tasks in self._pairs.items():
             labels = (
-                _text(_get(self._specs[0], "components", was), "executorLabel"),
-                _text(_get(self._specs[1], "components", now), "executorLabel"),
+                string_at(mapping_at(self._specs[0], "components", was), "executorLabel"),
+                string_at(mapping_at(self._specs[1], "components", now), "executorLabel"),
             )
             told[0].add(labels[0])
             told[1].add(labels[1])
@@ -288,7 +293,7 @@ def _task(was: Any, now: Any, place: str) -> Iterator[Change]:
     for area, what, path in _TASK_FIELDS:
         yield from _told(area, place, what, _at(was, path), _at(now, path))
     for group in ("parameters", "artifacts"):
-        before, after = _get(was, "inputs", group), _get(now, "inputs", group)
+        before, after = mapping_at(was, "inputs", group), mapping_at(now, "inputs", group)
         for name in sorted({*before, *after}):
             one, other = before.get(name, ABSENT), after.get(name, ABSENT)
             yield from _told(Area.INPUT, place, f"input {name}", one, other)
@@ -319,7 +324,7 @@ def _executor(
     was: Mapping[str, Any], now: Mapping[str, Any], where: str, tasks: Sequence[str]
 ) -> Iterator[Change]:
     """Yield what has changed about what a task runs."""
-    one, other = _get(was, "container"), _get(now, "container")
+    one, other = mapping_at(was, "container"), mapping_at(now, "container")
     if not equal(one.get("image", ABSENT), other.get("image", ABSENT)):
         images = one.get("image", ABSENT), other.get("image", ABSENT)
         yield change_of(Area.IMAGE, where, "image", *images, tasks)
@@ -373,25 +378,22 @@ def _names(tasks: Sequence[str]) -> str:
 
 def _summary(task: Any, spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is worth knowing of a task that is new or gone."""
-    component = _get(spec, "components", _component(task))
-    executor = _get(spec, "deploymentSpec", "executors", _text(component, "executorLabel"))
+    component = mapping_at(spec, "components", _component(task))
+    executor = mapping_at(
+        spec, "deploymentSpec", "executors", string_at(component, "executorLabel")
+    )
     summary: dict[str, Any] = {}
-    image = _get(executor, "container").get("image")
+    image = mapping_at(executor, "container").get("image")
     if isinstance(image, str):
         summary["image"] = image
-    inner = _get(component, "dag", "tasks")
+    inner = mapping_at(component, "dag", "tasks")
     if inner:
         summary["tasks"] = len(inner)
     return summary
 
 
 def _component(task: Any) -> str:
-    return _text(_get(task, "componentRef"), "name")
-
-
-def _text(tree: Mapping[str, Any], key: str) -> str:
-    value = tree.get(key)
-    return value if isinstance(value, str) else ""
+    return string_at(mapping_at(task, "componentRef"), "name")
 
 
 def _at(tree: Mapping[str, Any], path: Iterable[str]) -> Any:
@@ -399,10 +401,3 @@ def _at(tree: Mapping[str, Any], path: Iterable[str]) -> Any:
     for key in path:
         value = value.get(key, ABSENT) if isinstance(value, Mapping) else ABSENT
     return value
-
-
-def _get(value: Any, *keys: str) -> Mapping[str, Any]:
-    """Return the mapping that lies below some keys, or an empty one where there is none."""
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else {}

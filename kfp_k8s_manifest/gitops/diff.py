@@ -16,6 +16,7 @@ from kfp_k8s_manifest.gitops.compare import compare_specs
 from kfp_k8s_manifest.gitops.tree import SEQUENCE
 from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_VERSION
+from kfp_k8s_manifest.model.trees import mapping_at, string_at
 
 __all__ = ["PipelineDiff", "Snapshot", "diff_snapshots", "snapshot", "to_dict"]
 
@@ -87,11 +88,11 @@ def snapshot(objects: Iterable[Any], *, name: str) -> Snapshot:
         for _, each in items_of(document):
             if not isinstance(each, dict) or each.get("apiVersion") != API_VERSION:
                 continue
-            own = _text(each, "metadata", "name")
+            own = string_at(each, "metadata", "name")
             if each.get("kind") == PIPELINE and own:
                 pipelines[own] = each
             elif each.get("kind") == PIPELINE_VERSION and own:
-                versions.setdefault(_text(each, "spec", "pipelineName"), []).append(each)
+                versions.setdefault(string_at(each, "spec", "pipelineName"), []).append(each)
     for found in versions.values():
         found.sort(key=_age)
     return Snapshot(name=name, pipelines=pipelines, versions=versions)
@@ -99,12 +100,12 @@ def snapshot(objects: Iterable[Any], *, name: str) -> Snapshot:
 
 def _age(version: Mapping[str, Any]) -> tuple[int, str, str]:
     """Return the key by which versions are ordered: what is said, then when they were created."""
-    sequence = _text(version, "metadata", "annotations", SEQUENCE)
+    sequence = string_at(version, "metadata", "annotations", SEQUENCE)
     number = (
         int(sequence) if sequence.isascii() and sequence.isdigit() and len(sequence) < 19 else 0
     )
-    created = _text(version, "metadata", "creationTimestamp")
-    return number, created, _text(version, "metadata", "name")
+    created = string_at(version, "metadata", "creationTimestamp")
+    return number, created, string_at(version, "metadata", "name")
 
 
 def diff_snapshots(
@@ -134,10 +135,10 @@ def _pipeline(name: str, before: Snapshot, after: Snapshot) -> PipelineDiff:
     changes = list(_object(before.pipelines.get(name), after.pipelines.get(name), PIPELINE))
     if old is not None and new is not None:
         changes += _versions(old, new)
-    was = {_text(each, "metadata", "name") for each in before.versions.get(name, ())}
-    now = {_text(each, "metadata", "name") for each in after.versions.get(name, ())}
-    newest_before = _text(old, "metadata", "name")
-    newest_after = _text(new, "metadata", "name")
+    was = {string_at(each, "metadata", "name") for each in before.versions.get(name, ())}
+    now = {string_at(each, "metadata", "name") for each in after.versions.get(name, ())}
+    newest_before = string_at(old, "metadata", "name")
+    newest_after = string_at(new, "metadata", "name")
     return PipelineDiff(
         pipeline=name,
         before=newest_before,
@@ -170,16 +171,16 @@ def _object(
                 area=Area.METADATA,
                 where="",
                 what=kind,
-                before=ABSENT if old is None else _text(old, "metadata", "name"),
-                after=ABSENT if new is None else _text(new, "metadata", "name"),
+                before=ABSENT if old is None else string_at(old, "metadata", "name"),
+                after=ABSENT if new is None else string_at(new, "metadata", "name"),
             )
         return
     sides = [
         {
-            "metadata": {key: _get(each, "metadata").get(key, {}) for key in _METADATA},
+            "metadata": {key: mapping_at(each, "metadata").get(key, {}) for key in _METADATA},
             "spec": {
                 key: value
-                for key, value in _get(each, "spec").items()
+                for key, value in mapping_at(each, "spec").items()
                 if key not in ("pipelineSpec", "platformSpec", "versionName", "pipelineName")
             },
         }
@@ -225,17 +226,5 @@ def _change_dict(change: Change) -> dict[str, Any]:
 
 
 def _spec(version: Mapping[str, Any] | None, key: str) -> Mapping[str, Any] | None:
-    value = _get(version, "spec").get(key)
+    value = mapping_at(version, "spec").get(key)
     return value if isinstance(value, Mapping) else None
-
-
-def _text(tree: Any, *keys: str) -> str:
-    found = _get(tree, *keys[:-1]).get(keys[-1])
-    return found if isinstance(found, str) else ""
-
-
-def _get(value: Any, *keys: str) -> Mapping[str, Any]:
-    """Return the mapping that lies below some keys, or an empty one where there is none."""
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else {}

@@ -13,6 +13,7 @@ from typing import Any
 
 from kfp_k8s_manifest.gitops.tree import SEQUENCE
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
+from kfp_k8s_manifest.model.trees import string_at
 
 __all__ = ["Doomed", "Inventory", "PrunePlan", "inventory_of", "plan_prune"]
 
@@ -77,7 +78,7 @@ def inventory_of(objects: Iterable[Any], *, pins: Collection[str] = ()) -> Inven
     for each in objects:
         kind = each.get("kind") if isinstance(each, Mapping) else None
         if kind in names:
-            names[str(kind)].add(_text(each, "metadata", "name"))
+            names[str(kind)].add(string_at(each, "metadata", "name"))
     return Inventory(
         pipelines=frozenset(names[PIPELINE]),
         versions=frozenset(names[PIPELINE_VERSION]),
@@ -101,16 +102,18 @@ def plan_prune(
         recurring_runs: The ScheduledWorkflows of the cluster.
     """
     runs = {
-        text: _text(each, "metadata", "name") for each in recurring_runs for text in _strings(each)
+        text: string_at(each, "metadata", "name")
+        for each in recurring_runs
+        for text in _strings(each)
     }
     found: list[Doomed] = []
     staying: dict[str, str] = {}
-    for each in sorted(versions, key=lambda item: _text(item, "metadata", "name")):
-        name, owner = _text(each, "metadata", "name"), _text(each, "spec", "pipelineName")
+    for each in sorted(versions, key=lambda item: string_at(item, "metadata", "name")):
+        name, owner = string_at(each, "metadata", "name"), string_at(each, "spec", "pipelineName")
         if name in inventory.versions:
             staying.setdefault(owner, f"git has its version {name}")
             continue
-        if not _text(each, "metadata", "annotations", SEQUENCE):
+        if not string_at(each, "metadata", "annotations", SEQUENCE):
             staying.setdefault(owner, f"its version {name} was not made by a build")
             continue
         keeps = _keeps(each, inventory, runs)
@@ -118,12 +121,12 @@ def plan_prune(
             staying.setdefault(owner, f"its version {name} stays")
         found.append(_doomed(each, PIPELINE_VERSION, keeps))
     doomed_owners = {
-        _text(each, "spec", "pipelineName")
+        string_at(each, "spec", "pipelineName")
         for each in versions
-        if any(item.name == _text(each, "metadata", "name") for item in found)
+        if any(item.name == string_at(each, "metadata", "name") for item in found)
     }
-    for each in sorted(pipelines, key=lambda item: _text(item, "metadata", "name")):
-        name = _text(each, "metadata", "name")
+    for each in sorted(pipelines, key=lambda item: string_at(item, "metadata", "name")):
+        name = string_at(each, "metadata", "name")
         # A Pipeline carries no mark of a build; its versions tell whose it is.
         if name in inventory.pipelines or name not in doomed_owners:
             continue
@@ -136,7 +139,7 @@ def plan_prune(
 
 
 def _keeps(obj: Mapping[str, Any], inventory: Inventory, runs: Mapping[str, str]) -> str:
-    name, uid = _text(obj, "metadata", "name"), _text(obj, "metadata", "uid")
+    name, uid = string_at(obj, "metadata", "name"), string_at(obj, "metadata", "uid")
     if name in inventory.pins:
         return "it is pinned"
     if uid and uid in runs:
@@ -147,9 +150,9 @@ def _keeps(obj: Mapping[str, Any], inventory: Inventory, runs: Mapping[str, str]
 def _doomed(obj: Mapping[str, Any], kind: str, keeps: str) -> Doomed:
     return Doomed(
         kind=kind,
-        namespace=_text(obj, "metadata", "namespace"),
-        name=_text(obj, "metadata", "name"),
-        uid=_text(obj, "metadata", "uid"),
+        namespace=string_at(obj, "metadata", "namespace"),
+        name=string_at(obj, "metadata", "name"),
+        uid=string_at(obj, "metadata", "uid"),
         keeps=keeps,
     )
 
@@ -171,9 +174,3 @@ def _strings(tree: Any) -> Iterator[str]:
             # Parameters and runtime configuration may hold an id within a text.
             if len(value) > 36:
                 yield from _UUID.findall(value)
-
-
-def _text(tree: Any, *keys: str) -> str:
-    for key in keys:
-        tree = tree.get(key) if isinstance(tree, Mapping) else None
-    return tree if isinstance(tree, str) else ""

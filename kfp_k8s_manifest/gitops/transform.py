@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.model.ir import PipelineIR
+from kfp_k8s_manifest.model.trees import mapping_at
 from kfp_k8s_manifest.spelling import closest
 
 __all__ = [
@@ -41,9 +42,9 @@ def with_parameters(
     Raises:
         SourceError: A required one is missing, or a value is not of the parameter's type.
     """
-    root = _map(ir.pipeline_spec.get("root"))
-    definitions = _map(root.get("inputDefinitions"))
-    parameters = _map(definitions.get("parameters"))
+    root = mapping_at(ir.pipeline_spec.get("root"))
+    definitions = mapping_at(root.get("inputDefinitions"))
+    parameters = mapping_at(definitions.get("parameters"))
     for name in sorted(set(required) - set(parameters)):
         meant = closest(name, parameters)
         hint = f"; did you mean {meant!r}?" if meant else ""
@@ -53,7 +54,7 @@ def with_parameters(
         return ir
     changed = dict(parameters)
     for name, value in chosen.items():
-        own = _map(parameters[name])
+        own = mapping_at(parameters[name])
         wanted = own.get("parameterType")
         if not _fits(value, wanted):
             raise SourceError(
@@ -81,7 +82,7 @@ def images_of(ir: PipelineIR) -> list[str]:
     """Return the images of a pipeline's tasks, each once, sorted."""
     found = set()
     for executor in _executors(ir).values():
-        image = _map(_map(executor).get("container")).get("image")
+        image = mapping_at(mapping_at(executor).get("container")).get("image")
         if isinstance(image, str):
             found.add(image)
     return sorted(found)
@@ -96,7 +97,7 @@ def map_images(ir: PipelineIR, change: Callable[[str], str]) -> PipelineIR:
     """
     executors: dict[str, Any] = {}
     for label, executor in _executors(ir).items():
-        container = _map(_map(executor).get("container"))
+        container = mapping_at(mapping_at(executor).get("container"))
         image = container.get("image")
         if isinstance(image, str) and _PLACEHOLDER not in image:
             new = change(image)
@@ -161,12 +162,12 @@ def without_sdk(spec: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         spec: The `spec` of a PipelineVersion.
     """
-    pipeline = dict(_map(spec.get("pipelineSpec")))
+    pipeline = dict(mapping_at(spec.get("pipelineSpec")))
     pipeline.pop("sdkVersion", None)
-    deployment = _map(pipeline.get("deploymentSpec"))
+    deployment = mapping_at(pipeline.get("deploymentSpec"))
     executors = {}
-    for label, executor in _map(deployment.get("executors")).items():
-        container = _map(_map(executor).get("container"))
+    for label, executor in mapping_at(deployment.get("executors")).items():
+        container = mapping_at(mapping_at(executor).get("container"))
         command = container.get("command")
         if isinstance(command, list):
             command = [
@@ -183,17 +184,13 @@ def without_sdk(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _executors(ir: PipelineIR) -> Mapping[str, Any]:
-    return _map(_map(ir.pipeline_spec.get("deploymentSpec")).get("executors"))
+    return mapping_at(mapping_at(ir.pipeline_spec.get("deploymentSpec")).get("executors"))
 
 
 def _with_executors(ir: PipelineIR, changed: Mapping[str, Any]) -> PipelineIR:
     if not changed:
         return ir
-    deployment = _map(ir.pipeline_spec.get("deploymentSpec"))
-    executors = {**_map(deployment.get("executors")), **changed}
+    deployment = mapping_at(ir.pipeline_spec.get("deploymentSpec"))
+    executors = {**mapping_at(deployment.get("executors")), **changed}
     spec = {**ir.pipeline_spec, "deploymentSpec": {**deployment, "executors": executors}}
     return replace(ir, pipeline_spec=spec)
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

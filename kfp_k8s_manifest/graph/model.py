@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from kfp_k8s_manifest.model.trees import mapping_at
+
 __all__ = ["MAX_NODES", "Graph", "Kind", "Node", "pipeline_graph"]
 
 MAX_NODES: Final = 2_000
@@ -96,15 +98,17 @@ def pipeline_graph(pipeline_spec: Mapping[str, Any], *, limit: int = MAX_NODES) 
         pipeline_spec: The PipelineSpec in its JSON form; what is malformed is passed over.
         limit: The greatest number of nodes, inner ones included.
     """
-    return _Reader(pipeline_spec, limit).graph(_get(pipeline_spec, "root", "dag", "tasks"), "", ())
+    return _Reader(pipeline_spec, limit).graph(
+        mapping_at(pipeline_spec, "root", "dag", "tasks"), "", ()
+    )
 
 
 class _Reader:
     """Makes the graphs of one pipeline, and counts their nodes."""
 
     def __init__(self, pipeline_spec: Mapping[str, Any], limit: int) -> None:
-        self._components = _get(pipeline_spec, "components")
-        self._executors = _get(pipeline_spec, "deploymentSpec", "executors")
+        self._components = mapping_at(pipeline_spec, "components")
+        self._executors = mapping_at(pipeline_spec, "deploymentSpec", "executors")
         self._left = limit
 
     def graph(self, tasks: Mapping[str, Any], prefix: str, above: tuple[str, ...]) -> Graph:
@@ -130,10 +134,10 @@ class _Reader:
         return Graph(nodes=nodes, edges=tuple(edges), left_out=len(names) - len(kept))
 
     def _node(self, name: str, task: Any, prefix: str, above: tuple[str, ...]) -> Node:
-        component = _text(_get(task, "componentRef").get("name"))
-        own = _get(self._components, component)
-        executor = _get(self._executors, _text(own.get("executorLabel")))
-        tasks = _get(own, "dag", "tasks")
+        component = _text(mapping_at(task, "componentRef").get("name"))
+        own = mapping_at(self._components, component)
+        executor = mapping_at(self._executors, _text(own.get("executorLabel")))
+        tasks = mapping_at(own, "dag", "tasks")
         inner = None
         if tasks and component not in above and len(above) < _MAX_DEPTH:
             inner = self.graph(tasks, f"{prefix}{name}/", (*above, component))
@@ -142,18 +146,18 @@ class _Reader:
         return Node(
             id=prefix + name,
             task=name,
-            label=_text(_get(task, "taskInfo").get("name")) or name,
+            label=_text(mapping_at(task, "taskInfo").get("name")) or name,
             kind=kind,
             detail=_detail(kind, task)[:_MAX_DETAIL],
             component=component,
-            image=_text(_get(executor, "container").get("image")),
+            image=_text(mapping_at(executor, "container").get("image")),
             inner=inner,
             size=size,
         )
 
 
 def _kind(name: str, task: Any, executor: Mapping[str, Any], *, has_tasks: bool) -> Kind:
-    if _get(task, "parameterIterator") or _get(task, "artifactIterator"):
+    if mapping_at(task, "parameterIterator") or mapping_at(task, "artifactIterator"):
         return Kind.LOOP
     if has_tasks:
         if name.startswith("exit-handler-"):
@@ -168,7 +172,7 @@ def _kind(name: str, task: Any, executor: Mapping[str, Any], *, has_tasks: bool)
 
 def _waits_for_exit(task: Any) -> bool:
     """Tell whether a task runs when an exit handler's tasks have ended, failed or not."""
-    strategy = _get(task, "triggerPolicy").get("strategy")
+    strategy = mapping_at(task, "triggerPolicy").get("strategy")
     waits = _dependencies(task)
     handlers = [name for name in waits if name.startswith("exit-handler-")]
     return strategy == "ALL_UPSTREAM_TASKS_COMPLETED" and bool(handlers) and handlers == waits
@@ -184,7 +188,7 @@ def _detail(kind: Kind, task: Any) -> str:
 
 
 def _condition(task: Any) -> str:
-    return _text(_get(task, "triggerPolicy").get("condition"))
+    return _text(mapping_at(task, "triggerPolicy").get("condition"))
 
 
 def readable_condition(condition: str) -> str:
@@ -215,8 +219,8 @@ def readable_name(channel: str) -> str:
 
 
 def _loop(task: Any) -> str:
-    iterator = _get(task, "parameterIterator") or _get(task, "artifactIterator")
-    items = _get(iterator, "items")
+    iterator = mapping_at(task, "parameterIterator") or mapping_at(task, "artifactIterator")
+    items = mapping_at(iterator, "items")
     source = items.get("inputParameter") or items.get("inputArtifact")
     if isinstance(source, str):
         text = f"for each of {readable_name(source)}"
@@ -224,7 +228,7 @@ def _loop(task: Any) -> str:
         raw = items.get("raw")
         text = f"for each of {raw}" if isinstance(raw, str) else "for each item"
         text = _counted(raw, text)
-    limit = _get(task, "iteratorPolicy").get("parallelismLimit")
+    limit = mapping_at(task, "iteratorPolicy").get("parallelismLimit")
     if isinstance(limit, (int, float)) and not isinstance(limit, bool) and limit:
         text += f", {int(limit)} at a time"
     return text
@@ -244,14 +248,14 @@ def _counted(raw: Any, text: str) -> str:
 def _upstream(task: Any) -> set[str]:
     """Return the tasks whose end or output a task waits for."""
     names = set(_dependencies(task))
-    inputs = _get(task, "inputs")
+    inputs = mapping_at(task, "inputs")
     for group, key in (
         ("parameters", "taskOutputParameter"),
         ("parameters", "taskFinalStatus"),
         ("artifacts", "taskOutputArtifact"),
     ):
-        for value in _get(inputs, group).values():
-            producer = _get(value, key).get("producerTask")
+        for value in mapping_at(inputs, group).values():
+            producer = mapping_at(value, key).get("producerTask")
             if isinstance(producer, str):
                 names.add(producer)
     return names
@@ -264,10 +268,3 @@ def _dependencies(task: Any) -> list[str]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _get(value: Any, *keys: str) -> Mapping[str, Any]:
-    """Return the mapping that lies below some keys, or an empty one where there is none."""
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else {}

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from kfp_k8s_manifest.findings import format_path
+from kfp_k8s_manifest.model.trees import mapping_at, string_at
 
 __all__ = ["facts_of", "parameters_of", "sources_of"]
 
@@ -30,8 +31,8 @@ def facts_of(version: Mapping[str, Any]) -> Facts:
     Args:
         version: A PipelineVersion as a JSON tree.
     """
-    spec = _get(version, "spec")
-    pipeline, platform = _get(spec, "pipelineSpec"), _get(spec, "platformSpec")
+    spec = mapping_at(version, "spec")
+    pipeline, platform = mapping_at(spec, "pipelineSpec"), mapping_at(spec, "platformSpec")
     facts: Facts = {}
     for key, value in _flat(
         {
@@ -42,7 +43,7 @@ def facts_of(version: Mapping[str, Any]) -> Facts:
     ):
         if key != "pipelineInfo.name":
             facts[f"pipeline · {key}"] = value
-    root = {key: value for key, value in _get(pipeline, "root").items() if key != "dag"}
+    root = {key: value for key, value in mapping_at(pipeline, "root").items() if key != "dag"}
     facts.update((f"pipeline · {key}", value) for key, value in _flat(root))
     for place, task, component, executor, config in _tasks(pipeline, platform):
         own = {key: value for key, value in task.items() if key not in ("componentRef", "taskInfo")}
@@ -69,10 +70,12 @@ def sources_of(version: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     Args:
         version: A PipelineVersion as a JSON tree.
     """
-    spec = _get(version, "spec")
+    spec = mapping_at(version, "spec")
     found = {}
-    for place, _, _, executor, _ in _tasks(_get(spec, "pipelineSpec"), _get(spec, "platformSpec")):
-        container = _get(executor, "container")
+    for place, _, _, executor, _ in _tasks(
+        mapping_at(spec, "pipelineSpec"), mapping_at(spec, "platformSpec")
+    ):
+        container = mapping_at(executor, "container")
         if not container:
             continue
         image = container.get("image")
@@ -97,20 +100,20 @@ def parameters_of(version: Mapping[str, Any]) -> list[dict[str, Any]]:
     Args:
         version: A PipelineVersion as a JSON tree.
     """
-    definitions = _get(version, "spec", "pipelineSpec", "root", "inputDefinitions")
+    definitions = mapping_at(version, "spec", "pipelineSpec", "root", "inputDefinitions")
     rows = []
-    for name, each in sorted(_get(definitions, "parameters").items()):
-        row: dict[str, Any] = {"name": name, "type": _text(each, "parameterType")}
+    for name, each in sorted(mapping_at(definitions, "parameters").items()):
+        row: dict[str, Any] = {"name": name, "type": string_at(each, "parameterType")}
         if isinstance(each, Mapping) and "defaultValue" in each:
             row["default"] = each["defaultValue"]
         row["optional"] = bool(isinstance(each, Mapping) and each.get("isOptional"))
-        row["description"] = _text(each, "description")
+        row["description"] = string_at(each, "description")
         rows.append(row)
-    for name, each in sorted(_get(definitions, "artifacts").items()):
-        kind = _get(each, "artifactType")
-        row = {"name": name, "type": _text(kind, "schemaTitle") or "artifact"}
+    for name, each in sorted(mapping_at(definitions, "artifacts").items()):
+        kind = mapping_at(each, "artifactType")
+        row = {"name": name, "type": string_at(kind, "schemaTitle") or "artifact"}
         row["optional"] = bool(isinstance(each, Mapping) and each.get("isOptional"))
-        row["description"] = _text(each, "description")
+        row["description"] = string_at(each, "description")
         rows.append(row)
     return rows
 
@@ -121,23 +124,23 @@ def _tasks(
     tuple[str, Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]
 ]:
     """Yield each task with its place, component, executor and platform configuration."""
-    components = _get(pipeline, "components")
-    executors = _get(pipeline, "deploymentSpec", "executors")
-    configs = _get(platform, "platforms", "kubernetes", "deploymentSpec", "executors")
+    components = mapping_at(pipeline, "components")
+    executors = mapping_at(pipeline, "deploymentSpec", "executors")
+    configs = mapping_at(platform, "platforms", "kubernetes", "deploymentSpec", "executors")
     stack: list[tuple[str, Mapping[str, Any], tuple[str, ...]]] = [
-        ("", _get(pipeline, "root", "dag", "tasks"), ())
+        ("", mapping_at(pipeline, "root", "dag", "tasks"), ())
     ]
     while stack:
         prefix, tasks, above = stack.pop()
         for name in sorted(tasks, key=str):
-            task = _get(tasks, name)
-            component = _text(_get(task, "componentRef"), "name")
-            own = _get(components, component)
-            label = _text(own, "executorLabel")
+            task = mapping_at(tasks, name)
+            component = string_at(mapping_at(task, "componentRef"), "name")
+            own = mapping_at(components, component)
+            label = string_at(own, "executorLabel")
             place = f"{prefix}{name}"
             rest = {key: value for key, value in own.items() if key not in ("dag", "executorLabel")}
-            yield place, task, rest, _get(executors, label), _get(configs, label)
-            inner = _get(own, "dag", "tasks")
+            yield place, task, rest, mapping_at(executors, label), mapping_at(configs, label)
+            inner = mapping_at(own, "dag", "tasks")
             if inner and component not in above and len(above) < _MAX_DEPTH:
                 stack.append((f"{place}/", inner, (*above, component)))
 
@@ -154,15 +157,3 @@ def _flat(tree: Any) -> Iterator[tuple[str, Any]]:
             stack += [((*path, index), each) for index, each in enumerate(value)][::-1]
         elif path:
             yield format_path(path), value
-
-
-def _text(tree: Any, key: str) -> str:
-    value = tree.get(key) if isinstance(tree, Mapping) else None
-    return value if isinstance(value, str) else ""
-
-
-def _get(value: Any, *keys: str) -> Mapping[str, Any]:
-    """Return the mapping that lies below some keys, or an empty one where there is none."""
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else {}

@@ -15,6 +15,7 @@ from kfp_k8s_manifest.gitops.diff import Snapshot
 from kfp_k8s_manifest.gitops.tree import SEQUENCE
 from kfp_k8s_manifest.graph import pipeline_graph
 from kfp_k8s_manifest.graph.html import STYLE, graph_html
+from kfp_k8s_manifest.model.trees import mapping_at
 from kfp_k8s_manifest.releases import Target
 
 __all__ = ["Version", "catalog_files"]
@@ -102,9 +103,11 @@ def _summary(
     name: str, number: int, pipeline: Mapping[str, Any], versions: Sequence[Version]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a pipeline's row in the list, and what its own page shows of all versions."""
-    spec = _map(pipeline.get("spec"))
+    spec = mapping_at(pipeline.get("spec"))
     newest = versions[0].object if versions else {}
-    info = _map(_map(_map(newest.get("spec")).get("pipelineSpec")).get("pipelineInfo"))
+    info = mapping_at(
+        mapping_at(mapping_at(newest.get("spec")).get("pipelineSpec")).get("pipelineInfo")
+    )
     description = spec.get("description") or info.get("description") or ""
     sources = sources_of(newest)
     images = sorted({each["image"] for each in sources.values() if each["image"]})
@@ -115,20 +118,20 @@ def _summary(
         "displayName": str(spec.get("displayName") or ""),
         "description": str(description),
         "versions": len(versions),
-        "newest": str(_map(newest.get("metadata")).get("name") or ""),
+        "newest": str(mapping_at(newest.get("metadata")).get("name") or ""),
         "environments": sorted({each for version in versions for each in version.environments}),
         "words": " ".join(words)[:4_000],
     }
     details = {
         "id": number,
-        "namespace": str(_map(pipeline.get("metadata")).get("namespace") or ""),
+        "namespace": str(mapping_at(pipeline.get("metadata")).get("namespace") or ""),
         "versions": [
             {
                 "name": str(version.object["metadata"]["name"]),
                 "sequence": _age(version)[0],
                 "environments": list(version.environments),
-                "displayName": str(_map(version.object.get("spec")).get("displayName") or ""),
-                "description": str(_map(version.object.get("spec")).get("description") or ""),
+                "displayName": str(mapping_at(version.object.get("spec")).get("displayName") or ""),
+                "description": str(mapping_at(version.object.get("spec")).get("description") or ""),
             }
             for version in versions
         ],
@@ -138,7 +141,7 @@ def _summary(
 
 def _details(version: Version, pipeline: Mapping[str, Any], target: Target) -> dict[str, Any]:
     obj = version.object
-    spec = _map(_map(obj.get("spec")).get("pipelineSpec"))
+    spec = mapping_at(mapping_at(obj.get("spec")).get("pipelineSpec"))
     objects = [each for each in (pipeline, obj) if each]
     found = check_objects(objects, target=target, assume_pipelines=True)
     return {
@@ -173,7 +176,3 @@ def _asset(name: str) -> str:
 
 def _html(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
