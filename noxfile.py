@@ -25,16 +25,20 @@ TEST_TOOLS = [
     "jsonschema",
     "pexpect",
     "pip",  # The commands of components call it in local runs; uv's environments lack it.
+    "pre-commit",
     "pydantic-sarif",
     "pytest",
     "pytest-xdist",
     "rfc8785",
     "ruamel.yaml",
+    "schemathesis",
 ]
 NOTEBOOK_TOOLS = ["ipykernel", "nbclient"]
 
 
-def install(session: nox.Session, *packages: str, extras: str = "kubernetes,webhook") -> None:
+def install(
+    session: nox.Session, *packages: str, extras: str = "apiserver,kubernetes,webhook"
+) -> None:
     """Install the project and what a session needs, at the pinned versions."""
     session.install("-c", PINS, f".[{extras}]", *packages)
 
@@ -76,7 +80,7 @@ def tests_python(session: nox.Session) -> None:
 def kfp(session: nox.Session, kfp: str) -> None:
     """Run the tests against other releases of kfp."""
     session.install(
-        ".[webhook]",
+        ".[apiserver,webhook]",
         f"kfp=={kfp}",
         f"kfp-kubernetes=={kfp}",
         *TEST_TOOLS,
@@ -89,7 +93,7 @@ def kfp(session: nox.Session, kfp: str) -> None:
 @nox.session(name="tests-newest")
 def tests_newest(session: nox.Session) -> None:
     """Run the tests with the newest version of every dependency, as a new user gets them."""
-    session.install("-U", ".[kubernetes,webhook]", *TEST_TOOLS, *NOTEBOOK_TOOLS)
+    session.install("-U", ".[apiserver,kubernetes,webhook]", *TEST_TOOLS, *NOTEBOOK_TOOLS)
     newest = session.run(
         *("python", "-c", "from importlib.metadata import version; print(version('kfp'))"),
         silent=True,
@@ -109,9 +113,9 @@ def tests_lowest(session: nox.Session) -> None:
     session.install("uv")
     session.run(
         *("uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", "-o", lowest),
-        *("--extra", "kubernetes", "--extra", "webhook", "pyproject.toml"),
+        *("--extra", "apiserver", "--extra", "kubernetes", "--extra", "webhook", "pyproject.toml"),
     )
-    session.install("-c", lowest, ".[kubernetes,webhook]", *TEST_TOOLS, *NOTEBOOK_TOOLS)
+    session.install("-c", lowest, ".[apiserver,kubernetes,webhook]", *TEST_TOOLS, *NOTEBOOK_TOOLS)
     session.run("pytest", "-n", "auto", "-m", "not cluster and not site", *session.posargs)
 
 
