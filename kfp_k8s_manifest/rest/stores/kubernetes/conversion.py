@@ -7,6 +7,7 @@ content compressed. Ten thousand versions of 20 KB take some 50 MB so.
 from __future__ import annotations
 
 import calendar
+import hashlib
 import json
 import time
 import zlib
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from sys import intern
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.model.ir import JsonValue
@@ -28,9 +30,11 @@ from kfp_k8s_manifest.rest import specs
 from kfp_k8s_manifest.rest.values import NewPipeline, NewVersion, PipelineRecord, VersionRecord
 
 __all__ = [
+    "FACTS",
     "READY",
     "PackedSpec",
     "PipelineItem",
+    "SpecPool",
     "VersionItem",
     "owner_ids",
     "pipeline_object",
@@ -63,15 +67,13 @@ class PackedSpec:
     """A version's content, compressed: as the cluster holds it, and normalised from the first reading on.
 
     Args:
-        spec: The `spec` of a PipelineVersion.
+        text: The content as JSON.
     """
 
-    __slots__ = ("_data", "_error", "_normal")
+    __slots__ = ("__weakref__", "_data", "_error", "_normal")
 
-    def __init__(self, spec: Mapping[str, Any]) -> None:
-        kept = {key: spec[key] for key in ("pipelineSpec", "platformSpec") if key in spec}
-        text = json.dumps(kept, separators=(",", ":"))
-        self._data = zlib.compress(text.encode("ascii"), _LEVEL)
+    def __init__(self, text: bytes) -> None:
+        self._data = zlib.compress(text, _LEVEL)
         self._normal = False
         self._error = ""
 
@@ -91,6 +93,23 @@ class PackedSpec:
             text, self._data, self._error = b"", b"", str(error)
         self._normal = True
         return text, self._error
+
+
+class SpecPool:
+    """Makes one `PackedSpec` of equal contents: what is listed again need not be normalised again."""
+
+    def __init__(self) -> None:
+        self._known: WeakValueDictionary[bytes, PackedSpec] = WeakValueDictionary()
+
+    def pack(self, spec: Mapping[str, Any]) -> PackedSpec:
+        """Return the content of the `spec` of a PipelineVersion."""
+        kept = {key: spec[key] for key in ("pipelineSpec", "platformSpec") if key in spec}
+        text = json.dumps(kept, separators=(",", ":")).encode("ascii")
+        digest = hashlib.blake2b(text, digest_size=16).digest()
+        found = self._known.get(digest)
+        if found is None:
+            found = self._known[digest] = PackedSpec(text)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,13 +227,46 @@ class VersionItem(_Item):
         )
 
 
+class _ItemFacts:
+    """What lists compare, as KFP's Kubernetes store does: raw values are filtered, shown ones sorted."""
+
+    def id(self, item: PipelineItem | VersionItem) -> str:
+        """Return the item's id."""
+        return item.id
+
+    def filtered(self, item: PipelineItem | VersionItem, field: str) -> str | int:
+        """Return what a filter compares."""
+        if field == "display_name":
+            return item.raw_display_name
+        if field == "pipeline_spec":
+            return item.spec.read()[0].decode() if isinstance(item, VersionItem) else ""
+        return self.sorted(item, field)
+
+    def sorted(self, item: PipelineItem | VersionItem, field: str) -> str | int:
+        """Return what a sort compares; nobody needs versions in the order of their contents."""
+        found: str | int = "" if field == "pipeline_spec" else getattr(item, field, "")
+        return found
+
+    def tags(self, item: PipelineItem | VersionItem) -> Mapping[str, str]:
+        """Return the item's tags."""
+        return item.tags
+
+
+FACTS: Final = _ItemFacts()
+
+
 def read_pipeline(obj: Mapping[str, Any]) -> PipelineItem:
     """Return what is kept of a Pipeline; what it does not hold as it should, is absent."""
     return PipelineItem(**_common(obj))
 
 
-def read_version(obj: Mapping[str, Any]) -> VersionItem:
-    """Return what is kept of a PipelineVersion; what it does not hold as it should, is absent."""
+def read_version(obj: Mapping[str, Any], pool: SpecPool) -> VersionItem:
+    """Return what is kept of a PipelineVersion; what it does not hold as it should, is absent.
+
+    Args:
+        obj: The object.
+        pool: Keeps its content.
+    """
     spec = mapping_at(obj, "spec")
     code_source_url = string_at(spec, "codeSourceURL")
     package_url = string_at(spec, "pipelineSpecURI")
@@ -226,7 +278,7 @@ def read_version(obj: Mapping[str, Any]) -> VersionItem:
         package_url=package_url if package_url or code_source_url else None,
         code_source_url=code_source_url,
         status=intern(_status(obj)),
-        spec=PackedSpec(spec),
+        spec=pool.pack(spec),
     )
 
 
