@@ -33,10 +33,13 @@ class Spec:
     Attributes:
         pipeline: The pipeline spec, with JSON names and without default values.
         platform: The platform spec with its `kubernetes` platform, or None.
+        workflow: Whether it is a package of KFP v1, and `pipeline` an Argo Workflow: the database
+            keeps such content, Kubernetes has no place for it.
     """
 
     pipeline: Mapping[str, JsonValue]
     platform: Mapping[str, JsonValue] | None = None
+    workflow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
