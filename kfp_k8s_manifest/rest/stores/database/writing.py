@@ -111,7 +111,7 @@ def delete_pipeline(
         its_versions = select(columns.UUID).where(of_pipeline)
         connection.execute(delete(spec_json).where(spec_json.c.PipelineVersionId.in_(its_versions)))
     # The foreign keys remove versions and tags.
-    connection.execute(delete(pipelines).where(identity == pipelines.c.UUID))
+    connection.execute(delete(pipelines).where(PIPELINES.key == identity))
 
 
 def delete_version(connection: Connection, version_id: str, *, has_specs: bool) -> None:
@@ -123,7 +123,7 @@ def delete_version(connection: Connection, version_id: str, *, has_specs: bool) 
     identity = _lock(connection, VERSIONS, version_id)
     if has_specs:
         connection.execute(delete(spec_json).where(spec_json.c.PipelineVersionId == identity))
-    connection.execute(delete(pipeline_versions).where(identity == pipeline_versions.c.UUID))
+    connection.execute(delete(pipeline_versions).where(VERSIONS.key == identity))
 
 
 def _lock(connection: Connection, listed: Listed, identity: str, *, read: bool = False) -> str:
