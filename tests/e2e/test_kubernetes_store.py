@@ -14,11 +14,10 @@ import pytest
 from kfp_k8s_manifest.cluster import load_config
 from kfp_k8s_manifest.cluster.async_client import AsyncClient
 from kfp_k8s_manifest.rest import specs
-from kfp_k8s_manifest.rest.errors import Code, RestError
 from kfp_k8s_manifest.rest.stores.kubernetes import KubernetesStore
 from kfp_k8s_manifest.rest.values import ListQuery, NewPipeline, NewVersion, Page, Sort, Spec
 
-from .installations import API, pipeline, version
+from .installations import API, version
 
 if TYPE_CHECKING:
     from .installations import Installation
