@@ -70,14 +70,17 @@ class Installation:
         """Return the account that the server runs under."""
         return self.object("v1", "ServiceAccount", self.name)
 
-    def access(self, rules: list[Object], namespaces: tuple[str, ...] | None) -> list[Object]:
+    def access(
+        self, rules: list[Object], namespaces: tuple[str, ...] | None, *, suffix: str = ""
+    ) -> list[Object]:
         """Return roles with these rules, bound to the account.
 
         Args:
             rules: The rules.
             namespaces: Where they hold; None for the whole cluster.
+            suffix: What tells these roles from others of the installation.
         """
-        name = f"{self.name}-{self.namespace}"
+        name = f"{self.name}-{self.namespace}{suffix}"
         if namespaces is None:
             return self._role("ClusterRole", name, rules, cluster=True)
         documents: list[Object] = []
