@@ -19,7 +19,19 @@ from kfp_k8s_manifest.migration.names import (
 )
 
 VALID = ["train", "a", "a.b", "v1.2-rc.3", "0", "x" * 63, "versions", "names", "create", "con"]
-TWINS = ["V 1", "v 1", "V.1", "v-1 ", "V_1", "v__1", " V 1", "v\t1", "v\n1", "\uff36\uff11", "\u21741"]
+TWINS = [
+    "V 1",
+    "v 1",
+    "V.1",
+    "v-1 ",
+    "V_1",
+    "v__1",
+    " V 1",
+    "v\t1",
+    "v\n1",
+    "\uff36\uff11",
+    "\u21741",
+]
 
 
 def hostile_names(count: int) -> list[str]:
