@@ -66,6 +66,7 @@ class ServerVersion:
         pipeline_spec: The pipeline spec, or an Argo workflow; None where it cannot be read.
         platform_spec: The platform spec, or None.
         error: Why the server cannot show it, or "".
+        raw: What the server has instead of a pipeline spec, where that is known.
     """
 
     id: str
@@ -81,6 +82,7 @@ class ServerVersion:
     pipeline_spec: JsonValue = None
     platform_spec: JsonValue = None
     error: str = ""
+    raw: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from kfp_k8s_manifest.errors import UsageError
+from kfp_k8s_manifest.errors import UsageError, YamlError
 from kfp_k8s_manifest.migration.records import (
     RecordPage,
     ServerPipeline,
@@ -18,6 +18,7 @@ from kfp_k8s_manifest.migration.records import (
 )
 from kfp_k8s_manifest.migration.sources import ServerError
 from kfp_k8s_manifest.rest.values import Anchor, ListQuery, Page, PipelineRecord, VersionRecord
+from kfp_k8s_manifest.yaml import load_all
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -105,7 +106,30 @@ class DatabaseSource:
         page, _ = self._read(
             lambda connection: list_versions(connection, pipeline_id, query, Specs())
         )
-        return _page(page, _version)
+        found = _page(page, _version)
+        if not any(each.error for each in found.items):
+            return found
+        items = (self._as_it_is(each) if each.error else each for each in found.items)
+        return replace(found, items=tuple(items))
+
+    def _as_it_is(self, version: ServerVersion) -> ServerVersion:
+        """Return a version that KFP cannot read, with what stands there instead of its content."""
+        from sqlalchemy import select
+
+        from kfp_k8s_manifest.rest.stores.database.tables import pipeline_versions
+
+        column = pipeline_versions.c.PipelineSpec
+        statement = select(column).where(version.id == pipeline_versions.c.UUID)
+        text = self._read(lambda connection: connection.execute(statement).scalar()) or ""
+        try:
+            first, *others = [each.value for each in load_all(text.encode())]
+        except (YamlError, ValueError):
+            return replace(version, raw=text)
+        if not isinstance(first, dict) or "pipelineInfo" not in first or len(others) > 1:
+            return replace(version, raw=text)
+        # It can be told what of it the cluster refuses.
+        platform = others[0] if others else None
+        return replace(version, pipeline_spec=first, platform_spec=platform, error="")
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         from sqlalchemy.exc import SQLAlchemyError
