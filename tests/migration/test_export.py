@@ -196,7 +196,7 @@ def test_what_the_cluster_cannot_hold_is_in_the_side_file_whole(tmp_path: Path) 
     )
     done = run_export(url, tmp_path / "out", code=1)
     assert done.stdout == (
-        f"exported 2 pipelines and 3 versions into {tmp_path}/out (4 requests)\n"
+        f"exported 2 pipelines and 3 versions into {tmp_path}/out (5 requests)\n"
         "5 objects could not be exported, 1 in part only (name 1, schema-version 1, tags 1,"
         f" too-large 1, unreadable 1, v1-template 1): see {tmp_path}/out/not-exported.jsonl\n"
     )
@@ -323,7 +323,7 @@ def test_what_is_gone_from_the_server_stays_until_it_is_to_go(tmp_path: Path) ->
     assert [each["status"] for each in rows(tmp_path / "out")] == ["exported", "gone", "exported"]
     assert (tmp_path / "out/a/versions/a-v1.yaml").exists()
     # The one that is left keeps its age.
-    assert 'kfp-k8s/sequence: "2"' in (tmp_path / "out/a/versions/a-v2.yaml").read_text()
+    assert "kfp-k8s/sequence: '2'" in (tmp_path / "out/a/versions/a-v2.yaml").read_text()
     run_export(url, tmp_path / "out", "--remove-gone")
     assert sorted(tree(tmp_path / "out")) == [
         "a/pipeline.yaml",
