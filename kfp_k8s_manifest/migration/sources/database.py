@@ -119,7 +119,7 @@ class DatabaseSource:
         from kfp_k8s_manifest.rest.stores.database.tables import pipeline_versions
 
         column = pipeline_versions.c.PipelineSpec
-        statement = select(column).where(version.id == pipeline_versions.c.UUID)
+        statement = select(column).where(pipeline_versions.c.UUID.in_([version.id]))
         text = self._read(lambda connection: connection.execute(statement).scalar()) or ""
         try:
             first, *others = [each.value for each in load_all(text.encode())]
