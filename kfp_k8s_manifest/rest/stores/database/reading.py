@@ -133,7 +133,7 @@ def _page(
     fetch: Callable[[Connection, Sequence[str]], list[Record]],
 ) -> Page[Record]:
     dialect = connection.dialect.name
-    found = list(connection.execute(*queries.page(listed, scope, query, dialect)).tuples())
+    found: list[Any] = list(connection.execute(*queries.page(listed, scope, query, dialect)))
     if query.start is None and len(found) <= query.page_size:
         total: int = len(found)
     else:
@@ -188,7 +188,7 @@ def _rows(connection: Connection, statement: Select[Any], ids: Sequence[str]) ->
     """
     if not ids:
         return []
-    rows = connection.execute(statement, {"ids": list(ids)}).tuples()
+    rows = connection.execute(statement, {"ids": list(ids)})
     return [row for row in rows if row[1] == READY]
 
 
