@@ -14,6 +14,7 @@ __all__ = [
     "rfc3339",
     "time_problem",
     "unix_seconds",
+    "yaml_time",
 ]
 
 FIRST_SECOND: Final = -62_135_596_800
@@ -123,6 +124,24 @@ def is_yaml_timestamp(text: str) -> bool:
         return False
     zone = match[8]
     return zone in (None, "Z") or (int(zone[1:3]) <= 24 and int(zone[4:6]) < 60)
+
+
+def yaml_time(text: str) -> str:
+    """Return the text of RFC 3339 that Go writes for a timestamp of YAML.
+
+    Args:
+        text: A scalar for which `is_yaml_timestamp` holds.
+    """
+    match = re.fullmatch(_YAML, text)
+    assert match is not None, text
+    year, *others = (int(part or 0) for part in match.groups()[:6])
+    month, day, hour, minute, second = others
+    fraction = (match[7] or "")[1:10].rstrip("0")
+    zone = "Z" if match[8] in (None, "Z", "+00:00", "-00:00") else match[8]
+    return (
+        f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
+        f"{'.' if fraction else ''}{fraction}{zone}"
+    )
 
 
 def _ordinal(year: int, month: int, day: int) -> int:
