@@ -11,9 +11,10 @@ from kfp_k8s_manifest.cluster.async_client import AsyncClient
 from kfp_k8s_manifest.rest.app import Build, make_app
 from kfp_k8s_manifest.rest.archives import MAX_SIZE
 from kfp_k8s_manifest.rest.authorization import Authorizer, MultiUser, Open
-from kfp_k8s_manifest.rest.fetch import Fetcher, FetchPolicy
+from kfp_k8s_manifest.rest.fetch import Fetcher
 from kfp_k8s_manifest.rest.metrics import PREFIX, Metrics
 from kfp_k8s_manifest.rest.service import Service
+from kfp_k8s_manifest.rest.urls import FetchPolicy
 from kfp_k8s_manifest.serving.bodies import Bodies, BodyLimits
 from kfp_k8s_manifest.serving.metrics import ServerMetrics
 from kfp_k8s_manifest.serving.server import Server, ServerOptions

@@ -351,7 +351,7 @@ def _rest(options: dict[str, Any], config: ClusterConfig | None) -> Server:
         UserOptions,
         rest_server,
     )
-    from kfp_k8s_manifest.rest.fetch import FetchPolicy
+    from kfp_k8s_manifest.rest.urls import FetchPolicy
 
     more = os.environ.get("PIPELINE_URL_ALLOWED_DOMAINS", "").split(",")
     domains = [*options["url_domains"], *filter(None, map(str.strip, more))]
