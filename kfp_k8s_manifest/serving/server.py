@@ -32,6 +32,8 @@ __all__ = ["Server", "ServerOptions", "TlsFiles"]
 
 # aiohttp stops reading a body that nobody takes at twice this, for each connection.
 _READ_AHEAD: Final = 16 * 1024
+# Of the first line and of each header field; filters stand in the one, tokens in the other.
+_LINE: Final = 32 * 1024
 # Seconds in which more of a body is read after its refusal, so that the answer reaches its client.
 _LINGER: Final = 0.2
 _SHOWN: Final = 200
@@ -197,6 +199,8 @@ class Server:
             handler_cancellation=True,
             auto_decompress=False,
             read_bufsize=_READ_AHEAD,
+            max_line_size=_LINE,
+            max_field_size=_LINE,
         )
         await self._runner.setup()
         assert self._runner.server is not None
