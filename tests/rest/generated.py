@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from kfp_k8s_manifest.rest.errors import invalid
 from kfp_k8s_manifest.rest.stores.database import DatabaseStore
-from tests.rest.serving import HELLO, Serving, serving
+from tests.rest.serving import HELLO, Files, Serving, serving
 
 # A status that is not described, a content type or an answer that breaks its schema, or any 5xx. That a
 # method which is not described is answered 501 is KFP's way: these are not asked for.
@@ -27,7 +28,7 @@ _SETTINGS = "[phases.coverage]\nunexpected-methods = []\n"
 _CALLS = re.compile(r'calls_total\{call="(\w+)",code="(\w+)"\} ([0-9.]+)')
 
 
-class AnyUrl:
+class AnyUrl(Files):
     """A stand-in for what fetches packages: there is one behind every URL that is one."""
 
     async def fetch(self, url: str, *, for_version: bool) -> tuple[str, bytes]:
@@ -37,14 +38,11 @@ class AnyUrl:
             raise invalid("Pipeline URL validation failed") from error
         return "a.yaml", HELLO.encode()
 
-    async def close(self) -> None:
-        """Nothing has to be ended."""
-
 
 @contextmanager
 def serving_a_database(folder: Path) -> Iterator[Serving]:
     """Run a server over a new SQLite file while the context lasts."""
-    store = DatabaseStore(f"sqlite:///{folder / 'pipelines.db'}")
+    store: Any = DatabaseStore(f"sqlite:///{folder / 'pipelines.db'}")
     with serving(store, files=AnyUrl()) as server:
         yield server
 

@@ -50,6 +50,13 @@ _TAGS: Final[Schema] = {
     "propertyNames": {"minLength": 1, "maxLength": MAX_TAG, "pattern": r"^[^.]+$"},
     "additionalProperties": {"type": "string", "maxLength": MAX_TAG},
 }
+# Whoever writes to the store itself may break the rules.
+_ANSWERED_TAGS: Final[Schema] = {
+    "type": "object",
+    "description": "Labels.",
+    "minProperties": 1,
+    "additionalProperties": {"type": "string"},
+}
 _NEW_TAGS: Final[Schema] = {
     **_TAGS,
     "description": "The labels from now on, all of them; `{}` removes them, and without this field"
@@ -96,7 +103,7 @@ _PIPELINE: Final = _object(
         "created_at": _CREATED_AT,
         "namespace": _text("The namespace, where there is one."),
         "error": ref("Status"),
-        "tags": _TAGS,
+        "tags": _ANSWERED_TAGS,
     },
     "pipeline_id",
 )
@@ -117,7 +124,7 @@ _VERSION: Final = _object(
             " `pipeline_spec` and `platform_spec`.",
         },
         "error": ref("Status"),
-        "tags": _TAGS,
+        "tags": _ANSWERED_TAGS,
     },
     "pipeline_version_id",
 )
