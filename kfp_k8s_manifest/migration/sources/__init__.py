@@ -52,5 +52,8 @@ class Source(Protocol):
     def versions(self, pipeline_id: str, token: str, size: int) -> RecordPage[ServerVersion]:
         """Return a page of the versions of a pipeline."""
 
+    def notes(self) -> list[str]:
+        """Return what should be told of all that was read."""
+
     def close(self) -> None:
         """Close connections."""
