@@ -14,11 +14,13 @@ from typing import Final
 
 from aiohttp import web
 
+from kfp_k8s_manifest._version import __version__
 from kfp_k8s_manifest.rest import answers, messages
 from kfp_k8s_manifest.rest.authorization import Caller
 from kfp_k8s_manifest.rest.calls import BODIES, Received, prepare, read_timeout
 from kfp_k8s_manifest.rest.errors import Code, GatewayError, RestError
 from kfp_k8s_manifest.rest.metrics import Metrics
+from kfp_k8s_manifest.rest.openapi import document as openapi
 from kfp_k8s_manifest.rest.routing import Call, Misdirected, Moved, Route, find, read_target
 from kfp_k8s_manifest.rest.service import Service
 from kfp_k8s_manifest.rest.uploads import (
@@ -75,7 +77,8 @@ def make_app(
     """
     handler = _Handler(service, metrics, bodies, identity_header, build or Build())
     app = web.Application(client_max_size=bodies.limits.most, logger=logging.getLogger("aiohttp"))
-    app.router.add_route("*", "/{path:.*}", handler.answer)
+    # Any path at all, also one with line ends.
+    app.router.add_route("*", r"/{path:[\s\S]*}", handler.answer)
     app.on_response_prepare.append(_name_request)
     app.cleanup_ctx.append(handler.run)
     return app
@@ -113,7 +116,10 @@ class _Handler:
             "tag_name": build.tag,
             "multi_user": service.multi_user,
         }
-        self._health = {
+        header = identity_header if service.multi_user else ""
+        # The answers that are the same to everybody.
+        self._fixed = {
+            Call.OPENAPI: openapi.write(__version__, identity_header=header),
             Call.HEALTH_V1: json.dumps(health).encode(),
             Call.HEALTH: json.dumps({**health, "pipeline_store": service.store.kind}).encode(),
         }
@@ -168,8 +174,8 @@ class _Handler:
                 override=request.headers.get("X-HTTP-Method-Override", ""),
             )
             noted.call = route.call.value
-            if route.call in self._health:
-                return answers.upload_success(self._health[route.call])
+            if route.call in self._fixed:
+                return answers.upload_success(self._fixed[route.call])
             if route.call in (Call.UPLOAD, Call.UPLOAD_VERSION):
                 creating = True
                 return await self._upload(request, route.call, target.query)

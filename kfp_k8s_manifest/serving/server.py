@@ -32,6 +32,8 @@ __all__ = ["Server", "ServerOptions", "TlsFiles"]
 
 # aiohttp stops reading a body that nobody takes at twice this, for each connection.
 _READ_AHEAD: Final = 16 * 1024
+# A request's first line: filters and page tokens of the REST API are in it. Go's servers read 1 MiB.
+_LONGEST_LINE: Final = 32 * 1024
 # Seconds in which more of a body is read after its refusal, so that the answer reaches its client.
 _LINGER: Final = 0.2
 _SHOWN: Final = 200
@@ -197,6 +199,7 @@ class Server:
             handler_cancellation=True,
             auto_decompress=False,
             read_bufsize=_READ_AHEAD,
+            max_line_size=_LONGEST_LINE,
         )
         await self._runner.setup()
         assert self._runner.server is not None

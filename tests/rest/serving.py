@@ -164,6 +164,7 @@ def filter_of(*predicates: Mapping[str, Any]) -> str:
 def serving(
     store: ModelStore | None = None,
     *,
+    files: Files | None = None,
     service: Mapping[str, Any] | None = None,
     limits: Mapping[str, Any] | None = None,
     bodies: Mapping[str, Any] | None = None,
@@ -173,13 +174,14 @@ def serving(
 
     Args:
         store: The store; by default an empty model.
+        files: What fetches packages; by default it has none.
         service: Options of `Service`; `authorizer` among them.
         limits: Limits on connections.
         bodies: Limits on bodies.
         options: Options of `make_app`.
     """
     store = store or ModelStore()
-    files = Files()
+    files = files or Files()
     metrics = ServerMetrics(PREFIX)
     found = {"authorizer": Open(), **(service or {})}
     made = Service(store, found.pop("authorizer"), files, **found)
