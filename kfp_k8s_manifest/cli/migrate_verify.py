@@ -186,10 +186,10 @@ def _text(result: Verification, other: str) -> str:
         for found in each.differences:
             server, obj = _shown(found.server), _shown(found.object)
             lines.append(f"          {found.field}: the server has {server}, not {obj}")
-    server, objects = sum(result.server.values()), sum(result.objects.values())
+    counts = sum(result.server.values()), sum(result.objects.values())
     known = f", {result.known} as the side file tells" if result.known else ""
     lines.append(
-        f"{server} objects on the server, {objects} in {other}: {result.equal} equal{known},"
+        f"{counts[0]} objects on the server, {counts[1]} in {other}: {result.equal} equal{known},"
         f" {result.count('different')} different, {result.count('missing')} missing,"
         f" {result.count('extra')} extra"
     )

@@ -71,12 +71,12 @@ def test_each_difference_is_told_with_its_field(url: str, folder: Path) -> None:
         '          spec.description: the server has "better", not "worse"\n'
         '          spec.tags.commit: the server has "abc123", not "abc124"\n'
         '          created-at: the server has "2023-11-14T22:13:23Z", not "2023-11-14T22:13:24Z"\n'
+        '          spec.codeSourceURL: the server has "https://git.example.com/a/b", not'
+        ' "https://git.example.com/a/c"\n'
         f"          spec.pipelineSpec.deploymentSpec.{executors}.container.image: the server has"
         ' "python:3.11", not "python:3.12"\n'
         f"          spec.platformSpec.platforms.kubernetes.deploymentSpec.{executors}"
         '.imagePullSecret[0].secretName: the server has "pull", not "push"\n'
-        '          spec.codeSourceURL: the server has "https://git.example.com/a/b", not'
-        ' "https://git.example.com/a/c"\n'
         f"7 objects on the server, 7 in {folder}: 6 equal, 1 different, 0 missing, 0 extra\n"
     )
 
