@@ -75,7 +75,7 @@ def test_each_difference_is_told_with_its_field(url: str, folder: Path) -> None:
         ' "https://git.example.com/a/c"\n'
         f"          spec.pipelineSpec.deploymentSpec.{executors}.container.image: the server has"
         ' "python:3.11", not "python:3.12"\n'
-        f"          spec.platformSpec.platforms.kubernetes.deploymentSpec.{executors}"
+        f"          spec.platformSpec.platforms[kubernetes].deploymentSpec.{executors}"
         '.imagePullSecret[0].secretName: the server has "pull", not "push"\n'
         f"7 objects on the server, 7 in {folder}: 6 equal, 1 different, 0 missing, 0 extra\n"
     )
