@@ -41,6 +41,8 @@ REQUEST_ID: Final = web.RequestKey("kfp-k8s.request-id", str)
 # An id from a client or a proxy is taken over where it cannot do harm in a log or a header.
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _SHOWN: Final = 200
+# Statuses of refusals whose texts do not quote the request's contents.
+_TOLD: Final = frozenset({401, 403, 500, 503})
 # A message of JSON is far smaller than a package.
 _LARGEST_MESSAGE: Final = 4 * 1024 * 1024
 
@@ -160,6 +162,7 @@ class _Handler:
             level, "call", requestId=_request_id(request), method=request.method[:_SHOWN],
             path=request.raw_path.partition("?")[0][:_SHOWN], call=noted.call, status=status,
             milliseconds=round(seconds * 1000, 2), peer=request.remote,
+            **({"code": noted.code} if noted.code else {}),
             **({"reason": noted.reason[:_SHOWN]} if noted.reason else {}),
         )  # fmt: skip
 
@@ -185,12 +188,14 @@ class _Handler:
         except Misdirected as error:
             return answers.plain(error.status, error.text, sniffable=error.status != 404)
         except UploadError as error:
-            noted.reason = error.reason or error.text
+            noted.reason = error.reason
             if error.plain:
                 return answers.plain(error.status, error.text)
             return answers.upload_refusal(error.status, error.text, creating=error.creating)
         except RestError as error:
-            noted.reason = error.text
+            noted.code = error.code.name
+            # Other texts quote what was sent.
+            noted.reason = error.text if error.status in _TOLD else ""
             return answers.refusal(error)
         except web.HTTPException:
             raise
@@ -271,8 +276,10 @@ class _Noted:
 
     Attributes:
         call: The call, or `none`.
-        reason: Why it is refused, or "".
+        code: The code of its refusal, or "".
+        reason: Why it is refused, where this quotes nothing of its contents, or "".
     """
 
     call: str = "none"
+    code: str = ""
     reason: str = ""

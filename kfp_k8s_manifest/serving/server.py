@@ -32,7 +32,8 @@ __all__ = ["Server", "ServerOptions", "TlsFiles"]
 
 # aiohttp stops reading a body that nobody takes at twice this, for each connection.
 _READ_AHEAD: Final = 16 * 1024
-# A request's first line: filters and page tokens of the REST API are in it. Go's servers read 1 MiB.
+# A request's first line, with the REST API's filters and page tokens, and each header field, with callers'
+# tokens. Go's servers read 1 MiB.
 _LONGEST_LINE: Final = 32 * 1024
 # Seconds in which more of a body is read after its refusal, so that the answer reaches its client.
 _LINGER: Final = 0.2
@@ -200,6 +201,7 @@ class Server:
             auto_decompress=False,
             read_bufsize=_READ_AHEAD,
             max_line_size=_LONGEST_LINE,
+            max_field_size=_LONGEST_LINE,
         )
         await self._runner.setup()
         assert self._runner.server is not None
