@@ -40,10 +40,15 @@ class AnyUrl(Files):
 
 
 @contextmanager
-def serving_a_database(folder: Path) -> Iterator[Serving]:
-    """Run a server over a new SQLite file while the context lasts."""
+def serving_a_database(folder: Path, *, files: Files | None = None) -> Iterator[Serving]:
+    """Run a server over a new SQLite file while the context lasts.
+
+    Args:
+        folder: Where the file is put.
+        files: What fetches packages; by default there is one behind every URL.
+    """
     store: Any = DatabaseStore(f"sqlite:///{folder / 'pipelines.db'}")
-    with serving(store, files=AnyUrl()) as server:
+    with serving(store, files=files or AnyUrl()) as server:
         yield server
 
 

@@ -70,6 +70,11 @@ class RestServer:
         """How many requests were sent."""
         return self._requests
 
+    @property
+    def tells_sources(self) -> bool:
+        """True once the server has told a code source URL: KFP 2.17 keeps them to itself."""
+        return self._tells_sources is True
+
     def notes(self) -> list[str]:
         """Return what the server may have, and has not told."""
         if self._tells_sources is not False:
