@@ -12,6 +12,8 @@ __all__ = ["migrate"]
 @click.group(
     cls=LazyGroup,
     lazy={
+        "apply": ("migrate_apply", "apply", "Apply a folder of manifests to a cluster."),
+        "ids": ("migrate_ids", "ids", "Tell which id has become which uid."),
         "export": ("migrate_export", "export", "Write a server's pipelines as manifests."),
         "verify": ("migrate_verify", "verify", "Compare a server with manifests or a cluster."),
     },
