@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
+
+pytest.importorskip("sqlalchemy", reason="needs the extra 'apiserver'")
 
 from kfp_k8s_manifest._version import __version__
 from kfp_k8s_manifest.rest.openapi.document import PATH, document
