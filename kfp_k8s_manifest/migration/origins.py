@@ -44,7 +44,9 @@ def read_origins(path: str) -> dict[tuple[str, str], Origin]:
         with Path(path).open(encoding="utf-8", newline="") as lines:
             reader = csv.DictReader(lines)
             if not set(_HEADER) <= set(reader.fieldnames or ()):
-                raise SourceError(f"{path} is no report of `kfp-k8s migrate import`: its columns are others")
+                raise SourceError(
+                    f"{path} is no report of `kfp-k8s migrate import`: its columns are others"
+                )
             for each in reader:
                 if each["kind"] not in KINDS:
                     raise SourceError(f"{path}:{reader.line_num}: no line of an import")
