@@ -124,14 +124,14 @@ def make_engine(url: URL, *, connections: int, seconds: float) -> Engine:
         if kind == "postgresql":
             common["connect_args"] = _postgres_arguments(seconds)
             return sqlalchemy.create_engine(url, **common)
-        if "charset" not in url.query:
-            url = url.update_query_dict({"charset": "utf8mb4"})
         whole = math.ceil(seconds)
         common["connect_args"] = {
             "connect_timeout": _CONNECT_SECONDS,
             "read_timeout": whole,
             "write_timeout": whole,
         }
+        if "charset" not in url.query:
+            common["connect_args"]["charset"] = "utf8mb4"
         engine = sqlalchemy.create_engine(url, **common)
     except ModuleNotFoundError as error:
         package = _PACKAGES.get(error.name or "", error.name)
