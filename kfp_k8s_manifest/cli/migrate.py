@@ -15,6 +15,7 @@ __all__ = ["migrate"]
         "apply": ("migrate_apply", "apply", "Apply a folder of manifests to a cluster."),
         "ids": ("migrate_ids", "ids", "Tell which id has become which uid."),
         "export": ("migrate_export", "export", "Write a server's pipelines as manifests."),
+        "import": ("migrate_import", "import_", "Upload manifests to a server."),
         "verify": ("migrate_verify", "verify", "Compare a server with manifests or a cluster."),
     },
 )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["apply"]
 
-_WORDS = {"created": "would create", "changed": "would change"}
+_VERDICTS = ("created", "updated", "unchanged", "failed")
 
 
 @click.command()
@@ -33,6 +33,13 @@ _WORDS = {"created": "would create", "changed": "would change"}
     help="Who owns the fields that are applied.",
 )
 @click.option("--force-conflicts", is_flag=True, help="Take fields over that another manager owns.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="How many objects are applied at a time.",
+)
 @click.option(
     "--format",
     "format_name",
@@ -50,6 +57,7 @@ def apply(
     yes: bool,  # noqa: FBT001 (click passes options by name)
     field_manager: str,
     force_conflicts: bool,  # noqa: FBT001
+    concurrency: int,
     format_name: str,
 ) -> None:
     """Apply the pipelines and versions of FOLDER to the cluster, in the order of their age.
@@ -64,56 +72,53 @@ def apply(
     import gc
 
     from kfp_k8s_manifest.cli.build import progress
-    from kfp_k8s_manifest.cluster import Client, load_config
-    from kfp_k8s_manifest.migration.applying import Applier
+    from kfp_k8s_manifest.cluster import load_config
+    from kfp_k8s_manifest.migration.applying import ApplyOptions, apply_folder
     from kfp_k8s_manifest.releases import target as find_target
 
     gc.enable()
-    client = Client(load_config(kubeconfig, context))
-    click.get_current_context().call_on_close(client.close)
-    applier = Applier(
-        client,
-        folder,
-        namespace=namespace or client.config.namespace,
+    config = load_config(kubeconfig, context)
+    options = ApplyOptions(
+        folder=folder,
+        namespace=namespace or config.namespace,
         target=find_target(target),
         field_manager=field_manager,
         force=force_conflicts,
         dry_run=not yes,
+        concurrency=concurrency,
     )
-    found: list[Applied] = []
     with progress("applying") as on_progress:
-        for each in applier.run():
-            found.append(each)
-            on_progress(len(found), applier.count)
-    emit(_json(found, yes=yes) if format_name == "json" else _text(found, folder, yes=yes))
-    if any(each.action in ("failed", "skipped") for each in found):
+        found = apply_folder(config, options, on_progress)
+    counts = Counter(each.verdict for each in found)
+    emit(
+        _json(found, counts, yes=yes)
+        if format_name == "json"
+        else _text(found, counts, folder, yes=yes)
+    )
+    if counts["failed"]:
         click.get_current_context().exit(1)
 
 
-def _json(found: list[Applied], *, yes: bool) -> str:
-    counts = Counter(each.action for each in found)
+def _json(found: list[Applied], counts: Counter[str], *, yes: bool) -> str:
     tree = {
         "version": 1,
         "dry_run": not yes,
-        "summary": dict(sorted(counts.items())),
+        **{each: counts[each] for each in _VERDICTS},
         "objects": [asdict(each) for each in found],
     }
     return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
 
 
-def _text(found: list[Applied], folder: str, *, yes: bool) -> str:
+def _text(found: list[Applied], counts: Counter[str], folder: str, *, yes: bool) -> str:
+    if not found:
+        return f"{folder} holds no Pipeline and no PipelineVersion\n"
     lines = []
     for each in found:
-        if each.action == "unchanged":
+        if each.verdict == "unchanged":
             continue
-        word = each.action if yes else _WORDS.get(each.action, each.action)
-        why = f": {each.reason}" if each.reason else ""
-        lines.append(f"{word} {each.kind} {each.namespace}/{each.name} ({each.where}){why}")
-    if not found:
-        lines.append(f"{folder} holds no Pipeline and no PipelineVersion")
-        return "\n".join(lines) + "\n"
-    counts = Counter(each.action for each in found)
-    told = [f"{counts[action]} {action}" for action in sorted(counts)]
-    end = "" if yes else "; nothing was stored: --yes applies them"
-    lines.append(f"{len(found)} objects: {', '.join(told)}{end}")
+        why = f": {each.text}" if each.text else ""
+        name = f"{each.namespace}/{each.name}"
+        lines.append(f"{each.verdict:9} {each.kind} {name} ({each.path}){why}")
+    summary = ", ".join(f"{counts[each]} {each}" for each in _VERDICTS)
+    lines.append(f"{summary}{'' if yes else ' (nothing was stored: --yes applies)'}")
     return "\n".join(lines) + "\n"

@@ -1,69 +1,113 @@
-"""The order in which objects are created, so that their times of creation tell their age. Pure.
+"""Does things in groups: those of one group in their order and in different seconds, groups side by side.
 
-KFP takes the version with the latest time of creation for a pipeline's newest, and times have whole
-seconds: two versions of one pipeline that are created in the same second are equally old to it. So the
-versions are created round by round, one of each pipeline; where a round is short, there is a wait.
+KFP takes the newest version for the default, and tells time in whole seconds: two versions of a pipeline
+that are created in the same second have no order. Waiting costs nothing while other pipelines have
+versions to create.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Final
+import heapq
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Generic, TypeVar
 
-__all__ = ["Pace", "Step", "rounds"]
+__all__ = ["SECOND", "run_paced"]
 
-_SECOND: Final = 1.05
-"""A second, and what clocks may be apart within one machine's answers."""
+T = TypeVar("T")
+
+SECOND: Final = 1.01
+"""Seconds after which the whole seconds of a clock have changed, whatever the clock's own pace."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """An object that is to be created.
+def run_paced(
+    groups: Sequence[Sequence[T]],
+    work: Callable[[T], bool],
+    *,
+    concurrency: int,
+    gap: float = SECOND,
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> None:
+    """Do everything.
 
-    Attributes:
-        owner: What its pipeline is known by.
-        age: Its place among those of its owner; equal ones are ordered by name.
-        name: Its name.
-        where: Where it is read from.
+    Args:
+        groups: What is to be done.
+        work: Does one thing; returns True where the next of its group must wait for the gap. What it
+            raises ends everything.
+        concurrency: How many things are done at a time.
+        gap: The seconds between the end of one and the beginning of the next of a group.
+        on_progress: Told how many things are done, and how many there are.
     """
+    queue = _Queue(groups, on_progress)
 
-    owner: tuple[str, str]
-    age: int
-    name: str
-    where: str
+    def serve() -> None:
+        while (taken := queue.take()) is not None:
+            number, item = taken
+            try:
+                waits = work(item)
+            except BaseException:
+                queue.stop()
+                raise
+            queue.put_back(number, time.monotonic() + gap if waits else 0.0)
+
+    with ThreadPoolExecutor(concurrency) as pool:
+        waiting = [pool.submit(serve) for _ in range(concurrency)]
+        try:
+            for each in waiting:
+                each.result()
+        finally:
+            queue.stop()
 
 
-def rounds(steps: Iterable[Step]) -> Iterator[Step]:
-    """Yield the first of each owner, then the second of each, and so on."""
-    queues: dict[tuple[str, str], list[Step]] = defaultdict(list)
-    for step in steps:
-        queues[step.owner].append(step)
-    for queue in queues.values():
-        queue.sort(key=lambda each: (each.age, each.name), reverse=True)
-    while queues:
-        for owner in sorted(queues):
-            yield queues[owner].pop()
-        queues = {owner: queue for owner, queue in queues.items() if queue}
+class _Queue(Generic[T]):
+    """The groups that have something left, by when its next thing may be done."""
 
+    def __init__(
+        self, groups: Sequence[Sequence[T]], on_progress: Callable[[int, int], None]
+    ) -> None:
+        self._groups = groups
+        self._next = [0] * len(groups)
+        self._ready = [(0.0, number) for number, group in enumerate(groups) if group]
+        self._busy = 0
+        self._stopped = False
+        self._changed = threading.Condition()
+        self._done, self._all = 0, sum(map(len, groups))
+        self._on_progress = on_progress
 
-@dataclass(slots=True)
-class Pace:
-    """Knows how long to wait before the next of an owner."""
+    def take(self) -> tuple[int, T] | None:
+        """Return the next thing and its group, once it may be done; None at the end."""
+        with self._changed:
+            while not self._stopped:
+                if not self._ready:
+                    if not self._busy:
+                        return None
+                    self._changed.wait()
+                    continue
+                moment, number = self._ready[0]
+                left = moment - time.monotonic()
+                if left > 0:
+                    self._changed.wait(left)
+                    continue
+                heapq.heappop(self._ready)
+                self._busy += 1
+                return number, self._groups[number][self._next[number]]
+            return None
 
-    _last: dict[Hashable, float] = field(default_factory=dict)
+    def put_back(self, number: int, moment: float) -> None:
+        """Note that a thing is done, and when the next of its group may be."""
+        with self._changed:
+            self._busy -= 1
+            self._next[number] += 1
+            if self._next[number] < len(self._groups[number]):
+                heapq.heappush(self._ready, (moment, number))
+            self._done += 1
+            self._on_progress(self._done, self._all)
+            self._changed.notify_all()
 
-    def wait(self, owner: Hashable, now: float) -> float:
-        """Return the seconds to wait.
-
-        Args:
-            owner: Whose next it is.
-            now: Seconds of a clock that does not go back.
-        """
-        last = self._last.get(owner)
-        return 0.0 if last is None else max(0.0, last + _SECOND - now)
-
-    def created(self, owner: Hashable, now: float) -> None:
-        """Note that one was created by now."""
-        self._last[owner] = now
+    def stop(self) -> None:
+        """Let nobody begin anything more."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()

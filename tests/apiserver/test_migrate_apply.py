@@ -132,17 +132,18 @@ def test_the_whole_way(plane: ControlPlane, namespace: str, tmp_path: Path) -> N
     done = migrate(plane, "apply", folder, "-n", namespace)
     assert done.returncode == 0, done.stdout + done.stderr
     *lines, last = done.stdout.splitlines()
-    assert lines[0] == f"would create Pipeline {namespace}/a (pipeline-a.yaml)"
-    assert lines[2] == (
-        f"would create PipelineVersion {namespace}/a-v1 (pipelineversion-a-v1.yaml):"
+    assert lines[0] == f"created   Pipeline {namespace}/a (pipeline-a.yaml)"
+    assert lines[1] == (
+        f"created   PipelineVersion {namespace}/a-v1 (pipelineversion-a-v1.yaml):"
         " checked offline, since its Pipeline is not there yet"
     )
-    assert last == "8 objects: 8 created; nothing was stored: --yes applies them"
+    counts = "8 created, 0 updated, 0 unchanged, 0 failed"
+    assert last == f"{counts} (nothing was stored: --yes applies)"
     assert stored(plane, namespace) == []
 
     done = migrate(plane, "apply", folder, "-n", namespace, "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == "8 objects: 8 created"
+    assert done.stdout.splitlines()[-1] == counts
     found = stored(plane, namespace)
     for name in "ab":
         times = [
@@ -155,10 +156,15 @@ def test_the_whole_way(plane: ControlPlane, namespace: str, tmp_path: Path) -> N
         assert times == sorted(set(times))
     (one,) = (each for each in found if each["metadata"]["name"] == "a-v1")
     assert [owner["name"] for owner in one["metadata"]["ownerReferences"]] == ["a"]
-    assert one["metadata"]["managedFields"][0]["manager"] == "kfp-k8s"
+    managers = plane.kubectl(
+        *("get", "pipelineversion", "a-v1", "-n", namespace, "--show-managed-fields"),
+        *("-o", "jsonpath={.metadata.managedFields[*].manager}"),
+    ).stdout.split()
+    assert "kfp-k8s" in managers
 
     done = migrate(plane, "apply", folder, "-n", namespace, "--yes")
-    assert (done.returncode, done.stdout) == (0, "8 objects: 8 unchanged\n")
+    unchanged = "0 created, 0 updated, 8 unchanged, 0 failed\n"
+    assert (done.returncode, done.stdout) == (0, unchanged)
     assert stored(plane, namespace) == found
 
 
@@ -177,15 +183,15 @@ def test_what_fails_is_told_and_the_rest_is_applied(
     done = migrate(plane, "apply", folder, "-n", namespace, "--yes", "--format", "json")
     assert done.returncode == 1
     report = json.loads(done.stdout)
-    assert report["summary"] == {"created": 3, "failed": 2, "skipped": 1}
+    assert (report["created"], report["failed"]) == (3, 3)
     by_name = {(each["kind"], each["name"]): each for each in report["objects"]}
-    assert by_name["PipelineVersion", "a-v3"]["action"] == "created"
+    assert by_name["PipelineVersion", "a-v3"]["verdict"] == "created"
     assert by_name["PipelineVersion", "a-v3"]["uid"]
-    assert "must be exactly '2.1.0'" in by_name["PipelineVersion", "a-v2"]["reason"]
-    assert by_name["Pipeline", "taken"]["reason"] == (
+    assert "must be exactly '2.1.0'" in by_name["PipelineVersion", "a-v2"]["text"]
+    assert by_name["Pipeline", "taken"]["text"] == (
         "the name is taken by another, whose id was another: rename one of them"
     )
-    assert by_name["PipelineVersion", "taken-v1"]["reason"] == "its Pipeline could not be applied"
+    assert by_name["PipelineVersion", "taken-v1"]["text"] == "its Pipeline could not be applied"
     assert "Traceback" not in done.stderr
 
 
@@ -198,12 +204,16 @@ def test_a_version_does_not_change_but_its_names_do(
     shown["spec"]["displayName"] = "First"
     write(folder, shown, pipeline("a", description="what it is for"))
     done = migrate(plane, "apply", folder, "-n", namespace, "--yes")
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "2 objects: 2 changed")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (
+        0,
+        "0 created, 2 updated, 0 unchanged, 0 failed",
+    )
     write(folder, version("a", 1, image="python:3.12"))
     done = migrate(plane, "apply", folder, "-n", namespace, "--yes")
     assert done.returncode == 1
     assert (
-        "there is a version of this name with another spec.pipelineSpec, and versions do not change"
+        "there is a version of this name with another spec.pipelineSpec, and a version is immutable:"
+        " give this one another name"
     ) in done.stdout
 
 
