@@ -13,6 +13,7 @@ __all__ = ["migrate"]
     cls=LazyGroup,
     lazy={
         "export": ("migrate_export", "export", "Write a server's pipelines as manifests."),
+        "import": ("migrate_import", "import_", "Upload manifests to a server."),
         "verify": ("migrate_verify", "verify", "Compare a server with manifests or a cluster."),
     },
 )
