@@ -1,12 +1,14 @@
-"""Applies a folder of manifests to a cluster: in order, past failures, and again without a change."""
+"""Applies a folder of manifests to a cluster: Pipelines before their versions, older versions first."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from kfp_k8s_manifest import releases
 from kfp_k8s_manifest.checks.order import ObjectContext, check_object
 from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines
 from kfp_k8s_manifest.cluster import (
@@ -14,22 +16,28 @@ from kfp_k8s_manifest.cluster import (
     PIPELINES,
     ApiError,
     Client,
-    ClusterConfig,
+    ResourceType,
     operations,
     requests,
 )
 from kfp_k8s_manifest.errors import ClusterError, KfpK8sError, SourceError
 from kfp_k8s_manifest.findings import Severity
+from kfp_k8s_manifest.gitops.changes import differences
 from kfp_k8s_manifest.migration.folder import read_file, read_folder
 from kfp_k8s_manifest.migration.objects import ORIGINAL_ID
-from kfp_k8s_manifest.migration.pace import SECOND, run_paced
+from kfp_k8s_manifest.migration.pace import run_paced
 from kfp_k8s_manifest.model.age import sequence_of
 from kfp_k8s_manifest.model.kinds import PIPELINE
-from kfp_k8s_manifest.model.trees import string_at
-from kfp_k8s_manifest.releases import Target
+from kfp_k8s_manifest.model.trees import mapping_at, string_at
 
 __all__ = ["Applied", "ApplyOptions", "apply_folder"]
 
+_ATTEMPTS: Final = 6
+_PAUSE: Final = 0.3
+_AGAIN: Final = frozenset({429, 500, 502, 503, 504})
+# KFP's webhook looks into a copy of the cluster, which learns of a new Pipeline a moment later.
+_NOT_KNOWN_YET: Final = "doesn't map to an existing Pipeline object"
+_CONFLICT: Final = 409
 # After so many in a row to which the cluster did not answer at all there is no use in going on.
 _SILENCE: Final = 3
 
@@ -40,35 +48,35 @@ class ApplyOptions:
 
     Attributes:
         folder: The folder.
-        namespace: Where objects go that name no namespace.
-        target: The releases by whose rules is checked what a dry run cannot ask the cluster about.
+        namespace: The namespace of objects that name none.
         field_manager: Who owns the fields.
-        force: True to take fields over that somebody else owns.
-        dry_run: True to store nothing.
-        concurrency: How many objects are applied at a time.
+        force: True to take over fields that somebody else owns with another value.
+        dry_run: True to change nothing.
+        target: The KFP release of the cluster, for what a dry run can only check offline.
+        concurrency: How many requests are under way at a time.
     """
 
     folder: str
     namespace: str
-    target: Target
     field_manager: str = "kfp-k8s"
     force: bool = False
     dry_run: bool = True
+    target: str = "2.17"
     concurrency: int = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """What has become of an object; in a dry run, what would become of it.
+    """What has become of an object.
 
     Attributes:
         verdict: `created`, `updated`, `unchanged` or `failed`.
         kind: Its kind.
         namespace: Its namespace.
-        name: Its `metadata.name`.
-        path: Its file, from the folder.
-        text: Why it failed, or what a dry run could not ask the cluster about; else "".
-        uid: Its uid, or "" where it is not there.
+        name: Its name.
+        path: Its file.
+        text: Why it failed, or "".
+        uid: Its uid in the cluster, or "".
     """
 
     verdict: str
@@ -82,108 +90,97 @@ class Applied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Item:
-    """An object of the folder, without its content."""
-
     kind: str
     namespace: str
     name: str
     path: str
-    age: int
+    sequence: int
 
 
 @dataclass(slots=True, kw_only=True)
 class _Group:
-    """A pipeline and its versions, the oldest first."""
+    """A Pipeline and its versions, the oldest first.
+
+    Attributes:
+        failed: True where the Pipeline could not be applied.
+        is_new: True where a dry run would have created it.
+    """
 
     items: list[_Item] = field(default_factory=list)
-    verdict: str = ""
+    failed: bool = False
+    is_new: bool = False
 
 
 def apply_folder(
-    config: ClusterConfig,
+    connect: Callable[[], Client],
     options: ApplyOptions,
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> list[Applied]:
-    """Apply all objects of a folder.
+    """Apply what is not there yet; go on after failures.
 
     Args:
-        config: The cluster.
+        connect: Makes a client; each thread has its own.
         options: How.
         on_progress: Told how many objects are done, and how many there are.
 
     Returns:
-        What has become of each, pipeline by pipeline, and of its versions by age.
+        What has become of each object: a Pipeline, then its versions by age.
 
     Raises:
-        SourceError: The folder cannot be read.
-        ClusterError: The cluster does not answer any more.
+        KfpK8sError: The folder cannot be read.
     """
     groups = _groups(options)
-    work = _Apply(config, options)
+    work = _Apply(connect, options)
     tasks = [[(group, item) for item in group.items] for group in groups]
-    gap = 0.0 if options.dry_run else SECOND
     try:
-        run_paced(
-            tasks, work.carry, concurrency=options.concurrency, gap=gap, on_progress=on_progress
-        )
+        run_paced(tasks, work.carry, concurrency=options.concurrency, on_progress=on_progress)
     finally:
         work.close()
-    return [work.outcomes[item] for group in groups for item in group.items]
+    return [work.done[item] for group in groups for item in group.items]
 
 
 def _groups(options: ApplyOptions) -> list[_Group]:
     groups: dict[tuple[str, str], _Group] = {}
     for found in read_folder(options.folder):
         namespace = string_at(found.object, "metadata", "namespace") or options.namespace
-        own = found.kind == PIPELINE
-        pipeline = found.name if own else string_at(found.object, "spec", "pipelineName")
-        group = groups.setdefault((namespace, pipeline), _Group())
-        group.items.append(
-            _Item(
-                kind=found.kind,
-                namespace=namespace,
-                name=found.name,
-                path=found.path,
-                age=sequence_of(found.object),
-            )
+        name = found.name
+        pipeline = (
+            name if found.kind == PIPELINE else string_at(found.object, "spec", "pipelineName")
         )
+        item = _Item(
+            kind=found.kind,
+            namespace=namespace,
+            name=name,
+            path=found.path,
+            sequence=sequence_of(found.object),
+        )
+        groups.setdefault((namespace, pipeline), _Group()).items.append(item)
     for group in groups.values():
-        # `Pipeline` comes before `PipelineVersion`.
-        group.items.sort(key=lambda each: (each.kind, each.age, each.name))
+        group.items.sort(key=lambda each: (each.kind, each.sequence, each.name))
     return [groups[key] for key in sorted(groups)]
 
 
 class _Apply:
-    def __init__(self, config: ClusterConfig, options: ApplyOptions) -> None:
-        self._config, self._options = config, options
+    def __init__(self, connect: Callable[[], Client], options: ApplyOptions) -> None:
+        self._connect, self._options = connect, options
         self._own = threading.local()
-        self._lock = threading.Lock()
         self._clients: list[Client] = []
         self._silent = 0
-        self.outcomes: dict[_Item, Applied] = {}
+        self.done: dict[_Item, Applied] = {}
 
     def close(self) -> None:
         """Close all connections."""
-        for client in self._clients:
-            client.close()
-
-    def _client(self) -> Client:
-        """Return this thread's client."""
-        client: Client | None = getattr(self._own, "client", None)
-        if client is None:
-            client = self._own.client = Client(self._config)
-            with self._lock:
-                self._clients.append(client)
-        return client
+        for each in self._clients:
+            each.close()
 
     def carry(self, task: tuple[_Group, _Item]) -> bool:
-        """Bring an object to the cluster; return True where the next must wait for another second.
+        """Apply an object; return True where it was created, so that the next must wait.
 
         Raises:
             ClusterError: The cluster has not answered several times in a row.
         """
         group, item = task
-        failed = Applied(
+        result = Applied(
             verdict="failed",
             kind=item.kind,
             namespace=item.namespace,
@@ -191,107 +188,142 @@ class _Apply:
             path=item.path,
         )
         try:
-            done = self._try(group, item, failed)
+            result = self._carried(group, item, result)
             self._silent = 0
-        except KfpK8sError as error:
-            done = replace(failed, text=str(error))
-            # Whoever refuses has answered.
-            silent = isinstance(error, ClusterError) and not isinstance(error, ApiError)
-            self._silent = self._silent + 1 if silent else 0
-            if self._silent >= _SILENCE:
-                raise ClusterError(
-                    f"{error}. The cluster does not answer: run the command again later; what is"
-                    " applied already is not sent again"
-                ) from error
-        self.outcomes[item] = done
+        except (ClusterError, SourceError) as error:
+            self._give_up(error)
+            result = replace(result, text=str(error))
+        self.done[item] = result
+        created = result.verdict == "created"
         if item.kind == PIPELINE:
-            group.verdict = done.verdict
-        # The next version must be younger, by the cluster's clock, which knows whole seconds.
-        return done.verdict == "created" and item.kind != PIPELINE
+            group.failed = result.verdict == "failed"
+            group.is_new = created and self._options.dry_run
+        return created and not self._options.dry_run and item.kind != PIPELINE
+
+    def _give_up(self, error: KfpK8sError) -> None:
+        """Go no further where the cluster does not answer any more; who refuses has answered."""
+        silent = isinstance(error, ClusterError) and not isinstance(error, ApiError)
+        self._silent = self._silent + 1 if silent else 0
+        if self._silent >= _SILENCE:
+            raise ClusterError(
+                f"{error}. The cluster does not answer: run the command again later; what is applied"
+                " already is not sent again"
+            ) from error
+
+    def _carried(self, group: _Group, item: _Item, result: Applied) -> Applied:
+        if group.failed:
+            raise SourceError("its Pipeline could not be applied")
+        obj = self._load(item)
+        resource = PIPELINES if item.kind == PIPELINE else PIPELINE_VERSIONS
+        request = requests.get(resource, item.name, namespace=item.namespace)
+        there = self._patiently(lambda client: client.run(operations.find(request)))
+        if there is not None:
+            _refuse_another(there, obj)
+        if there is not None and _has(there, obj):
+            return replace(result, verdict="unchanged", uid=string_at(there, "metadata", "uid"))
+        if group.is_new and item.kind != PIPELINE:
+            # The cluster would look for the Pipeline, which a dry run has not created.
+            self._check(obj)
+            return replace(result, verdict="created")
+        stored = self._send(resource, item, obj)
+        return replace(
+            result,
+            verdict="created" if there is None else "updated",
+            uid="" if self._options.dry_run else string_at(stored, "metadata", "uid"),
+        )
 
     def _load(self, item: _Item) -> Mapping[str, Any]:
-        """Read an object once more: there may be more of them than fit into memory."""
         for found in read_file(self._options.folder, item.path):
-            namespace = string_at(found.object, "metadata", "namespace") or self._options.namespace
-            if (found.kind, namespace, found.name) == (item.kind, item.namespace, item.name):
+            if (found.kind, found.name) == (item.kind, item.name):
                 return found.object
-        raise SourceError(f"{self._options.folder}/{item.path} has changed while it was applied")
+        raise KfpK8sError(f"{self._options.folder}/{item.path} has changed while it was applied")
 
-    def _try(self, group: _Group, item: _Item, done: Applied) -> Applied:
-        obj = self._load(item)
-        is_pipeline = item.kind == PIPELINE
-        if not is_pipeline and group.verdict == "failed":
-            return replace(done, text="its Pipeline could not be applied")
-        resource = PIPELINES if is_pipeline else PIPELINE_VERSIONS
-        client = self._client()
-        asked = requests.get(resource, item.name, namespace=item.namespace)
-        there = client.run(operations.find(asked))
-        verdict, uid = "created", ""
-        if there is not None:
-            verdict, uid = "updated", string_at(there, "metadata", "uid")
-            why = _other(obj, there)
-            if why:
-                return replace(done, text=why, uid=uid)
-            if _holds(obj, there):
-                return replace(done, verdict="unchanged", uid=uid)
-        if self._options.dry_run and not is_pipeline and group.verdict == "created":
-            # The webhook looks for the Pipeline, which a dry run has not stored.
-            return self._judge(obj, done)
-        stored = client.send(
-            requests.apply(
-                resource,
-                obj,
-                field_manager=self._options.field_manager,
-                namespace=item.namespace,
-                force=self._options.force,
-                dry_run=self._options.dry_run,
-            )
-        )
-        if not uid and not self._options.dry_run:
-            uid = string_at(stored, "metadata", "uid")
-        return replace(done, verdict=verdict, uid=uid)
-
-    def _judge(self, obj: Mapping[str, Any], done: Applied) -> Applied:
-        """Judge a version without the cluster."""
+    def _check(self, obj: Mapping[str, Any]) -> None:
         context = ObjectContext(
-            target=self._options.target, pipelines=KnownPipelines(assume=True), lint=False
+            target=releases.target(self._options.target),
+            pipelines=KnownPipelines(assume=True),
+            lint=False,
         )
-        found = check_object(dict(obj), context)
-        errors = [each for each in found if each.severity is Severity.ERROR]
-        if errors:
-            return replace(done, text=f"{errors[0].message} ({errors[0].rule})")
-        text = "checked offline, since its Pipeline is not there yet"
-        return replace(done, verdict="created", text=text)
+        for each in check_object(obj, context):
+            if each.severity is Severity.ERROR:
+                raise SourceError(f"the cluster would reject it: {each.message} ({each.rule})")
+
+    def _send(
+        self, resource: ResourceType, item: _Item, obj: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        request = requests.apply(
+            resource,
+            obj,
+            namespace=item.namespace,
+            field_manager=self._options.field_manager,
+            force=self._options.force,
+            dry_run=self._options.dry_run,
+        )
+        try:
+            stored: Mapping[str, Any] = self._patiently(lambda client: client.send(request))
+        except ApiError as error:
+            if error.code != _CONFLICT or self._options.force:
+                raise
+            raise SourceError(
+                f"{error.server_message}; --force-conflicts takes the fields over"
+            ) from error
+        return stored
+
+    def _patiently(self, ask: Callable[[Client], Any]) -> Any:
+        """Ask the cluster, again where it fails in passing; applying twice is as good as once."""
+        attempt = 1
+        while True:
+            try:
+                return ask(self._client())
+            except ApiError as error:
+                passing = error.code in _AGAIN or _NOT_KNOWN_YET in error.server_message
+                if not passing or attempt == _ATTEMPTS:
+                    raise
+            except ClusterError:
+                if attempt == _ATTEMPTS:
+                    raise
+            time.sleep(_PAUSE * attempt)
+            attempt += 1
+
+    def _client(self) -> Client:
+        found: Client | None = getattr(self._own, "client", None)
+        if found is None:
+            found = self._own.client = self._connect()
+            self._clients.append(found)
+        return found
 
 
-def _other(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> str:
-    """Return why what is there is another object, which must not be changed; "" where it is not."""
-    ids = [string_at(each, "metadata", "annotations", ORIGINAL_ID) for each in (wanted, there)]
+def _refuse_another(there: Mapping[str, Any], obj: Mapping[str, Any]) -> None:
+    """Refuse to change what is another object than the manifest's.
+
+    Raises:
+        SourceError: It is.
+    """
+    ids = [string_at(each, "metadata", "annotations", ORIGINAL_ID) for each in (obj, there)]
     if all(ids) and ids[0] != ids[1]:
-        return f"the name is taken by another, whose id was {ids[1]}: rename one of them"
-    if string_at(wanted, "kind") == PIPELINE:
-        return ""
-    for key in ("pipelineName", "pipelineSpec", "platformSpec"):
-        mine, stored = (each.get("spec", {}).get(key) for each in (wanted, there))
-        if not _holds(mine, stored, exactly=True):
-            return (
-                f"there is a version of this name with another spec.{key}, and a version is immutable:"
-                " give this one another name"
-            )
-    return ""
-
-
-def _holds(wanted: Any, there: Any, *, exactly: bool = False) -> bool:
-    """Tell whether an object has all that is wanted of it; `exactly` where it may have no more."""
-    if isinstance(wanted, Mapping):
-        if not isinstance(there, Mapping) or (exactly and len(wanted) != len(there)):
-            return False
-        return all(
-            key in there and _holds(value, there[key], exactly=exactly)
-            for key, value in wanted.items()
+        raise SourceError(
+            f"the name is taken by another, whose id was {ids[1]}: rename one of them"
         )
-    if isinstance(wanted, list):
-        if not isinstance(there, list) or len(wanted) != len(there):
+    if string_at(obj, "kind") == PIPELINE:
+        return
+    wanted, stored = mapping_at(obj, "spec"), mapping_at(there, "spec")
+    for key in ("pipelineName", "pipelineSpec", "platformSpec"):
+        if list(differences(stored.get(key), wanted.get(key), ())):
+            raise SourceError(
+                f"the cluster has a version of this name with another spec.{key}, and a version is"
+                " immutable: give this one another name"
+            )
+
+
+def _has(there: Mapping[str, Any], obj: Mapping[str, Any]) -> bool:
+    """Tell whether a stored object says all that a manifest says."""
+    for key in ("labels", "annotations"):
+        stored = mapping_at(there, "metadata", key)
+        if any(
+            stored.get(name) != value for name, value in mapping_at(obj, "metadata", key).items()
+        ):
             return False
-        return all(_holds(*pair, exactly=exactly) for pair in zip(wanted, there, strict=True))
-    return bool(wanted == there) and isinstance(wanted, bool) == isinstance(there, bool)
+    # A field that the manifest does not state is not compared: its content belongs to others.
+    wanted = mapping_at(obj, "spec")
+    stored = {key: value for key, value in mapping_at(there, "spec").items() if key in wanted}
+    return not list(differences(stored, wanted, ()))

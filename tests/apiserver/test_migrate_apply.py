@@ -132,13 +132,10 @@ def test_the_whole_way(plane: ControlPlane, namespace: str, tmp_path: Path) -> N
     done = migrate(plane, "apply", folder, "-n", namespace)
     assert done.returncode == 0, done.stdout + done.stderr
     *lines, last = done.stdout.splitlines()
-    assert lines[0] == f"created   Pipeline {namespace}/a (pipeline-a.yaml)"
-    assert lines[1] == (
-        f"created   PipelineVersion {namespace}/a-v1 (pipelineversion-a-v1.yaml):"
-        " checked offline, since its Pipeline is not there yet"
-    )
+    assert lines[0] == f"created   Pipeline {namespace}/a"
+    assert lines[1] == f"created   PipelineVersion {namespace}/a-v1"
     counts = "8 created, 0 updated, 0 unchanged, 0 failed"
-    assert last == f"{counts} (nothing was stored: --yes applies)"
+    assert last == f"{counts} (nothing was changed; --yes applies)"
     assert stored(plane, namespace) == []
 
     done = migrate(plane, "apply", folder, "-n", namespace, "--yes")
@@ -212,8 +209,8 @@ def test_a_version_does_not_change_but_its_names_do(
     done = migrate(plane, "apply", folder, "-n", namespace, "--yes")
     assert done.returncode == 1
     assert (
-        "there is a version of this name with another spec.pipelineSpec, and a version is immutable:"
-        " give this one another name"
+        "the cluster has a version of this name with another spec.pipelineSpec, and a version is"
+        " immutable: give this one another name"
     ) in done.stdout
 
 
