@@ -199,7 +199,7 @@ class _Reader:
 
     def _read_over(self, event: Any) -> None:
         """Read the rest of the document: what is wrong further down in the text comes first."""
-        depth = isinstance(event, CollectionStartEvent)
+        depth = int(isinstance(event, CollectionStartEvent))
         while not isinstance(event, DocumentEndEvent):
             event = self._get_event()
             self._budget.nodes -= 1
