@@ -22,6 +22,7 @@ from kfp_k8s_manifest.rest.stores.database.tables import (
     pipelines,
     spec_json,
 )
+from kfp_k8s_manifest.rest.stores.database.totals import total
 from kfp_k8s_manifest.rest.values import (
     Anchor,
     ListQuery,
@@ -135,15 +136,15 @@ def _page(
     dialect = connection.dialect.name
     found: list[Any] = list(connection.execute(*queries.page(listed, scope, query, dialect)))
     if query.start is None and len(found) <= query.page_size:
-        total: int = len(found)
+        all_items = len(found)
     else:
-        total = connection.execute(*queries.count(listed, scope, query, dialect)).scalar_one()
+        all_items = total(connection, listed, scope, query)
     following = None
     if len(found) > query.page_size:
         identity, value = found.pop()
         following = Anchor(value=value, id=identity)
     items = fetch(connection, [identity for identity, _ in found])
-    return Page(items=tuple(items), total=total, next=following)
+    return Page(items=tuple(items), total=all_items, next=following)
 
 
 def _pipelines(connection: Connection, ids: Sequence[str]) -> list[PipelineRecord]:
