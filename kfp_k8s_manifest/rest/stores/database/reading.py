@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select
 
 from kfp_k8s_manifest.rest.errors import not_found
 from kfp_k8s_manifest.rest.stores.database import queries
+from kfp_k8s_manifest.rest.stores.database.counting import count
 from kfp_k8s_manifest.rest.stores.database.queries import PIPELINES, READY, VERSIONS, Listed
 from kfp_k8s_manifest.rest.stores.database.records import (
     PIPELINE_COLUMNS,
@@ -22,7 +23,6 @@ from kfp_k8s_manifest.rest.stores.database.tables import (
     pipelines,
     spec_json,
 )
-from kfp_k8s_manifest.rest.stores.database.totals import total
 from kfp_k8s_manifest.rest.values import (
     Anchor,
     ListQuery,
@@ -136,15 +136,15 @@ def _page(
     dialect = connection.dialect.name
     found: list[Any] = list(connection.execute(*queries.page(listed, scope, query, dialect)))
     if query.start is None and len(found) <= query.page_size:
-        all_items = len(found)
+        total: int = len(found)
     else:
-        all_items = total(connection, listed, scope, query)
+        total = count(connection, listed, scope, query)
     following = None
     if len(found) > query.page_size:
         identity, value = found.pop()
         following = Anchor(value=value, id=identity)
     items = fetch(connection, [identity for identity, _ in found])
-    return Page(items=tuple(items), total=all_items, next=following)
+    return Page(items=tuple(items), total=total, next=following)
 
 
 def _pipelines(connection: Connection, ids: Sequence[str]) -> list[PipelineRecord]:

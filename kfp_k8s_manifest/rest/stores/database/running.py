@@ -22,7 +22,6 @@ from kfp_k8s_manifest.rest.stores.database.engine import (
     refusal,
     unavailable,
 )
-from kfp_k8s_manifest.rest.stores.database.totals import forget_totals
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -108,13 +107,9 @@ class Runner:
             RestError: The work's own refusal; 503 where the database does not answer.
         """
 
-        def forgetting(connection: Connection) -> T:
-            forget_totals(connection)
-            return work(connection)
-
         def in_turn(call: _Call) -> T:
             with self._turn:
-                return self._transaction(self._writing, forgetting, call)
+                return self._transaction(self._writing, work, call)
 
         return await self._run(in_turn)
 
