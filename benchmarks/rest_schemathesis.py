@@ -29,7 +29,10 @@ def main() -> int:
     calls, seed, started, wrong = 0, asked.seed, time.perf_counter(), 0
     statuses: dict[str, int] = {}
     while calls < asked.calls:
-        with tempfile.TemporaryDirectory() as folder, serving_a_database(Path(folder)) as server:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            serving_a_database(f"sqlite:///{folder}/pipelines.db") as server,
+        ):
             first = seed == asked.seed
             problem = call_at_random(
                 server, Path(folder), seed=seed, examples=EXAMPLES, limits=first

@@ -40,14 +40,14 @@ class AnyUrl(Files):
 
 
 @contextmanager
-def serving_a_database(folder: Path, *, files: Files | None = None) -> Iterator[Serving]:
-    """Run a server over a new SQLite file while the context lasts.
+def serving_a_database(url: str, *, files: Files | None = None) -> Iterator[Serving]:
+    """Run a server over a database while the context lasts.
 
     Args:
-        folder: Where the file is put.
+        url: The database's URL.
         files: What fetches packages; by default there is one behind every URL.
     """
-    store: Any = DatabaseStore(f"sqlite:///{folder / 'pipelines.db'}")
+    store: Any = DatabaseStore(url)
     with serving(store, files=files or AnyUrl()) as server:
         yield server
 
