@@ -10,13 +10,16 @@ import click
 
 from kfp_k8s_manifest.cli._documents import output_option, write_documents
 from kfp_k8s_manifest.cli._groups import SuggestingGroup
+from kfp_k8s_manifest.cli._installing import (
+    certificate_options,
+    check_names,
+    read_bundle,
+    read_cidrs,
+)
 from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, target_option
 from kfp_k8s_manifest.errors import KfpK8sError, UsageError
 
 __all__ = ["webhook"]
-
-# A bundle of certificates goes into an object of the cluster, which has room for so much.
-_BUNDLE_LIMIT = 2**20
 
 
 @click.group(cls=SuggestingGroup)
@@ -196,21 +199,7 @@ def serve(
     help="Label of the namespaces that are judged; repeatable.",
 )
 @click.option("--global", "everywhere", is_flag=True, help="Judge the PipelineVersions of all.")
-@click.option(
-    "--ca-bundle",
-    type=PATH,
-    help="Authority of the server's certificate, PEM; the certificate is expected in the Secret"
-    " NAME-tls.",
-)
-@click.option("--cert-manager", is_flag=True, help="Let cert-manager issue the certificate.")
-@click.option(
-    "--api-server-cidr",
-    "api_server_cidrs",
-    multiple=True,
-    metavar="CIDR",
-    help="Address of an API server, such as 10.0.0.7/32: nobody else reaches the server then, nor the"
-    " server anybody else; repeatable.",
-)
+@certificate_options
 @click.option(
     "--url", default="", help="URL of a server that runs elsewhere; writes no other object."
 )
@@ -238,7 +227,6 @@ def manifests(
     """
     from kfp_k8s_manifest._version import __version__
     from kfp_k8s_manifest.installation.webhooks import InstallOptions, install_manifests
-    from kfp_k8s_manifest.naming import namespace_problems
 
     if sum(map(bool, (namespaces, selector, everywhere))) > 1:
         raise UsageError("--watch, --namespace-selector and --global exclude each other")
@@ -246,14 +234,7 @@ def manifests(
         raise UsageError("pass either --ca-bundle FILE or --cert-manager")
     if url and not url.startswith("https://"):
         raise UsageError(f"--url {url!r} must begin with https://, or the API server refuses it")
-    for option, value in (
-        ("--name", name),
-        ("-n", namespace),
-        *(("--watch", n) for n in namespaces),
-    ):
-        problems = namespace_problems(value)
-        if problems:
-            raise UsageError(f"{option} {value!r} {problems[0]}")
+    check_names([("--name", name), ("-n", namespace), *(("--watch", n) for n in namespaces)])
     options = InstallOptions(
         name=name,
         namespace=namespace,
@@ -264,34 +245,9 @@ def manifests(
         namespaces=namespaces or (namespace,),
         selector=selector,
         everywhere=everywhere,
-        ca_bundle=_read_bundle(ca_bundle) if ca_bundle else "",
+        ca_bundle=read_bundle(ca_bundle) if ca_bundle else "",
         cert_manager=cert_manager,
         url=url,
-        api_server_cidrs=tuple(map(_cidr, api_server_cidrs)),
+        api_server_cidrs=read_cidrs(api_server_cidrs),
     )
     write_documents(install_manifests(options), output, force=force)
-
-
-def _cidr(text: str) -> str:
-    import ipaddress
-
-    try:
-        return str(ipaddress.ip_network(text))
-    except ValueError as error:
-        raise UsageError(
-            f"--api-server-cidr {text!r}: {error} (for example 10.0.0.7/32 or fd00::/64)"
-        ) from error
-
-
-def _read_bundle(path: str) -> str:
-    import ssl
-
-    from kfp_k8s_manifest.reading import read_input
-
-    data = read_input(path, limit=_BUNDLE_LIMIT)
-    try:
-        text = data.decode("ascii")
-        ssl.create_default_context(cadata=text)
-    except (ValueError, ssl.SSLError) as error:
-        raise UsageError(f"--ca-bundle {path}: no PEM certificate: {error}") from error
-    return text

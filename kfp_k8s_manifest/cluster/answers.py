@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from kfp_k8s_manifest.cluster.requests import Object, Request
 from kfp_k8s_manifest.cluster.resource_types import ResourceType
@@ -29,6 +29,8 @@ __all__ = [
     "read_object",
     "read_page",
 ]
+
+T = TypeVar("T")
 
 EventType = Literal["LISTED", "ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
 
@@ -99,36 +101,37 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(Generic[T]):
     """A page of a collection, or all of it.
 
     Attributes:
-        items: The objects. Kubernetes states neither kind nor apiVersion in those of a list.
+        items: The objects, or what was kept of them. Kubernetes states neither kind nor apiVersion
+            in those of a list.
         resource_version: The moment of which the page tells.
         token: What asks for the next page, or "" for the last one.
         remaining: How many objects follow, where the server says it.
     """
 
-    items: tuple[Object, ...]
+    items: tuple[T, ...]
     resource_version: str
     token: str = ""
     remaining: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Generic[T]):
     """What a watch tells.
 
     Attributes:
         type: `LISTED` for the whole collection, which begins a watch and comes again where events
             were lost: what is not in it is gone. `ADDED`, `MODIFIED` and `DELETED` tell of one
             object, `BOOKMARK` of none: it moves `resource_version` on.
-        objects: The objects.
+        objects: The objects, or what was kept of them.
         resource_version: The moment up to which everything has been told.
     """
 
     type: EventType
-    objects: tuple[Object, ...] = ()
+    objects: tuple[T, ...] = ()
     resource_version: str
 
 
@@ -163,7 +166,7 @@ def read_object(request: Request, answer: Answer) -> Object:
     return tree
 
 
-def read_page(request: Request, answer: Answer) -> Page:
+def read_page(request: Request, answer: Answer) -> Page[Object]:
     """Return the page that is answered.
 
     Raises:
@@ -187,7 +190,7 @@ def read_page(request: Request, answer: Answer) -> Page:
     )
 
 
-def read_event(request: Request, line: bytes) -> Event:
+def read_event(request: Request, line: bytes) -> Event[Object]:
     """Return the event that a line of a watch holds.
 
     Raises:

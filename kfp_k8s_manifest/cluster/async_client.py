@@ -89,7 +89,7 @@ class AsyncClient:
             value: T = result.value
             return value
 
-    async def watch(self, watch: Watch) -> AsyncIterator[Event]:
+    async def watch(self, watch: Watch[T]) -> AsyncIterator[Event[T]]:
         """Carry a watch out, until the iterator is closed.
 
         Args:

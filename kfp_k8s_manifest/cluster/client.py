@@ -91,7 +91,7 @@ class Client:
             value: T = result.value
             return value
 
-    def watch(self, watch: Watch) -> Iterator[Event]:
+    def watch(self, watch: Watch[T]) -> Iterator[Event[T]]:
         """Carry a watch out, on a connection of its own, until the iterator is closed.
 
         Args:

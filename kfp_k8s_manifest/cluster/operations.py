@@ -6,8 +6,8 @@ for. `Client` carries it out in this thread, `AsyncClient` in an event loop.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, Final, TypeVar, overload
 
 from kfp_k8s_manifest.cluster.answers import (
     Answer,
@@ -76,7 +76,7 @@ def send_raw(request: Request) -> Operation[Mapping[str, Any]]:
     return read_json(request, (yield request))
 
 
-def list_page(first: Request, token: str = "") -> Operation[Page]:
+def list_page(first: Request, token: str = "") -> Operation[Page[Object]]:
     """Return a page of a collection.
 
     Args:
@@ -96,13 +96,22 @@ def list_page(first: Request, token: str = "") -> Operation[Page]:
         raise _explained(request, error) from error
 
 
-def list_all(first: Request) -> Operation[Page]:
+@overload
+def list_all(first: Request) -> Operation[Page[Object]]: ...
+
+
+@overload
+def list_all(first: Request, keep: Callable[[Object], T]) -> Operation[Page[T]]: ...
+
+
+def list_all(first: Request, keep: Callable[[Object], Any] | None = None) -> Operation[Page[Any]]:
     """Return a whole collection of one moment, read page by page.
 
     A list that grows too old between two pages is begun anew.
 
     Args:
         first: The request for the first page, of `requests.list_objects`.
+        keep: What is kept of an object, so that a great collection fits into memory; None for all.
 
     Raises:
         ApiError: As for `list_page`.
@@ -110,12 +119,12 @@ def list_all(first: Request) -> Operation[Page]:
     """
     attempt = 1
     while True:
-        items: list[Object] = []
+        items: list[Any] = []
         token = ""
         try:
             while True:
                 page = yield from list_page(first, token)
-                items += page.items
+                items += page.items if keep is None else map(keep, page.items)
                 token = page.token
                 if not token:
                     return Page(items=tuple(items), resource_version=page.resource_version)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar, overload
 
 from kfp_k8s_manifest.cluster.answers import Answer, ApiError, Event, read_event, read_json
 from kfp_k8s_manifest.cluster.operations import list_all
-from kfp_k8s_manifest.cluster.requests import Request, watch_objects
+from kfp_k8s_manifest.cluster.requests import Object, Request, watch_objects
 from kfp_k8s_manifest.errors import ClusterError
 
 __all__ = ["Connect", "Pause", "ReadLine", "Watch", "watch"]
+
+T = TypeVar("T")
 
 _GONE: Final = 410
 _TOO_MANY: Final = 429
@@ -38,14 +40,30 @@ class Pause:
     seconds: float
 
 
-Watch = Generator["Request | Connect | ReadLine | Pause | Event", "Answer | bytes | None", None]
+Watch = Generator["Request | Connect | ReadLine | Pause | Event[T]", "Answer | bytes | None", None]
 """A dialogue without end. A `Connect` is answered by status and head; an `Event` is for the caller.
 
 Where a step fails, the `ClusterError` is thrown into it.
 """
 
 
-def watch(first: Request, *, seconds: int = 300, patience: float = 60.0) -> Watch:
+@overload
+def watch(first: Request, *, seconds: int = ..., patience: float = ...) -> Watch[Object]: ...
+
+
+@overload
+def watch(
+    first: Request, *, keep: Callable[[Object], T], seconds: int = ..., patience: float = ...
+) -> Watch[T]: ...
+
+
+def watch(
+    first: Request,
+    *,
+    keep: Callable[[Object], Any] | None = None,
+    seconds: int = 300,
+    patience: float = 60.0,
+) -> Watch[Any]:
     """Tell a whole collection, and from then on all that happens to it.
 
     A watch that ends is taken up where it ended. Where the server has forgotten that moment (410), the
@@ -53,6 +71,7 @@ def watch(first: Request, *, seconds: int = 300, patience: float = 60.0) -> Watc
 
     Args:
         first: The request for the first page of the collection, of `requests.list_objects`.
+        keep: What is kept of an object, so that a great collection fits into memory; None for all.
         seconds: After which the server ends an answer, which then is taken up.
         patience: Seconds that are waited in all between one success and the next.
 
@@ -65,7 +84,7 @@ def watch(first: Request, *, seconds: int = 300, patience: float = 60.0) -> Watc
         before = where.lists, where.events
         failure: ClusterError | None = None
         try:
-            yield from _tell(first, where, seconds)
+            yield from _tell(first, where, keep, seconds)
         except ClusterError as error:
             failure = error
         asked = _asked_to_wait(failure)
@@ -102,10 +121,12 @@ class _Where:
     events: int = 0
 
 
-def _tell(first: Request, where: _Where, seconds: int) -> Watch:
+def _tell(
+    first: Request, where: _Where, keep: Callable[[Object], Any] | None, seconds: int
+) -> Watch[Any]:
     """Tell the collection, where that has to be done, and then events, to the answer's end."""
     if not where.version:
-        page = yield from list_all(first)
+        page = yield from (list_all(first) if keep is None else list_all(first, keep))
         where.version = page.resource_version
         where.lists += 1
         yield Event(type="LISTED", objects=page.items, resource_version=page.resource_version)
@@ -126,4 +147,4 @@ def _tell(first: Request, where: _Where, seconds: int) -> Watch:
         event = read_event(request, line)
         where.version = event.resource_version
         where.events += 1
-        yield event
+        yield event if keep is None else replace(event, objects=tuple(map(keep, event.objects)))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from kfp_k8s_manifest.checks.protojson.normal import normalise
 from kfp_k8s_manifest.checks.webhook.judge import JudgedSpec, judge
 from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.findings import ABSENT
 from kfp_k8s_manifest.model.ir import JsonValue
 from kfp_k8s_manifest.rest.errors import RestError
-from kfp_k8s_manifest.rest.packages import RELEASE, read_package
+from kfp_k8s_manifest.rest.packages import RELEASE, read_package, spec_of
 from kfp_k8s_manifest.rest.values import Spec
 from kfp_k8s_manifest.yaml import SORTED, dump
 
@@ -77,10 +76,6 @@ def from_object(spec: Mapping[str, JsonValue]) -> Spec:
         for name in ("pipelineSpec", "platformSpec")
     ]
     ruling = judge(documents, RELEASE)
-    if ruling.message or ruling.spec is None:
+    if ruling.message:
         raise SpecError(ruling.message)
-    platform = None
-    if ruling.platform is not None:
-        platform = normalise("ml_pipelines.PlatformSpec", ruling.platform.view.as_platform)
-    pipeline = normalise("ml_pipelines.PipelineSpec", ruling.spec.view.document)
-    return Spec(pipeline=pipeline, platform=platform)
+    return spec_of(ruling)

@@ -163,7 +163,9 @@ class Predicate:
             `namespace`, `status` or `pipeline_spec`; the alias `pipeline_id` or
             `pipeline_version_id` is `id`.
         operation: What is compared.
-        value: A text or an int (Unix seconds for times); for `IN` a tuple of these.
+        value: What the field is compared with, for `IN` a tuple of these. For `created_at` an int
+            (Unix seconds), whatever was sent, but a text for `IS_SUBSTRING`: its digits are
+            searched. For every other field a text.
     """
 
     field: str
@@ -189,7 +191,9 @@ class Anchor:
     """Where a page begins: at the first item whose (value, id) is not before this, in the order asked for.
 
     Attributes:
-        value: The value of the field that is sorted by.
+        value: The value of the field that is sorted by. An int for `created_at`. A caller may have
+            written the token: for another field, whose values are texts, an int stands before none
+            of them, so the page is empty, though its total is not.
         id: The id.
     """
 

@@ -26,6 +26,8 @@ __all__ = [
     "from_json_number",
     "resolve",
     "resolve_key",
+    "signed_octal",
+    "untagged",
 ]
 
 GoScalar: TypeAlias = "str | int | float | bool | None"
@@ -114,7 +116,7 @@ def resolve_key(text: str, *, tag: str | None = None, plain: bool = True) -> str
 
 def _go_value(text: str, tag: str | None, *, plain: bool) -> GoScalar:
     if tag is None:
-        return _untagged(text) if plain else text
+        return untagged(text) if plain else text
     if tag == _BINARY:
         return _binary(text)
     wanted = _TYPE_TAGS.get(tag)
@@ -125,7 +127,7 @@ def _go_value(text: str, tag: str | None, *, plain: bool) -> GoScalar:
         if is_yaml_timestamp(text):
             return text
         raise ScalarError(f"{text!r} is not a timestamp as Kubernetes reads them")
-    value = _untagged(text)
+    value = untagged(text)
     found = _kind(value)
     if wanted == "float" and found == "int" and isinstance(value, int) and value <= INT64_MAX:
         return float(value)
@@ -134,8 +136,12 @@ def _go_value(text: str, tag: str | None, *, plain: bool) -> GoScalar:
     return value
 
 
-def _untagged(text: str) -> GoScalar:
-    """Resolve plain text to a Go value."""
+def untagged(text: str) -> GoScalar:
+    """Resolve plain text to a Go value.
+
+    Args:
+        text: The scalar's text, without a tag.
+    """
     if text and text[0] not in FIRST_CHARACTERS:
         return text
     if text in _WORDS:
@@ -157,6 +163,20 @@ def _untagged(text: str) -> GoScalar:
         if not math.isinf(number):
             return number
     return _binary_integer(digits, text)
+
+
+def signed_octal(text: str) -> int | None:
+    """Return the number that gopkg.in/yaml.v3 sees in plain text such as `0o-17`, or None.
+
+    The reader of Kubernetes takes such a text for a string.
+    """
+    if text[:1] != "0":
+        return None
+    match = re.fullmatch(r"0o([-+][0-7]+)", text.replace("_", ""))
+    if match is None:
+        return None
+    number = int(match[1], 8)
+    return number if INT64_MIN <= number <= INT64_MAX else None
 
 
 def _binary_integer(digits: str, text: str) -> GoScalar:

@@ -92,11 +92,18 @@ class JudgedSpec:
         view: What the webhook sees of it.
     """
 
-    def __init__(self, name: str, given: Any, generations: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        name: str,
+        given: Any,
+        generations: tuple[str, ...],
+        *,
+        seen: View | None = None,
+    ) -> None:
         self.name = name
         self.given = given
         self.generations = generations
-        self.view: View = view(None if given is ABSENT else given)
+        self.view: View = view(None if given is ABSENT else given) if seen is None else seen
 
     @property
     def root(self) -> Path:

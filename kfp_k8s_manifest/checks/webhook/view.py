@@ -30,7 +30,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from kfp_k8s_manifest.findings import Path
-from kfp_k8s_manifest.golang.numbers import INT64_MAX, INT64_MIN
+from kfp_k8s_manifest.yaml.scalars import signed_octal
 
 __all__ = ["MAX_DEPTH", "MAX_KEY", "NEXT_LINE", "Oddity", "View", "view"]
 
@@ -117,11 +117,6 @@ def _forbidden() -> re.Pattern[str]:
     return re.compile("[\x7f-\x84\x86-\x9f\ufffe\uffff]")
 
 
-@cache
-def _octal() -> re.Pattern[str]:
-    return re.compile(r"0o[-+][0-7]+")
-
-
 def _suspicious(document: Any) -> bool:
     """Tell quickly whether anything in a document needs a closer look.
 
@@ -178,20 +173,9 @@ def _is_json_number(value: Any) -> bool:
     return isinstance(value, float) and value - value == 0
 
 
-def _read_as_number(text: str) -> int | None:
-    """Return the number that a string is read back as, or None where it stays a string."""
-    if text[:1] != "0":
-        return None
-    plain = text.replace("_", "")
-    if not _octal().fullmatch(plain):
-        return None
-    number = int(plain[2] + plain[3:], 8)
-    return number if INT64_MIN <= number <= INT64_MAX else None
-
-
 def _read_back(text: str) -> str | int:
     """Return what a text is read back as."""
-    number = _read_as_number(text)
+    number = signed_octal(text)
     if number is not None:
         return number
     return _folded().sub(_fold, text) if NEXT_LINE in text else text
@@ -221,7 +205,7 @@ def _oddities(document: Any) -> Iterator[Oddity]:
         elif isinstance(node, list):
             stack.extend((item, (*path, index)) for index, item in enumerate(node))
         elif isinstance(node, str):
-            number = _read_as_number(node)
+            number = signed_octal(node)
             if number is not None:
                 yield Oddity(kind="string-read-as-number", path=path, value=node, number=number)
             if _forbidden().search(node):
@@ -249,7 +233,7 @@ def _key_oddities(key: Any, item: Any, path: Path) -> Iterator[Oddity]:
     )
     if key == "<<" and not mergeable:
         yield Oddity(kind="merge-key", path=path, value=item, on_key=True)
-    number = _read_as_number(key)
+    number = signed_octal(key)
     # The keys of the document itself are read as strings whatever they look like.
     if number is not None and len(path) > 1 and path[-2] != "<<":
         yield Oddity(kind="number-key", path=path, value=item, on_key=True, number=number)
@@ -290,7 +274,7 @@ def _effective_items(node: dict[str, Any], *, rename_keys: bool) -> Iterator[tup
     seen: set[str] = set()
     for key, item in node.items():
         if key != "<<":
-            number = _read_as_number(key) if rename_keys else None
+            number = signed_octal(key) if rename_keys else None
             name = key if number is None else str(number)
             seen.add(name)
             yield name, item

@@ -1,0 +1,255 @@
+"""The connection to a database: its URL, how each kind is set up, and what its failures mean."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from kfp_k8s_manifest.errors import KfpK8sError, UsageError
+from kfp_k8s_manifest.rest.errors import Code, RestError, invalid
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+__all__ = [
+    "DatabaseError",
+    "abort",
+    "is_worth_another_try",
+    "make_engine",
+    "read_url",
+    "reason",
+    "refusal",
+    "unavailable",
+]
+
+_DRIVERS: Final = {
+    "sqlite": "sqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+}
+_PACKAGES: Final = {"psycopg": "psycopg[binary]", "pymysql": "PyMySQL"}
+_EXAMPLES: Final = (
+    "sqlite:///pipelines.db, postgresql+psycopg://user:password@host/database or"
+    " mysql+pymysql://user:password@host/database"
+)
+_CONNECT_SECONDS: Final = 5
+# MySQL's and MariaDB's numbers for: a deadlock, a lock waited for too long.
+_MYSQL_AGAIN: Final = frozenset({1205, 1213})
+# A character that the character set lacks; a mix of collations; a packet too large; data too long.
+_MYSQL_BAD_VALUE: Final = frozenset({1153, 1267, 1271, 1366, 1406, 3854, 3988})
+_POSTGRES_AGAIN: Final = frozenset({"40001", "40P01"})
+
+
+class DatabaseError(KfpK8sError):
+    """The database cannot be used as a store of pipelines."""
+
+
+def read_url(text: str) -> URL:
+    """Read a database URL; where it names no driver, take the one that the extra installs.
+
+    Raises:
+        UsageError: It is no such URL, or of another kind of database.
+    """
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        # The text may hold a password: it is not repeated.
+        raise UsageError(f"the database URL cannot be read: write it as {_EXAMPLES}") from error
+    except ValueError as error:
+        raise UsageError(f"the database URL cannot be read: {error}") from error
+    kind, _, driver = url.drivername.partition("+")
+    known = _DRIVERS.get(kind)
+    if known is None or (driver and f"{kind}+{driver}" != known and kind != "mariadb"):
+        raise UsageError(
+            f"the database URL begins with {url.drivername!r}, which is not supported: write it as"
+            f" {_EXAMPLES}"
+        )
+    url = url.set(drivername=known)
+    if known == "sqlite":
+        if url.database in (None, "", ":memory:") or "mode=memory" in str(url.query):
+            raise UsageError(
+                "the database URL names no file, and what is in memory is lost with the process:"
+                " write sqlite:///pipelines.db, or sqlite:////var/lib/pipelines.db with a full path"
+            )
+    elif not url.database:
+        raise UsageError(f"the database URL names no database: write it as {_EXAMPLES}")
+    return url
+
+
+def make_engine(url: URL, *, connections: int, seconds: float) -> Engine:
+    """Make the engine of a database, without connecting.
+
+    Args:
+        url: From `read_url`.
+        connections: How many are open at most.
+        seconds: After how long the database itself should give up on a statement.
+
+    Raises:
+        DatabaseError: The driver is not installed.
+        UsageError: The URL asks for something that the driver does not know.
+    """
+    kind = url.get_backend_name()
+    common: dict[str, Any] = {
+        "pool_size": connections,
+        "max_overflow": 0,
+        "pool_timeout": seconds,
+    }
+    try:
+        if kind == "sqlite":
+            common["connect_args"] = {"check_same_thread": False, "timeout": seconds / 2}
+            engine = sqlalchemy.create_engine(
+                url, poolclass=sqlalchemy.QueuePool, isolation_level=None, **common
+            )
+            event.listen(engine, "connect", _set_up_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            return engine
+        common.update(pool_pre_ping=True, pool_recycle=1800)
+        if kind == "postgresql":
+            common["connect_args"] = _postgres_arguments(seconds)
+            return sqlalchemy.create_engine(url, **common)
+        if "charset" not in url.query:
+            url = url.update_query_dict({"charset": "utf8mb4"})
+        whole = math.ceil(seconds)
+        common["connect_args"] = {
+            "connect_timeout": _CONNECT_SECONDS,
+            "read_timeout": whole,
+            "write_timeout": whole,
+        }
+        engine = sqlalchemy.create_engine(url, **common)
+    except ModuleNotFoundError as error:
+        package = _PACKAGES.get(error.name or "", error.name)
+        raise DatabaseError(
+            f"the database URL needs the package {package!r}, which is not installed: run"
+            " pip install 'kfp-k8s-manifest[apiserver]'"
+        ) from error
+    except (ArgumentError, NoSuchModuleError, TypeError) as error:
+        raise UsageError(f"the database URL cannot be used: {error}") from error
+    event.listen(engine, "connect", _set_up_mysql)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    # Readers and a writer do not wait for each other; a commit survives a power cut.
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA cache_size=-16384")
+    cursor.execute("PRAGMA mmap_size=268435456")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes then could find its snapshot outdated: whoever is
+    # going to write takes the lock at once.
+    writes = connection.get_execution_options().get("kfp_k8s_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgres_arguments(seconds: float) -> dict[str, Any]:
+    return {
+        "connect_timeout": _CONNECT_SECONDS,
+        "options": f"-c statement_timeout={int(seconds * 1000)}"
+        f" -c lock_timeout={int(seconds * 1000)}",
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": int(seconds * 1000),
+    }
+
+
+def _set_up_mysql(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        # Texts of a list are ordered by their first 1024 bytes alone unless told otherwise, while
+        # a page begins where whole texts say: items would be lost between pages.
+        cursor.execute("SET SESSION max_sort_length = 8192")
+        # As KFP's shipped servers are: a value too long or of other characters is an error.
+        cursor.execute("SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'")
+
+
+def abort(connection: Any) -> None:
+    """Make a thread that waits for a database give up, from another thread.
+
+    Args:
+        connection: The driver's own connection.
+    """
+    with contextlib.suppress(Exception):
+        if hasattr(connection, "interrupt"):  # SQLite
+            connection.interrupt()
+        elif hasattr(connection, "fileno"):  # psycopg: libpq itself would wait for ever.
+            with socket.socket(fileno=connection.fileno()) as sock:
+                try:
+                    sock.shutdown(socket.SHUT_RDWR)
+                finally:
+                    sock.detach()
+        # PyMySQL has a limit of its own for each read and write.
+
+
+def _number(error: DBAPIError) -> object:
+    """Return the driver's number for an error: MySQL's, or PostgreSQL's code."""
+    origin = error.orig
+    state = getattr(origin, "sqlstate", None)
+    if state is not None:
+        return state
+    arguments = getattr(origin, "args", ())
+    return arguments[0] if arguments else None
+
+
+def is_worth_another_try(error: Exception) -> bool:
+    """Tell whether a transaction was undone for others' sake, and would succeed when done anew."""
+    if not isinstance(error, DBAPIError):
+        return False
+    number = _number(error)
+    return number in _MYSQL_AGAIN or number in _POSTGRES_AGAIN
+
+
+def reason(error: BaseException) -> str:
+    """Return the first line of what the driver says, without SQL and values."""
+    origin = getattr(error, "orig", None) or error
+    arguments = [str(part) for part in getattr(origin, "args", ()) if not isinstance(part, int)]
+    text = (arguments[0] if arguments else str(origin)).strip()
+    return re.sub(r"\s+", " ", text.splitlines()[0] if text else type(origin).__name__)
+
+
+def unavailable(why: str = "") -> RestError:
+    """Return the refusal of a call that the database did not answer (503)."""
+    return RestError(
+        Code.UNAVAILABLE,
+        "The database does not answer" + (f": {why}" if why else "") + ". Try again later",
+    )
+
+
+def refusal(error: Exception) -> RestError | None:
+    """Return what a caller is told when the database fails, or None where it is our own fault."""
+    if isinstance(error, PoolTimeoutError):
+        return unavailable("all connections are busy")
+    if isinstance(error, UnicodeEncodeError):
+        return invalid("The request holds a text that is not Unicode")
+    if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError):
+        return None
+    if isinstance(error, DataError) or _number(error) in _MYSQL_BAD_VALUE:
+        return invalid(
+            f"The database cannot hold or compare a value of the request: {reason(error)}"
+        )
+    if "LIKE or GLOB pattern too complex" in str(error.orig):
+        return invalid("The filter's substring is too long")
+    if isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
+        return unavailable()
+    return unavailable() if error.connection_invalidated else None

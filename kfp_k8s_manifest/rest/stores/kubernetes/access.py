@@ -1,0 +1,298 @@
+"""One collection of the cluster: read from its cache where that is true, or else from the cluster; written."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final, Generic, TypeVar
+
+from kfp_k8s_manifest.cluster import ApiError, Object, ResourceType, operations, requests
+from kfp_k8s_manifest.cluster.async_client import AsyncClient
+from kfp_k8s_manifest.cluster.operations import Operation
+from kfp_k8s_manifest.cluster.requests import Request
+from kfp_k8s_manifest.errors import ClusterError
+from kfp_k8s_manifest.model.trees import string_at
+from kfp_k8s_manifest.naming import namespace_problems, object_name_problems
+from kfp_k8s_manifest.rest.matching import select
+from kfp_k8s_manifest.rest.stores.kubernetes.cache import Cache
+from kfp_k8s_manifest.rest.stores.kubernetes.conversion import (
+    FACTS,
+    PipelineItem,
+    VersionItem,
+    with_changes,
+)
+from kfp_k8s_manifest.rest.stores.kubernetes.follower import Follower
+from kfp_k8s_manifest.rest.stores.kubernetes.locating import Locator, Places
+from kfp_k8s_manifest.rest.stores.kubernetes.refusals import refused, unavailable
+from kfp_k8s_manifest.rest.values import ListQuery, Page
+
+__all__ = ["Access"]
+
+ItemT = TypeVar("ItemT", bound=PipelineItem | VersionItem)
+T = TypeVar("T")
+
+_MANAGER: Final = "kfp-k8s"
+_UID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# Seconds for a request, and for a whole collection; within the first, the cluster may ask to wait.
+_SECONDS: Final = 15.0
+_LIST_SECONDS: Final = 45.0
+_PATIENCE: Final = 5.0
+_ATTEMPTS: Final = 8
+_PAGE: Final = 100
+_METADATA_PAGE: Final = 1000
+# Whole collections that are read at a time: each is many objects in memory.
+_LISTS: Final = 2
+
+
+class Access(Generic[ItemT]):
+    """Reads and writes one collection.
+
+    Args:
+        client: How to reach the cluster.
+        resource: The type of its objects.
+        namespace: Its namespace; None for all.
+        keep: What is kept of an object.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        resource: ResourceType,
+        *,
+        namespace: str | None,
+        keep: Callable[[Object], ItemT],
+    ) -> None:
+        self._client = client
+        self._resource = resource
+        self._namespace = namespace
+        self._keep = keep
+        first = requests.list_objects(resource, namespace=namespace, size=_PAGE)
+        self._follower: Follower[ItemT] = Follower(client, first, keep, FACTS)
+        self._locator = Locator(self._read_places)
+        self._gate = asyncio.Semaphore(_LISTS)
+
+    @property
+    def cache(self) -> Cache[ItemT]:
+        """What is known."""
+        return self._follower.cache
+
+    @property
+    def changes(self) -> asyncio.Event:
+        """Is set by every change of the cache."""
+        return self._follower.changes
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the cache is told of what happens, now."""
+        return self._follower.is_current
+
+    async def start(self, *, patience: float) -> None:
+        """Read the collection, and follow it from then on; arguments and errors as of `Follower`."""
+        await self._follower.start(patience=patience)
+
+    async def close(self) -> None:
+        """End following."""
+        await self._follower.close()
+        await self._locator.close()
+
+    async def get(self, uid: str) -> ItemT | None:
+        """Return an object by its uid, or None where there is none.
+
+        Raises:
+            RestError: The cluster does not answer.
+        """
+        if not _UID.fullmatch(uid) or self.cache.was_deleted(uid):
+            return None
+        known = self.cache.get(uid)
+        if known is not None and await self._follower.becomes_current():
+            return self.cache.get(uid)
+        if known is None:
+            place = (await self._limited(self._locator.read(), _LIST_SECONDS)).get(uid)
+        else:
+            place = known.namespace, known.object_name
+        found = None if place is None else await self._read(*place)
+        return found if found is not None and found.id == uid else None
+
+    async def find(self, namespace: str, name: str) -> ItemT | None:
+        """Return an object by its name, or None where there is none.
+
+        Raises:
+            RestError: The cluster does not answer.
+        """
+        if namespace_problems(namespace) or object_name_problems(name):
+            return None
+        if self.cache.find(namespace, name) is not None and await self._follower.becomes_current():
+            found = self.cache.find(namespace, name)
+            if found is not None:
+                return found
+        return await self._read(namespace, name)
+
+    async def page(
+        self, query: ListQuery, *, parent: str | None = None, labels: str = ""
+    ) -> Page[ItemT]:
+        """Return a page of a list.
+
+        Args:
+            query: Which.
+            parent: The list, as the items' `parent` names it; None for all objects.
+            labels: What selects the list in the cluster, where this is not the namespace.
+
+        Raises:
+            RestError: The cluster does not answer, or the filter cannot be applied (400).
+        """
+        if await self._follower.becomes_current():
+            cache = self.cache
+            return (cache.everything if parent is None else cache.listing(parent)).page(query)
+        namespace = self._namespace
+        if namespace is None and parent is not None and not labels:
+            if namespace_problems(parent):
+                return Page(items=(), total=0)
+            namespace = parent
+        first = requests.list_objects(
+            self._resource, namespace=namespace, labels=labels, size=_PAGE
+        )
+        async with self._gate:
+            listed = await self._ask(operations.list_all(first, self._keep), _LIST_SECONDS)
+        return select(
+            [each for each in listed.items if parent in (None, each.parent)], query, FACTS
+        )
+
+    async def labelled(self, namespace: str, labels: str) -> list[ItemT]:
+        """Return the objects with some labels as they are in the cluster now, without their specs.
+
+        Raises:
+            RestError: The cluster does not answer.
+        """
+        first = requests.list_objects(
+            self._resource,
+            namespace=namespace,
+            labels=labels,
+            size=_METADATA_PAGE,
+            metadata_only=True,
+        )
+        listed = await self._ask(operations.list_all(first, self._keep), _LIST_SECONDS)
+        return list(listed.items)
+
+    async def metadata(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """Return an object as it is in the cluster now, with its metadata alone; None for none.
+
+        Raises:
+            RestError: The cluster does not answer.
+        """
+        request = requests.get(self._resource, name, namespace=namespace, metadata_only=True)
+        return await self._ask(operations.find(request))
+
+    async def create(self, obj: Object) -> ItemT:
+        """Create an object; arguments and errors as of `write`."""
+        return await self.write(requests.create(self._resource, obj, field_manager=_MANAGER))
+
+    async def write(self, request: Request) -> ItemT:
+        """Send a request that changes an object.
+
+        Raises:
+            ApiError: The cluster refuses it.
+            RestError: The cluster does not answer: it is not known whether the object was changed.
+        """
+        answer = self._client.run(operations.send(request), patience=_PATIENCE)
+        try:
+            return self._take_in(await self._limited(answer, _SECONDS))
+        except ApiError:
+            raise
+        except ClusterError as error:
+            raise refused(error) from error
+
+    async def change(
+        self, item: ItemT, *, display_name: str | None, tags: Mapping[str, str] | None
+    ) -> ItemT | None:
+        """Change what is not None, whatever else is changed at the same time.
+
+        Returns:
+            The object, or None where it is gone.
+
+        Raises:
+            RestError: The cluster refuses or does not answer.
+        """
+        place = item.namespace, item.object_name
+        for attempt in range(1, _ATTEMPTS + 1):
+            obj = await self._ask(operations.find(self._get(*place)))
+            if obj is None or string_at(obj, "metadata", "uid") != item.id:
+                self.cache.drop(item.id)
+                return None
+            changed = with_changes(obj, display_name=display_name, tags=tags)
+            request = requests.update(self._resource, changed, field_manager=_MANAGER)
+            try:
+                return await self.write(request)
+            except ApiError as error:
+                if error.code == 404:
+                    continue
+                if error.code != 409 or attempt == _ATTEMPTS:
+                    raise refused(error, namespace=item.namespace) from error
+                await asyncio.sleep(0.02 * attempt)
+        return None
+
+    async def delete(self, item: ItemT) -> None:
+        """Delete an object; it is well if it is gone already.
+
+        Raises:
+            RestError: The cluster refuses or does not answer.
+        """
+        await self._delete(item.namespace, item.object_name, item.id)
+
+    async def _delete(self, namespace: str, name: str, uid: str) -> None:
+        request = requests.delete(self._resource, name, namespace=namespace, uid=uid)
+        try:
+            answer = await self._limited(
+                self._client.run(operations.find(request), patience=_PATIENCE), _SECONDS
+            )
+        except ApiError as error:
+            # Another object has the name.
+            if error.code != 409:
+                raise refused(error, namespace=namespace) from error
+            answer = None
+        except ClusterError as error:
+            raise refused(error, namespace=namespace) from error
+        if answer is not None and string_at(answer, "metadata", "deletionTimestamp"):
+            # Somebody's finalizers keep it for a while.
+            self._take_in(answer)
+        else:
+            self.cache.drop(uid)
+
+    async def _read(self, namespace: str, name: str) -> ItemT | None:
+        obj = await self._ask(operations.find(self._get(namespace, name)))
+        return None if obj is None else self._take_in(obj)
+
+    def _get(self, namespace: str, name: str) -> Request:
+        return requests.get(self._resource, name, namespace=namespace)
+
+    def _take_in(self, obj: Mapping[str, Any]) -> ItemT:
+        item = self._keep(obj)
+        self.cache.put(item)
+        self.changes.set()
+        return item
+
+    async def _read_places(self) -> Places:
+        """Return namespace and name of all objects by uid, as they are in the cluster now."""
+        first = requests.list_objects(
+            self._resource, namespace=self._namespace, size=_METADATA_PAGE, metadata_only=True
+        )
+        listed = await self._ask(operations.list_all(first, _place), _LIST_SECONDS)
+        return dict(listed.items)
+
+    async def _ask(self, operation: Operation[T], seconds: float = _SECONDS) -> T:
+        try:
+            return await self._limited(self._client.run(operation, patience=_PATIENCE), seconds)
+        except ClusterError as error:
+            raise refused(error) from error
+
+    async def _limited(self, answer: Coroutine[Any, Any, T], seconds: float) -> T:
+        try:
+            return await asyncio.wait_for(answer, seconds)
+        except asyncio.TimeoutError as error:
+            raise unavailable(f"nothing came for {seconds:.0f} seconds") from error
+
+
+def _place(obj: Object) -> tuple[str, tuple[str, str]]:
+    metadata = obj.get("metadata")
+    uid, namespace, name = (string_at(metadata, key) for key in ("uid", "namespace", "name"))
+    return uid, (namespace, name)

@@ -1,0 +1,172 @@
+"""Follows a collection of the cluster: a task that keeps its cache true, for as long as it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar
+
+from kfp_k8s_manifest.cluster import ApiError, Event, Object, watching
+from kfp_k8s_manifest.cluster.answers import Answer
+from kfp_k8s_manifest.cluster.async_client import AsyncClient
+from kfp_k8s_manifest.cluster.requests import Request
+from kfp_k8s_manifest.cluster.watching import Connect, ReadLine, Watch
+from kfp_k8s_manifest.errors import ClusterError
+from kfp_k8s_manifest.rest.matching import Facts
+from kfp_k8s_manifest.rest.stores.kubernetes.cache import Cache, Item
+from kfp_k8s_manifest.serving.logs import log
+
+__all__ = ["Follower"]
+
+ItemT = TypeVar("ItemT", bound=Item)
+T = TypeVar("T")
+
+_SHORTEST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 30.0
+# A watch that the server has ended is taken up within this time, or else is not waited for.
+_GAP: Final = 1.0
+
+
+class Follower(Generic[ItemT]):
+    """Keeps a cache of a collection.
+
+    Args:
+        client: How to reach the cluster.
+        first: The request for the collection, of `requests.list_objects`.
+        keep: What is kept of an object.
+        facts: What is compared in lists.
+
+    Attributes:
+        cache: What is known.
+        changes: Is set by every change of the cache; who waits for it, clears it.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        first: Request,
+        keep: Callable[[Object], ItemT],
+        facts: Facts[ItemT],
+    ) -> None:
+        self.cache = Cache(facts)
+        self.changes = asyncio.Event()
+        self._client = client
+        self._first = first
+        self._keep = keep
+        self._task: asyncio.Task[None] | None = None
+        self._listed = asyncio.Event()
+        self._connected = asyncio.Event()
+        self._failure: ClusterError | None = None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the cache is told of what happens, now."""
+        return self._connected.is_set()
+
+    async def start(self, *, patience: float) -> None:
+        """Begin, and wait until the collection has been read once.
+
+        Args:
+            patience: Seconds to go on trying where the API server cannot be reached.
+
+        Raises:
+            ClusterError: It cannot be read.
+        """
+        self._task = asyncio.create_task(self._follow())
+        give_up = asyncio.get_running_loop().time() + patience
+        while not self._listed.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._listed.wait(), 0.1)
+            failure = self._failure
+            if failure is None or self._listed.is_set():
+                continue
+            refused = isinstance(failure, ApiError) and failure.code < 500
+            if refused or asyncio.get_running_loop().time() > give_up:
+                raise failure
+
+    async def close(self) -> None:
+        """End the task."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def becomes_current(self) -> bool:
+        """Tell whether the cache is current, or is in a moment: watches end every few minutes."""
+        if self._connected.is_set() or not self._listed.is_set():
+            return self._connected.is_set()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._connected.wait(), _GAP)
+        return self._connected.is_set()
+
+    async def _follow(self) -> None:
+        pause = _SHORTEST_PAUSE
+        while True:
+            watch = watching.watch(self._first, keep=self._keep)
+            try:
+                async with contextlib.aclosing(self._events(watch)) as events:
+                    async for event in events:
+                        pause = _SHORTEST_PAUSE
+                        self._take_in(event)
+            except ClusterError as error:
+                self._fail(error)
+            except Exception:
+                # A task that ends unseen would leave a cache that is never true again.
+                logging.getLogger(__name__).exception("following the cluster failed")
+                self._connected.clear()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _events(self, watch: Watch[ItemT]) -> Any:
+        return self._client.watch(_observed(watch, self._observe))
+
+    def _observe(self, step: object, reply: object) -> None:
+        """Look at what happens to the connection, of which events do not tell."""
+        if isinstance(reply, ClusterError):
+            self._fail(reply)
+        elif isinstance(step, Connect) and isinstance(reply, Answer) and reply.status == 200:
+            if self._failure is not None:
+                log(logging.INFO, "cluster is followed again", collection=self._first.path)
+            self._failure = None
+            self._connected.set()
+        elif isinstance(step, ReadLine) and reply is None:
+            self._connected.clear()
+
+    def _fail(self, error: ClusterError) -> None:
+        self._connected.clear()
+        if self._failure is None:
+            log(
+                logging.WARNING,
+                "cluster is not followed",
+                collection=self._first.path,
+                reason=str(error),
+            )
+        self._failure = error
+
+    def _take_in(self, event: Event[ItemT]) -> None:
+        if event.type == "LISTED":
+            self.cache.replace(event.objects, int(event.resource_version or 0))
+            self._listed.set()
+        for item in event.objects:
+            if event.type == "DELETED":
+                self.cache.drop(item.id)
+            elif event.type != "LISTED":
+                self.cache.put(item)
+        self.changes.set()
+
+
+def _observed(watch: Watch[T], observe: Callable[[object, object], None]) -> Watch[T]:
+    """Return a watch that shows every step and what came of it to somebody."""
+    step = next(watch)
+    while True:
+        try:
+            reply = yield step
+        except ClusterError as error:  # noqa: PERF203 (each step may fail)
+            observe(step, error)
+            step = watch.throw(error)
+        else:
+            observe(step, reply)
+            step = watch.send(reply)

@@ -1,0 +1,46 @@
+"""What the API server refuses, as the REST API tells it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kfp_k8s_manifest.cluster import ApiError, UnknownTypeError
+from kfp_k8s_manifest.errors import ClusterError
+from kfp_k8s_manifest.rest.errors import Code, RestError, invalid, not_found
+
+__all__ = ["refused", "unavailable"]
+
+_TOO_LARGE: Final = "request is too large"
+_ENDING: Final = "being terminated"
+
+
+def unavailable(reason: str) -> RestError:
+    """Return the refusal of a call that the cluster has not answered (503)."""
+    return RestError(Code.UNAVAILABLE, f"The Kubernetes API server does not answer: {reason}")
+
+
+def refused(error: ClusterError, *, namespace: str = "") -> RestError:
+    """Return the refusal that follows from an error of the cluster.
+
+    Args:
+        error: What the cluster answered, or that it did not.
+        namespace: Where something was to be written.
+    """
+    if not isinstance(error, ApiError) or isinstance(error, UnknownTypeError):
+        return unavailable(str(error))
+    said = error.server_message
+    if error.code == 404 and error.reason == "NotFound":
+        return not_found("Namespace", namespace)
+    if error.code == 413 or _TOO_LARGE in said:
+        return invalid("The object is too large for the Kubernetes API server")
+    if error.code == 403 and _ENDING in said:
+        return RestError(Code.FAILED_PRECONDITION, f"The namespace {namespace} is being deleted")
+    if error.code in (401, 403):
+        return RestError(
+            Code.INTERNAL, f"This server is not allowed to do this in the cluster: {said}"
+        )
+    if error.code == 409:
+        return RestError(Code.ABORTED, "The object is being changed by others; try again")
+    if error.code in (400, 422):
+        return invalid(f"The Kubernetes API server refuses the object: {said}")
+    return unavailable(str(error))
