@@ -196,6 +196,7 @@ REST_NAME_COLLISION = Rule("rest-name-collision", "bundle", _WARNING, "2.17.0")
 REST_NAME_MISMATCH = Rule("rest-name-mismatch", "bundle", _NOTE, "2.17.0")
 
 # What the REST server makes of one object.
+PIPELINE_DISPLAY_NAME = Rule("pipeline-display-name", "rest", _NOTE, "2.14.0")
 REST_TAGS = Rule("rest-tags", "rest", _WARNING, "2.17.0")
 
 # A repository of pipelines.

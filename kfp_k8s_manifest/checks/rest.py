@@ -14,8 +14,8 @@ from typing import Any, Final
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.words import finding, shown, text_at, value_at
-from kfp_k8s_manifest.findings import Finding
-from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
+from kfp_k8s_manifest.findings import ABSENT, Finding
+from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.releases import Target
 
 __all__ = ["check_rest"]
@@ -33,10 +33,37 @@ def check_rest(obj: Mapping[str, Any], target: Target) -> Iterator[Finding]:
     """
     kind = text_at(obj, "kind")
     known = [release.fields(kind) for release in target.releases] if kind else []
+    if kind == PIPELINE and all("displayName" in fields for fields in known):
+        yield from _display_name(obj)
     if any("tags" in fields for fields in known):
         yield from _tags(obj)
     if kind == PIPELINE_VERSION and any("versionName" in fields for fields in known):
         yield from _version_name(obj)
+
+
+def _display_name(obj: Mapping[str, Any]) -> Iterator[Finding]:
+    """Check that a Pipeline has the name by which kfp's client looks for it."""
+    name, spec = text_at(obj, "metadata", "name"), value_at(obj, "spec")
+    empty = spec is ABSENT or spec is None
+    # What is no such object by its type, or has no name, is not stored.
+    if obj.get("apiVersion") != API_VERSION or not name or not (empty or isinstance(spec, dict)):
+        return
+    if value_at(spec, "displayName") not in (ABSENT, None, ""):
+        return
+    yield finding(
+        registry.PIPELINE_DISPLAY_NAME,
+        ("spec", "displayName"),
+        "is missing, but it is what KFP's REST server compares: `kfp.Client().get_pipeline_id` does"
+        " not find this Pipeline by its name.",
+        hint=_display_name_hint(name, empty=empty),
+    )
+
+
+def _display_name_hint(name: str, *, empty: bool) -> str:
+    if empty:
+        return "Add a spec with a displayName."
+    text = shown(name)
+    return "Write the name that users look for." if text.endswith("…") else f"Write {text}."
 
 
 def _tags(obj: Mapping[str, Any]) -> Iterator[Finding]:

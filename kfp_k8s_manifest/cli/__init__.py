@@ -37,6 +37,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "graph": ("graph", "graph", "Write the graph of a pipeline."),
     "krm": ("krm", "krm", "Generate or validate as a function of kustomize."),
     "init": ("init", "init", "Write a configuration to start from."),
+    "migrate": ("migrate", "migrate", "Take a server's pipelines to manifests, and back."),
     "name": ("name", "name", "Check names, or make names that pass."),
     "promote": ("promote", "promote", "Carry versions from one environment to another."),
     "prune": ("prune", "prune", "Remove from a cluster what git has no more."),

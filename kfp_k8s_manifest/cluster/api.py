@@ -41,10 +41,15 @@ _ACCESS_REVIEWS: Final = ResourceType(
 _RECURRING: Final = ResourceType(
     group="kubeflow.org", version="v1beta1", plural="scheduledworkflows", kind="ScheduledWorkflow"
 )
+_NAMESPACES: Final = ResourceType(
+    group="", version="v1", plural="namespaces", kind="Namespace", namespaced=False
+)
 _SERVICES: Final = ResourceType(group="", version="v1", plural="services", kind="Service")
 _SLICES: Final = ResourceType(
     group="discovery.k8s.io", version="v1", plural="endpointslices", kind="EndpointSlice"
 )
+# What Kubeflow's profile controller labels the namespace of a profile with.
+_USERS: Final = {"app.kubernetes.io/part-of": "kubeflow-profile"}
 
 
 class Cluster(Protocol):
@@ -155,6 +160,14 @@ class KubernetesCluster:
         return self._client.run(
             operations.find(requests.get(PIPELINE_VERSIONS, name, namespace=namespace))
         )
+
+    def user_namespaces(self) -> list[str]:
+        """Return the namespaces of Kubeflow's users; all namespaces where none is marked so."""
+        first = requests.list_objects(_NAMESPACES, metadata_only=True)
+        items = self._client.run(operations.list_all(first)).items
+        metadata = [each["metadata"] for each in items]
+        users = [each for each in metadata if _USERS.items() <= (each.get("labels") or {}).items()]
+        return sorted(str(each["name"]) for each in users or metadata)
 
     def recurring_runs(self, namespace: str) -> list[Object]:
         """Return the recurring runs (ScheduledWorkflows) of a namespace; none without their CRD."""

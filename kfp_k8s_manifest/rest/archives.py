@@ -18,8 +18,11 @@ MAX_SIZE: Final = 32 * 1024 * 1024
 
 _TEXTS: Final = (".yaml", ".yml", ".json")
 _PACKAGE: Final = "pipeline.yaml"
-_ENTRIES: Final = 1000
-"""Entries of an archive that are looked at; a package has a few."""
+_YAML: Final = (".yaml", ".yml")
+_ENTRIES: Final = 10_000
+"""Entries that an archive may have; a package has a few."""
+_MOST_UNPACKED: Final = 8 * MAX_SIZE
+"""Bytes that are unpacked while an entry is looked for."""
 
 
 def too_large(size: int) -> RestError:
@@ -56,44 +59,80 @@ def unpack(file_name: str, data: bytes) -> bytes:
 
 
 def _from_zip(data: bytes) -> bytes:
+    if data.count(b"PK\x01\x02") > _ENTRIES:
+        raise invalid(f"The zip file has more than {_ENTRIES} entries")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = archive.namelist()
-            name = _chosen(names, "zip")
+            entries = archive.infolist()
             # Of two entries of one name the first counts.
-            with archive.open(archive.infolist()[names.index(name)]) as entry:
+            chosen = next((each for each in entries if each.filename == _PACKAGE), None)
+            if chosen is None:
+                if not entries:
+                    raise invalid("The zip file is empty")
+                chosen = entries[0]
+                if not chosen.filename.endswith(_YAML):
+                    raise _no_package("zip")
+            if chosen.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise invalid("The zip file is compressed in a way that is not read; use deflate")
+            with archive.open(chosen) as entry:
                 return _limited(entry.read(MAX_SIZE + 1))
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
-        # RuntimeError: encrypted; NotImplementedError, a kind of it: an unknown compression.
+        # Encrypted, or of a later version of the format: both are kinds of RuntimeError.
         raise invalid(f"The zip file cannot be read: {error}") from error
 
 
 def _from_tar(data: bytes) -> bytes:
+    first: bytes | None = None
+    count = 0
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-            unpacked = _limited(stream.read(MAX_SIZE + 1))
-        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as archive:
-            members = archive.getmembers()[:_ENTRIES]
-            names = [member.name for member in members]
-            entry = archive.extractfile(members[names.index(_chosen(names, "tar.gz"))])
-            if entry is None:
-                raise invalid("The tar.gz file holds no pipeline package, but a folder or link")
-            return entry.read()
+        stream = _Unpacked(data)
+        with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
+            for member in archive:
+                count += 1
+                if count > _ENTRIES:
+                    raise invalid(f"The tar.gz file has more than {_ENTRIES} entries")
+                if member.name == _PACKAGE:
+                    return _entry(archive, member)
+                if count == 1 and member.name.endswith(_YAML) and not member.isdir():
+                    first = _entry(archive, member)
     except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
         raise invalid(f"The tar.gz file cannot be read: {error}") from error
+    if not count:
+        raise invalid("The tar.gz file is empty")
+    if first is None:
+        raise _no_package("tar.gz")
+    return first
 
 
-def _chosen(names: list[str], kind: str) -> str:
-    """Return the name of the entry that is the package: `pipeline.yaml`, else the first."""
-    if _PACKAGE in names:
-        return _PACKAGE
-    if not names:
-        raise invalid(f"The {kind} file is empty")
-    if not names[0].endswith((".yaml", ".yml")):
-        raise invalid(
-            f"The {kind} file has no {_PACKAGE}, and its first entry does not end in .yaml or .yml"
-        )
-    return names[0]
+def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    entry = archive.extractfile(member) if member.isreg() else None
+    if entry is None:
+        raise invalid("The tar.gz file has something else than a file for a package")
+    return _limited(entry.read(MAX_SIZE + 1))
+
+
+class _Unpacked:
+    """The content of a gzip file, up to a limit."""
+
+    def __init__(self, data: bytes) -> None:
+        self._stream = gzip.GzipFile(fileobj=io.BytesIO(data))
+        self._left = _MOST_UNPACKED
+
+    def read(self, size: int) -> bytes:
+        content = self._stream.read(size)
+        self._left -= len(content)
+        if self._left < 0:
+            raise invalid(
+                f"The tar.gz file is larger than {_MOST_UNPACKED} bytes once it is unpacked, the"
+                " most that is read"
+            )
+        return content
+
+
+def _no_package(kind: str) -> RestError:
+    return invalid(
+        f"The {kind} file has no {_PACKAGE}, and its first entry does not end in .yaml or .yml"
+    )
 
 
 def _limited(data: bytes) -> bytes:

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from kfp_k8s_manifest.rest.authorization import Authorizer, Caller, Resource, Verb
 from kfp_k8s_manifest.rest.errors import Code, RestError, invalid, not_found
-from kfp_k8s_manifest.rest.fetch import is_url
 from kfp_k8s_manifest.rest.messages import PipelineBody, VersionBody
 from kfp_k8s_manifest.rest.reading import Packages
 from kfp_k8s_manifest.rest.rules import (
@@ -19,6 +18,7 @@ from kfp_k8s_manifest.rest.rules import (
     check_tags,
 )
 from kfp_k8s_manifest.rest.stores import Store
+from kfp_k8s_manifest.rest.urls import require_url
 from kfp_k8s_manifest.rest.values import (
     ListQuery,
     NewPipeline,
@@ -110,8 +110,7 @@ class Service:
             new = replace(new, name=name, display_name=new.display_name or name)
         self._demand_namespace(new.namespace)
         await self.may_create(caller, new.namespace, name=new.name, version=new.name)
-        if not is_url(url):
-            raise invalid(f"invalid pipeline spec URL: {url}")
+        require_url(url, for_version=False)
         text = await self._fetch(url, for_version=False)
         tags = (version.tags if version is not None else None) or {}
         created, _ = await self.add_pipeline_with_version(
@@ -235,11 +234,7 @@ class Service:
         if self.multi_user:
             pipeline = await self.store.get_pipeline(pipeline_id)
             await self._may(caller, "create", pipeline, name=name, version=name)
-        if not is_url(url):
-            raise invalid(
-                "Failed to create a pipeline version due to invalid pipeline spec URI."
-                f" PipelineSpecURI: {url}. Please specify a valid URL"
-            )
+        require_url(url, for_version=True)
         text = await self._fetch(url, for_version=True)
         if pipeline is None:
             pipeline = await self.store.get_pipeline(pipeline_id)

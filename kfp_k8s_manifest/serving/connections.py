@@ -77,6 +77,7 @@ class Connection(asyncio.Protocol):
         self._head_end = b""
         self._used = False
         self._receiving = False
+        self._ended = False
         self.inner: Any = None
         self.accepting: asyncio.Task[Any] | None = None
         self.state = _State.HANDSHAKE
@@ -86,6 +87,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin with the first request."""
         assert isinstance(transport, asyncio.Transport)
+        if self._ended:
+            # The last bytes of the handshake were there already when its task was cancelled.
+            transport.abort()
+            return
         self._transport = transport
         # Of TLS the default is half a megabyte for each client that does not read its answers.
         transport.set_write_buffer_limits(high=_UNSENT)
@@ -138,7 +143,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Take in that the connection is closed."""
         self._owner.forget(self)
-        self.inner.connection_lost(exc)
+        if self.inner is not None:
+            self.inner.connection_lost(exc)
         # Whoever still refers to this must not keep the buffers of TLS.
         self._transport = self.inner = None
 
@@ -188,6 +194,7 @@ class Connection(asyncio.Protocol):
 
     def end(self) -> None:
         """Close it at once."""
+        self._ended = True
         self._owner.forget(self)
         if self._transport is not None:
             self._transport.abort()

@@ -172,18 +172,25 @@ class Listener:
             if sys.version_info >= (3, 11):
                 # A client that does not say goodbye is not waited for.
                 options["ssl_shutdown_timeout"] = 2.0
+        owned = True
+
+        def take() -> Connection:
+            nonlocal owned
+            owned = False
+            return connection
 
         def accepted(task: asyncio.Task[Any]) -> None:
             connection.accepting = None
             if task.cancelled() or task.exception() is not None:
                 # What goes wrong here is the client's: it speaks no TLS, left, or was made to leave.
                 self._connections.forget(connection)
-                sock.close()
+                if owned:
+                    # Otherwise the transport closes it. Were it closed while the loop still watches it,
+                    # the next file with its number would be taken for it.
+                    sock.close()
 
         connection.accepting = self._loop.create_task(
-            self._loop.connect_accepted_socket(
-                lambda: connection, sock, ssl=self._context, **options
-            )
+            self._loop.connect_accepted_socket(take, sock, ssl=self._context, **options)
         )
         connection.accepting.add_done_callback(accepted)
 

@@ -16,6 +16,57 @@ def told(obj: Any, target: str = "2.17") -> list[tuple[str, str, str]]:
     return [(each.rule, each.severity.value, each.field) for each in found]
 
 
+@pytest.mark.parametrize(
+    ("spec", "hint"),
+    [
+        ({"description": "Trains."}, "Write 'train'."),
+        ({"displayName": ""}, "Write 'train'."),
+        ({"displayName": None}, "Write 'train'."),
+        ({}, "Write 'train'."),
+        (None, "Add a spec with a displayName."),
+        (..., "Add a spec with a displayName."),
+    ],
+)
+@pytest.mark.parametrize("target", ["2.14", "2.17", "portable"])
+def test_a_pipeline_that_the_client_does_not_find(spec: Any, hint: str, target: str) -> None:
+    obj = {**pipeline(), "spec": spec}
+    if spec is ...:
+        del obj["spec"]
+    (finding,) = check_rest(obj, releases.target(target))
+    assert (finding.rule, finding.severity.value) == ("pipeline-display-name", "note")
+    assert finding.message == (
+        "spec.displayName: is missing, but it is what KFP's REST server compares:"
+        " `kfp.Client().get_pipeline_id` does not find this Pipeline by its name."
+    )
+    assert finding.hint == hint
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        pipeline(spec={"displayName": "Train"}),
+        # Others tell of these.
+        pipeline(spec={"displayName": 5}),
+        pipeline(spec="text"),
+        pipeline(name=""),
+        {**pipeline(), "apiVersion": "pipelines.kubeflow.org/v1"},
+        # The versions of a pipeline are found by its id.
+        version(),
+    ],
+)
+def test_where_there_is_nothing_to_say_about_the_display_name(obj: Any) -> None:
+    assert told(obj) == []
+
+
+def test_the_kep_knows_no_display_name() -> None:
+    assert told(pipeline(), "kep") == []
+
+
+def test_a_long_name_is_not_advised_in_part() -> None:
+    (finding,) = check_rest(pipeline(name="a" * 100), releases.target("2.17"))
+    assert finding.hint == "Write the name that users look for."
+
+
 def tagged(tags: Any) -> Any:
     return pipeline(spec={"displayName": "train", "tags": tags})
 

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+import datetime
 
-from kfp_k8s_manifest.golang.times import duration_seconds, is_yaml_timestamp, time_problem
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kfp_k8s_manifest.golang.times import (
+    FIRST_SECOND,
+    LAST_SECOND,
+    duration_seconds,
+    fraction_digits,
+    is_yaml_timestamp,
+    rfc3339,
+    time_problem,
+    unix_seconds,
+)
 
 
 # Each of these was tried on an API server.
@@ -92,3 +105,42 @@ def test_durations(text: str, seconds: float | None) -> None:
     """As Go's `time.ParseDuration` reads them, but for signs."""
     found = duration_seconds(text)
     assert found == (seconds if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1969-12-31T23:59:59.999Z", -1),
+        ("2100-01-01T02:00:00.999+02:00", 4_102_444_800),
+        ("2099-12-31T22:30:00-01:30", 4_102_444_800),
+        ("0000-12-31T23:59:59Z", FIRST_SECOND - 1),
+        ("0001-01-01T00:00:00Z", FIRST_SECOND),
+        ("9999-12-31T23:59:59Z", LAST_SECOND),
+        ("9999-12-31T23:59:59-00:01", LAST_SECOND + 60),
+    ],
+)
+def test_seconds(text: str, seconds: int) -> None:
+    assert unix_seconds(text) == seconds
+
+
+@given(st.integers(FIRST_SECOND, LAST_SECOND))
+def test_seconds_are_written_as_they_are_read(seconds: int) -> None:
+    text = rfc3339(seconds)
+    moment = datetime.datetime.fromisoformat("1970-01-01") + datetime.timedelta(seconds=seconds)
+    assert text == f"{moment.isoformat()}Z"
+    assert time_problem(text) == ""
+    assert unix_seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [
+        ("2021-01-01T00:00:00Z", 0),
+        ("2021-01-01T00:00:00.5Z", 1),
+        ("2021-01-01T00:00:00.123456789+01:00", 9),
+        ("2021-01-01T00:00:00.1234567891-01:00", 10),
+    ],
+)
+def test_fractions(text: str, digits: int) -> None:
+    assert fraction_digits(text) == digits

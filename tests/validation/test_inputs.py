@@ -13,7 +13,7 @@ from kfp_k8s_manifest import validate
 from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.validation.inputs import Input, find_inputs
 
-MANIFEST = "apiVersion: pipelines.kubeflow.org/v2beta1\nkind: Pipeline\nmetadata: {name: train}\n"
+MANIFEST = "apiVersion: pipelines.kubeflow.org/v2beta1\nkind: Pipeline\nmetadata: {name: train}\nspec: {displayName: train}\n"
 
 
 def found(*paths: object) -> dict[str, Input]:
@@ -94,7 +94,7 @@ def test_a_pipe_is_read_once(tmp_path: Path) -> None:
     writer.start()
     (finding,) = validate(pipe).findings
     writer.join()
-    assert (finding.rule, finding.file, finding.line) == ("duplicate-object", str(pipe), 7)
+    assert (finding.rule, finding.file, finding.line) == ("duplicate-object", str(pipe), 8)
 
 
 def test_what_is_named_stays_named_in_its_folder(tmp_path: Path) -> None:

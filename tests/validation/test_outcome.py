@@ -8,7 +8,7 @@ import pytest
 
 from kfp_k8s_manifest import Severity, validate, validate_text
 
-PIPELINE = "apiVersion: pipelines.kubeflow.org/v2beta1\nkind: Pipeline\nmetadata: {name: train}\n"
+PIPELINE = "apiVersion: pipelines.kubeflow.org/v2beta1\nkind: Pipeline\nmetadata: {name: train}\nspec: {displayName: a}\n"
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
 REMEDY = "Name what holds them, or pass --allow-empty where there may be none."
 

@@ -32,7 +32,7 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_text_is_read_again_once_however_much_is_wrong_in_it(readings: list[str]) -> None:
     objects = [
-        f"{HEAD}metadata: {{name: a}}\nspec: {{description: {'p' if number < 3 else 'q'}}}\n"
+        f"{HEAD}metadata: {{name: a}}\nspec: {{displayName: a, description: {'p' if number < 3 else 'q'}}}\n"
         for number in range(6)
     ]
     report = validate_text("---\n".join(objects), source="f")
@@ -52,7 +52,7 @@ def test_a_text_is_read_again_once_however_much_is_wrong_in_it(readings: list[st
 def test_each_of_several_texts_is_read_again_once(readings: list[str], tmp_path: Any) -> None:
     for name in "ab":
         (tmp_path / f"{name}.yaml").write_text(
-            "---\n".join([f"{HEAD}metadata: {{name: {name}}}\n"] * 5)
+            "---\n".join([f"{HEAD}metadata: {{name: {name}}}\nspec: {{displayName: a}}\n"] * 5)
         )
     assert len(validate(tmp_path).findings) == 8
     assert readings == [str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml")]
@@ -63,7 +63,7 @@ def test_texts_without_findings_are_not_read_again(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name, content in {"a": "one", "b": "two", "c": "one", "d": "four"}.items():
-        text = f"{HEAD}metadata:\n  name: {'d' if name == 'd' else 'x'}\nspec: {{description: {content}}}\n"
+        text = f"{HEAD}metadata:\n  name: {'d' if name == 'd' else 'x'}\nspec: {{displayName: a, description: {content}}}\n"
         (tmp_path / f"{name}.yaml").write_text(text)
     report = validate(["a.yaml", "b.yaml", "c.yaml", "d.yaml"])
     found = [(each.file, each.line, "the same content" in each.message) for each in report.findings]
@@ -75,7 +75,7 @@ def test_texts_without_findings_are_not_read_again(
 def test_a_file_that_changes_meanwhile_is_named(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = f"{HEAD}metadata: {{name: a}}\n"
+    text = f"{HEAD}metadata: {{name: a}}\nspec: {{displayName: a}}\n"
     path = tmp_path / "a.yaml"
     path.write_text(f"{text}---\n{text}")
     (tmp_path / "b.yaml").write_text("")
@@ -90,7 +90,9 @@ def test_a_file_that_changes_meanwhile_is_named(
 
 
 def test_of_many_findings_of_one_rule_the_rest_is_counted() -> None:
-    text = "---\n".join([f"{HEAD}metadata: {{name: a}}\nspec: {{more: 1}}\n"] * 1_003)
+    text = "---\n".join(
+        [f"{HEAD}metadata: {{name: a}}\nspec: {{displayName: a, more: 1}}\n"] * 1_003
+    )
     report = validate_text(text, source="f")
     counts = Counter(each.rule for each in report.findings)
     assert counts == {"unknown-field": 1_001, "duplicate-object": 1_001}

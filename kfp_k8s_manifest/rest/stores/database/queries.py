@@ -1,16 +1,14 @@
-"""Lists as SQL: filters, order and pages, the same in every kind of database.
+"""Lists as SQL: filters, order and pages.
 
-Comparisons follow MySQL, which KFP's store is written for: a text compared with a number is read as
-one, and letters are compared without case, as the database's collation has it. PostgreSQL has no such
-collation by default; there the filters lower both sides.
+What does not depend on the filter is built once and kept: building a query takes longer than running it.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -20,13 +18,10 @@ from sqlalchemy import (
     Select,
     String,
     Table,
-    Text,
     and_,
-    cast,
+    bindparam,
     collate,
-    false,
     func,
-    literal,
     or_,
     select,
     tuple_,
@@ -34,9 +29,16 @@ from sqlalchemy import (
 
 from kfp_k8s_manifest.rest.errors import invalid
 from kfp_k8s_manifest.rest.stores.database import tables
-from kfp_k8s_manifest.rest.values import Anchor, ListQuery, Operation, Predicate
+from kfp_k8s_manifest.rest.stores.database.comparing import (
+    as_number,
+    holds,
+    in_range,
+    same_text,
+    to_number,
+)
+from kfp_k8s_manifest.rest.values import ListQuery
 
-__all__ = ["PIPELINES", "READY", "VERSIONS", "Listed", "count", "page", "same_text"]
+__all__ = ["PIPELINES", "READY", "VERSIONS", "Asked", "Listed", "count", "page"]
 
 READY: Final = "READY"
 # How many characters of a large text it is ordered by. What is ordered by goes into page tokens,
@@ -44,13 +46,9 @@ READY: Final = "READY"
 _ORDERED_BY: Final = 256
 # Databases have limits of their own, which they answer with an error of syntax.
 _MOST_PREDICATES: Final = 200
-_MOST_VALUES: Final = 10_000
-_INT64: Final = 2**63 - 1
-# What MySQL reads of a text as a number; short enough for PostgreSQL's doubles.
-_NUMBER: Final = r"^\s*([-+]?(?:\d{1,200}(?:\.\d{0,200})?|\.\d{1,200})(?:[eE][-+]?\d{1,2}(?!\d))?)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Listed:
     """What can be listed.
 
@@ -58,12 +56,14 @@ class Listed:
         table: Its table.
         tags: The table of its tags.
         owner: The column there that names the row.
+        scope: The column that a list is limited by.
         fields: The columns of the API's fields.
     """
 
     table: Table
     tags: Table
     owner: Column[str]
+    scope: Column[str]
     fields: Mapping[str, Column[Any]]
 
     @property
@@ -76,6 +76,7 @@ PIPELINES: Final = Listed(
     table=tables.pipelines,
     tags=tables.pipeline_tags,
     owner=tables.pipeline_tags.c.PipelineId,
+    scope=tables.pipelines.c.Namespace,
     fields={
         "id": tables.pipelines.c.UUID,
         "name": tables.pipelines.c.Name,
@@ -89,6 +90,7 @@ VERSIONS: Final = Listed(
     table=tables.pipeline_versions,
     tags=tables.pipeline_version_tags,
     owner=tables.pipeline_version_tags.c.PipelineVersionId,
+    scope=tables.pipeline_versions.c.PipelineId,
     fields={
         "id": tables.pipeline_versions.c.UUID,
         "name": tables.pipeline_versions.c.Name,
@@ -101,73 +103,97 @@ VERSIONS: Final = Listed(
 )
 
 
-def count(
-    listed: Listed, scope: Sequence[ColumnElement[bool]], query: ListQuery, dialect: str
-) -> Select[Any]:
+class Asked(NamedTuple):
+    """A query and the values of its parameters."""
+
+    statement: Select[Any]
+    values: dict[str, Any]
+
+
+def count(listed: Listed, scope: str | None, query: ListQuery, dialect: str) -> Asked:
     """Return the query for how many rows there are in all pages.
 
     Args:
         listed: What is listed.
-        scope: Which of it: the namespace, the pipeline.
+        scope: Which of it: the namespace or the pipeline; None for all.
         query: The filter.
         dialect: The kind of database.
     """
-    matching = _matching(listed, scope, query, dialect)
-    return select(func.count()).select_from(listed.table).where(*matching)
+    statement = _counted(listed, _where(scope, dialect))
+    return Asked(_filtered(statement, listed, query, dialect), {"scope": scope} if scope else {})
 
 
-def page(
-    listed: Listed, scope: Sequence[ColumnElement[bool]], query: ListQuery, dialect: str
-) -> Select[Any]:
+def page(listed: Listed, scope: str | None, query: ListQuery, dialect: str) -> Asked:
     """Return the query for the ids of a page in order, with what they are ordered by, and one more.
 
     The rows are fetched by id: so the database never orders what is large.
 
     Args:
         listed: What is listed.
-        scope: Which of it: the namespace, the pipeline.
+        scope: Which of it: the namespace or the pipeline; None for all.
         query: The filter, the order and the page.
         dialect: The kind of database.
     """
-    order = _order(_column(listed, query.sort.field), dialect)
-    matching = _matching(listed, scope, query, dialect)
-    if query.start is not None:
-        matching.append(
-            _from(order, listed.key, query.start, dialect, descending=query.sort.descending)
-        )
+    column, start = _column(listed, query.sort.field), query.start
+    values: dict[str, Any] = {"most": query.page_size + 1}
+    if scope:
+        values["scope"] = scope
+    begins = ""
+    if start is not None:
+        is_number, is_given = isinstance(column.type, BigInteger), isinstance(start.value, int)
+        # Else it is a page token that somebody wrote: as MySQL compares it, if not fast.
+        begins = "alike" if is_number == is_given else "as number"
+        first = in_range(start.value) if begins == "alike" else to_number(start.value)
+        values |= {"first": first, "first_id": start.id}
+    statement = _ordered(
+        listed, _where(scope, dialect), column, dialect, begins, descending=query.sort.descending
+    )
+    return Asked(_filtered(statement, listed, query, dialect), values)
+
+
+def _where(scope: str | None, dialect: str) -> str:
+    """Return how a list is limited."""
+    if scope is None:
+        return "everywhere"
+    if scope:
+        return "one"
+    # Old releases of KFP left it null; our own tables in SQLite have no such rows.
+    return "empty" if dialect == "sqlite" else "empty or null"
+
+
+@lru_cache
+def _counted(listed: Listed, where: str) -> Select[Any]:
+    return select(func.count()).select_from(listed.table).where(*_limited(listed, where))
+
+
+@lru_cache
+def _ordered(
+    listed: Listed, where: str, column: Column[Any], dialect: str, begins: str, *, descending: bool
+) -> Select[Any]:
+    order = _order(column, dialect)
     columns: list[ColumnElement[Any]] = [order, listed.key]
-    if query.sort.descending:
+    if descending:
         columns = [column.desc() for column in columns]
-    statement = select(listed.key, order.label("sort_value")).where(*matching)
-    return statement.order_by(*columns).limit(query.page_size + 1)
-
-
-def same_text(column: Column[str], value: str, dialect: str) -> ColumnElement[bool]:
-    """Return the condition that a column holds a text, by the rules of filters."""
-    return _text(column, dialect) == _text_value(value, dialect)
-
-
-def _column(listed: Listed, field: str) -> Column[Any]:
-    column = listed.fields.get(field)
-    if column is None:
-        raise invalid(f"There is no field {field!r} to order or filter by")
-    return column
-
-
-def _matching(
-    listed: Listed, scope: Sequence[ColumnElement[bool]], query: ListQuery, dialect: str
-) -> list[ColumnElement[bool]]:
-    """Return the conditions on the rows of a list."""
-    if len(query.predicates) + len(query.tags) > _MOST_PREDICATES:
-        raise invalid(f"A filter may have {_MOST_PREDICATES} predicates")
-    conditions: list[ColumnElement[bool]] = [*scope, listed.table.c.Status == READY]
-    conditions += [_holds(_column(listed, one.field), one, dialect) for one in query.predicates]
-    for key, value in query.tags.items():
-        tagged = select(listed.owner).where(
-            same_text(listed.tags.c.TagKey, key, dialect),
-            same_text(listed.tags.c.TagValue, value, dialect),
+    statement = select(listed.key, order.label("sort_value")).where(*_limited(listed, where))
+    if begins:
+        number = begins == "as number"
+        start = as_number(order, dialect) if number and isinstance(order.type, String) else order
+        first = bindparam("first", type_=Float() if number else order.type)
+        is_row = not number and dialect != "mysql"
+        statement = statement.where(
+            _not_before(start, listed.key, first, is_row=is_row, descending=descending)
         )
-        conditions.append(listed.key.in_(tagged))
+    return statement.order_by(*columns).limit(bindparam("most"))
+
+
+def _limited(listed: Listed, where: str) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [listed.table.c.Status == READY]
+    if where == "one":
+        conditions.append(listed.scope == bindparam("scope", type_=listed.scope.type))
+    elif where == "empty":
+        conditions.append(listed.scope == "")
+    elif where == "empty or null":
+        conditions.append(or_(listed.scope == "", listed.scope.is_(None)))
     return conditions
 
 
@@ -184,115 +210,43 @@ def _order(column: Column[Any], dialect: str) -> ColumnElement[Any]:
     return collate(order, "NOCASE") if dialect == "sqlite" else order
 
 
-def _from(
-    order: ColumnElement[Any], key: Column[str], start: Anchor, dialect: str, *, descending: bool
+def _not_before(
+    order: ColumnElement[Any],
+    key: Column[str],
+    first: ColumnElement[Any],
+    *,
+    is_row: bool,
+    descending: bool,
 ) -> ColumnElement[bool]:
     """Return the condition that a row is not before the first of a page."""
-    number = isinstance(order.type, BigInteger)
-    if isinstance(start.value, int) is not number:
-        # A page token that somebody wrote: as MySQL compares it, if not fast.
-        order = order if number else _as_number(order, dialect)
-        value: ColumnElement[Any] = literal(_to_number(start.value), Float())
-    else:
-        value = literal(_in_range(start.value), order.type)
-        if dialect != "mysql":
-            row, first = tuple_(order, key), tuple_(value, literal(start.id, key.type))
-            return row <= first if descending else row >= first
+    first_id = bindparam("first_id", type_=key.type)
+    if is_row:
+        row, start = tuple_(order, key), tuple_(first, first_id)
+        return row <= start if descending else row >= start
     # MySQL finds its way into an index by this, and not by a comparison of rows.
     if descending:
-        return and_(order <= value, or_(order < value, key <= start.id))
-    return and_(order >= value, or_(order > value, key >= start.id))
+        return and_(order <= first, or_(order < first, key <= first_id))
+    return and_(order >= first, or_(order > first, key >= first_id))
 
 
-def _holds(column: Column[Any], predicate: Predicate, dialect: str) -> ColumnElement[bool]:
-    value = predicate.value
-    if predicate.operation is Operation.IS_SUBSTRING:
-        return _contains(column, str(value), dialect)
-    if isinstance(value, tuple):
-        return _is_one_of(column, value, dialect)
-    return _compared(column, predicate.operation, value, dialect)
+def _filtered(
+    statement: Select[Any], listed: Listed, query: ListQuery, dialect: str
+) -> Select[Any]:
+    """Return a query with the conditions of a filter."""
+    if len(query.predicates) + len(query.tags) > _MOST_PREDICATES:
+        raise invalid(f"A filter may have {_MOST_PREDICATES} predicates")
+    conditions = [holds(_column(listed, one.field), one, dialect) for one in query.predicates]
+    for key, value in query.tags.items():
+        tagged = select(listed.owner).where(
+            same_text(listed.tags.c.TagKey, key, dialect),
+            same_text(listed.tags.c.TagValue, value, dialect),
+        )
+        conditions.append(listed.key.in_(tagged))
+    return statement.where(*conditions) if conditions else statement
 
 
-def _is_one_of(
-    column: Column[Any], values: Sequence[str | int], dialect: str
-) -> ColumnElement[bool]:
-    if len(values) > _MOST_VALUES:
-        raise invalid(f"A filter may name {_MOST_VALUES:,} values, not {len(values):,}")
-    if not values:
-        return false()
-    left, _ = _sides(column, values[0], dialect)
-    return left.in_([_sides(column, value, dialect)[1] for value in values])
-
-
-def _compared(
-    column: Column[Any], operation: Operation, value: str | int, dialect: str
-) -> ColumnElement[bool]:
-    left, right = _sides(column, value, dialect)
-    if operation is Operation.EQUALS:
-        return left == right
-    if operation is Operation.NOT_EQUALS:
-        return left != right
-    if operation is Operation.GREATER_THAN:
-        return left > right
-    if operation is Operation.GREATER_THAN_EQUALS:
-        return left >= right
-    if operation is Operation.LESS_THAN:
-        return left < right
-    return left <= right
-
-
-def _sides(
-    column: Column[Any], value: str | int, dialect: str
-) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """Return a column and a value as they are compared."""
-    if isinstance(column.type, BigInteger):
-        if isinstance(value, int):
-            return column, literal(_in_range(value), BigInteger())
-        return column, literal(_to_number(value), Float())
-    if isinstance(value, int):
-        return _as_number(column, dialect), literal(_to_number(value), Float())
-    return _text(column, dialect), _text_value(value, dialect)
-
-
-def _text(column: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
-    return func.lower(column) if dialect == "postgresql" else column
-
-
-def _text_value(value: str, dialect: str) -> ColumnElement[Any]:
-    # Without a type of its own, the text is compared by the column's collation in SQLite.
-    text: ColumnElement[Any] = literal(value, Text())
-    return func.lower(text) if dialect == "postgresql" else text
-
-
-def _contains(column: Column[Any], value: str, dialect: str) -> ColumnElement[bool]:
-    """Return the condition that a text is in a column, where `%`, `_` and a backslash are LIKE's own."""
-    text: ColumnElement[Any] = column
-    if isinstance(column.type, BigInteger):
-        text = cast(column, String(20))
-    # `%%%` means what `%` means, and is many times the work.
-    pattern = re.sub(r"(\\.)|%+", lambda part: part[1] or "%", f"%{value}%", flags=re.DOTALL)
-    if dialect == "postgresql":
-        return text.ilike(pattern, escape="\\")
-    return text.like(pattern, escape="\\")
-
-
-def _as_number(text: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
-    """Return the number that a text begins with, or 0, as MySQL and SQLite convert it."""
-    if dialect == "postgresql":
-        digits = func.substring(text, _NUMBER, type_=String())
-        return func.coalesce(cast(digits, Float(53)), 0.0)
-    if dialect == "mysql":
-        return text.op("+", return_type=Float())(literal(0.0, Float()))
-    return cast(text, Float())
-
-
-def _to_number(value: str | int) -> float:
-    if isinstance(value, int):
-        return float(_in_range(value))
-    found = re.match(_NUMBER, value)
-    return float(found.group(1)) if found else 0.0
-
-
-def _in_range(value: str | int) -> str | int:
-    """Return a number that databases can compare; what is beyond compares like the last."""
-    return max(-_INT64, min(value, _INT64)) if isinstance(value, int) else value
+def _column(listed: Listed, field: str) -> Column[Any]:
+    column = listed.fields.get(field)
+    if column is None:
+        raise invalid(f"There is no field {field!r} to order or filter by")
+    return column

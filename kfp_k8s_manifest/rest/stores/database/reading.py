@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, select
 
 from kfp_k8s_manifest.rest.errors import not_found
 from kfp_k8s_manifest.rest.stores.database import queries
@@ -31,7 +31,7 @@ from kfp_k8s_manifest.rest.values import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, Select
 
 __all__ = [
     "list_pipelines",
@@ -42,6 +42,20 @@ __all__ = [
 ]
 
 Record = TypeVar("Record", PipelineRecord, VersionRecord)
+
+
+def _of_ids(key: ColumnElement[str], *columns: ColumnElement[Any]) -> Select[Any]:
+    """Return the query for some columns of the rows that have a key among some."""
+    return select(key, *columns).where(key.in_(bindparam("ids", expanding=True)))
+
+
+_PIPELINES = _of_ids(PIPELINES.key, *PIPELINE_COLUMNS)
+_VERSIONS = _of_ids(VERSIONS.key, *VERSION_COLUMNS)
+_VERSIONS_WITH_SPECS = _of_ids(VERSIONS.key, *VERSION_COLUMNS, spec_json.c.Json).outerjoin_from(
+    pipeline_versions, spec_json, VERSIONS.key == spec_json.c.PipelineVersionId
+)
+_PIPELINE_TAGS = _of_ids(PIPELINES.owner, PIPELINES.tags.c.TagKey, PIPELINES.tags.c.TagValue)
+_VERSION_TAGS = _of_ids(VERSIONS.owner, VERSIONS.tags.c.TagKey, VERSIONS.tags.c.TagValue)
 
 
 def pipeline(connection: Connection, pipeline_id: str) -> PipelineRecord:
@@ -78,14 +92,7 @@ def list_pipelines(
     connection: Connection, namespace: str | None, query: ListQuery
 ) -> Page[PipelineRecord]:
     """Return a page of the pipelines of a namespace; None for all."""
-    scope: list[ColumnElement[bool]] = []
-    if namespace is not None:
-        column = pipelines.c.Namespace
-        scope.append(column == namespace)
-        if not namespace and connection.dialect.name != "sqlite":
-            # Old releases of KFP left it null; our own tables have no such rows.
-            scope = [or_(column == namespace, column.is_(None))]
-    return _page(connection, PIPELINES, scope, query, _pipelines)
+    return _page(connection, PIPELINES, namespace, query, _pipelines)
 
 
 def version(connection: Connection, version_id: str, specs: Specs) -> tuple[VersionRecord, Made]:
@@ -106,11 +113,12 @@ def list_versions(
 ) -> tuple[Page[VersionRecord], Made]:
     """Return a page of the versions of a pipeline, and what had to be made for it."""
     made: dict[str, tuple[bytes, str]] = {}
-    scope = [pipeline_versions.c.PipelineId == pipeline_id]
+    if not pipeline_id:
+        return Page(items=(), total=0), made
     page = _page(
         connection,
         VERSIONS,
-        scope,
+        pipeline_id,
         query,
         lambda connection, ids: _versions(connection, ids, specs, made),
     )
@@ -120,16 +128,16 @@ def list_versions(
 def _page(
     connection: Connection,
     listed: Listed,
-    scope: Sequence[ColumnElement[bool]],
+    scope: str | None,
     query: ListQuery,
     fetch: Callable[[Connection, Sequence[str]], list[Record]],
 ) -> Page[Record]:
     dialect = connection.dialect.name
-    found = list(connection.execute(queries.page(listed, scope, query, dialect)).tuples())
+    found = list(connection.execute(*queries.page(listed, scope, query, dialect)))
     if query.start is None and len(found) <= query.page_size:
         total: int = len(found)
     else:
-        total = connection.execute(queries.count(listed, scope, query, dialect)).scalar_one()
+        total = connection.execute(*queries.count(listed, scope, query, dialect)).scalar_one()
     following = None
     if len(found) > query.page_size:
         identity, value = found.pop()
@@ -140,13 +148,8 @@ def _page(
 
 def _pipelines(connection: Connection, ids: Sequence[str]) -> list[PipelineRecord]:
     """Return the pipelines of some ids, in that order, without those that are not there."""
-    if not ids:
-        return []
-    key = pipelines.c.UUID
-    rows = connection.execute(
-        select(*PIPELINE_COLUMNS).where(_among(key, ids), pipelines.c.Status == READY)
-    ).all()
-    tags = _tags(connection, PIPELINES, [row[0] for row in rows])
+    rows = _rows(connection, _PIPELINES, ids)
+    tags = _tags(connection, PIPELINES, rows)
     records = {row[0]: pipeline_record(row, tags.get(row[0], {})) for row in rows}
     return _in_order(records, ids)
 
@@ -158,21 +161,12 @@ def _versions(
     made: dict[str, tuple[bytes, str]],
 ) -> list[VersionRecord]:
     """Return the versions of some ids, in that order, without those that are not there."""
-    if not ids:
-        return []
-    key = pipeline_versions.c.UUID
-    statement = select(*VERSION_COLUMNS)
-    if specs.has_table:
-        statement = select(*VERSION_COLUMNS, spec_json.c.Json).outerjoin_from(
-            pipeline_versions, spec_json, spec_json.c.PipelineVersionId == key
-        )
-    statement = statement.where(_among(key, ids), pipeline_versions.c.Status == READY)
-    rows = connection.execute(statement).all()
+    rows = _rows(connection, _VERSIONS_WITH_SPECS if specs.has_table else _VERSIONS, ids)
     kept = {row[0]: row[-1] for row in rows} if specs.has_table else {}
     lacking = [row[0] for row in rows if kept.get(row[0]) is None]
     if lacking:
         made.update(specs.make(connection, lacking))
-    tags = _tags(connection, VERSIONS, [row[0] for row in rows])
+    tags = _tags(connection, VERSIONS, rows)
     records = {}
     for row in rows:
         shown, error = made[row[0]] if row[0] in made else (bytes(kept[row[0]]), "")
@@ -187,18 +181,22 @@ def _in_order(records: Mapping[str, Record], ids: Sequence[str]) -> list[Record]
     return [records[identity] for identity in ids if identity in records]
 
 
-def _tags(connection: Connection, listed: Listed, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+def _rows(connection: Connection, statement: Select[Any], ids: Sequence[str]) -> Sequence[Any]:
+    """Return the rows of some ids that are ready: begun or half deleted ones are not shown.
+
+    The status is looked at here: SQLite, asked for it, would go by an index of it.
+    """
+    if not ids:
+        return []
+    rows = connection.execute(statement, {"ids": list(ids)})
+    return [row for row in rows if row[1] == READY]
+
+
+def _tags(connection: Connection, listed: Listed, rows: Sequence[Any]) -> dict[str, dict[str, str]]:
     """Return the tags of some rows, by id."""
     found: dict[str, dict[str, str]] = {}
-    if ids:
-        columns = (listed.owner, listed.tags.c.TagKey, listed.tags.c.TagValue)
-        for owner, key, value in connection.execute(
-            select(*columns).where(_among(columns[0], ids))
-        ):
+    if rows:
+        statement = _PIPELINE_TAGS if listed is PIPELINES else _VERSION_TAGS
+        for owner, key, value in connection.execute(statement, {"ids": [row[0] for row in rows]}):
             found.setdefault(owner, {})[key] = value
     return found
-
-
-def _among(column: Any, ids: Sequence[str]) -> ColumnElement[bool]:
-    among: ColumnElement[bool] = column == ids[0] if len(ids) == 1 else column.in_(ids)
-    return among

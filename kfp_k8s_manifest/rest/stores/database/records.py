@@ -26,9 +26,9 @@ __all__ = [
     "version_row",
 ]
 
-# What a record is made of, in the order that the functions below read it.
+# What a record is made of besides the id, in the order that the functions below read it.
 PIPELINE_COLUMNS: Final = (
-    tables.pipelines.c.UUID,
+    tables.pipelines.c.Status,
     tables.pipelines.c.Name,
     tables.pipelines.c.DisplayName,
     tables.pipelines.c.Description,
@@ -36,7 +36,7 @@ PIPELINE_COLUMNS: Final = (
     tables.pipelines.c.CreatedAtInSec,
 )
 VERSION_COLUMNS: Final = (
-    tables.pipeline_versions.c.UUID,
+    tables.pipeline_versions.c.Status,
     tables.pipeline_versions.c.PipelineId,
     tables.pipeline_versions.c.Name,
     tables.pipeline_versions.c.DisplayName,
@@ -56,8 +56,8 @@ _FIELDS: Final = {
 
 
 def pipeline_record(row: Sequence[Any], tags: Mapping[str, str]) -> PipelineRecord:
-    """Return the record of a row of `PIPELINE_COLUMNS`."""
-    identity, name, display_name, description, namespace, created_at = row
+    """Return the record of an id and `PIPELINE_COLUMNS`."""
+    identity, _, name, display_name, description, namespace, created_at = row
     return PipelineRecord(
         id=identity,
         name=name,
@@ -72,8 +72,8 @@ def pipeline_record(row: Sequence[Any], tags: Mapping[str, str]) -> PipelineReco
 def version_record(
     row: Sequence[Any], tags: Mapping[str, str], spec_json: bytes, error: str
 ) -> VersionRecord:
-    """Return the record of a row that begins with `VERSION_COLUMNS`."""
-    identity, pipeline_id, name, display_name, description, created_at, url, source = row[:8]
+    """Return the record of a row that begins with an id and `VERSION_COLUMNS`."""
+    identity, _, pipeline_id, name, display_name, description, created_at, url, source = row[:9]
     return VersionRecord(
         id=identity,
         pipeline_id=pipeline_id,

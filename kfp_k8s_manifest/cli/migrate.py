@@ -1,0 +1,22 @@
+"""`kfp-k8s migrate`: from a KFP server to manifests, and back."""
+
+from __future__ import annotations
+
+import click
+
+from kfp_k8s_manifest.cli import LazyGroup
+
+__all__ = ["migrate"]
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "export": ("migrate_export", "export", "Write a server's pipelines as manifests."),
+    },
+)
+def migrate() -> None:
+    """Take the pipelines of a KFP server to Kubernetes objects, and back.
+
+    The server is only read, but for `import`, which uploads to it.
+    """

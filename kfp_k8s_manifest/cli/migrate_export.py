@@ -1,0 +1,187 @@
+"""`kfp-k8s migrate export`: the pipelines of a server as a folder of manifests."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kfp_k8s_manifest.cli._documents import emit
+from kfp_k8s_manifest.cli._options import FOLDER, PATH
+from kfp_k8s_manifest.cli._server import database_option, open_source, server_options
+from kfp_k8s_manifest.errors import UsageError
+
+if TYPE_CHECKING:
+    from kfp_k8s_manifest.migration.finishing import ExportResult
+    from kfp_k8s_manifest.migration.sources import Source
+
+__all__ = ["export"]
+
+
+@click.command()
+@server_options
+@database_option
+@click.option("-o", "--output", required=True, type=FOLDER, help="Folder to write into.")
+@click.option(
+    "-n",
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    help="Namespace to read; repeatable.  [default: a standalone server's pipelines]",
+)
+@click.option(
+    "-A", "--all-namespaces", "everywhere", is_flag=True, help="Read all namespaces of users."
+)
+@click.option("--to-namespace", help="Namespace of all objects, whatever theirs was.")
+@click.option(
+    "--layout",
+    type=click.Choice(["flat", "per-pipeline", "kustomize", "argocd", "flux"]),
+    default="per-pipeline",
+    show_default=True,
+    help="How the folder is laid out, as for build.",
+)
+@click.option("--target", default="2.17", show_default=True, help="KFP release of the cluster.")
+@click.option(
+    "--page-size",
+    type=click.IntRange(1, 200),
+    default=100,
+    show_default=True,
+    help="Objects that are asked for at a time.",
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="Requests under way at a time.",
+)
+@click.option("--restart", is_flag=True, help="Begin anew, whatever an earlier run has done.")
+@click.option("--remove-gone", is_flag=True, help="Delete files of what the server has no more.")
+@click.option("--accept-losses", is_flag=True, help="Exit with 0 though objects lack something.")
+@click.option(
+    "--origins",
+    type=PATH,
+    metavar="FILE",
+    help="Report of `migrate import`: objects keep the ids and times that they had first.",
+)
+@click.option("--kubeconfig", type=PATH, help="Kubeconfig file, for --all-namespaces with --host.")
+@click.option("--context", help="Context of the kubeconfig.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to write the summary.",
+)
+def export(
+    output: str,
+    namespaces: tuple[str, ...],
+    everywhere: bool,  # noqa: FBT001 (click passes options by name)
+    to_namespace: str | None,
+    layout: str,
+    target: str,
+    page_size: int,
+    concurrency: int,
+    restart: bool,  # noqa: FBT001
+    remove_gone: bool,  # noqa: FBT001
+    accept_losses: bool,  # noqa: FBT001
+    origins: str | None,
+    kubeconfig: str | None,
+    context: str | None,
+    format_name: str,
+    database_url: str | None,
+    **access: Any,
+) -> None:
+    """Write the pipelines and versions of a KFP server as manifests. The server is only read.
+
+    An export that was interrupted goes on where it was. Beside the manifests stand
+    rename-report.csv, which says what has become of each pipeline and version, and, where objects
+    cannot hold something, not-exported.jsonl with why, and with all that the server has said.
+
+    Exit codes: 0 done, 1 something could not be read or held, 2 wrong usage.
+    """
+    import gc
+
+    from kfp_k8s_manifest.cli.build import progress
+    from kfp_k8s_manifest.gitops.layouts import find_layout
+    from kfp_k8s_manifest.migration.export import ExportOptions
+    from kfp_k8s_manifest.migration.finishing import export as export_
+    from kfp_k8s_manifest.migration.origins import read_origins
+    from kfp_k8s_manifest.releases import target as find_target
+
+    gc.enable()
+    if everywhere and namespaces:
+        raise UsageError("--namespace and --all-namespaces exclude each other")
+    source = open_source(database_url, connections=concurrency, **access)
+    if everywhere:
+        namespaces = _all_namespaces(source, database_url, kubeconfig, context)
+    options = ExportOptions(
+        folder=Path(output).expanduser(),
+        layout=find_layout(layout),
+        target=find_target(target),
+        namespaces=tuple(dict.fromkeys(namespaces)) or ("",),
+        by_namespace=everywhere or len(namespaces) > 1,
+        namespace=to_namespace,
+        page_size=page_size,
+        concurrency=concurrency,
+        origins=read_origins(origins) if origins else {},
+    )
+    with progress("exporting") as on_progress:
+        result = export_(
+            source, options, restart=restart, remove_gone=remove_gone, on_progress=on_progress
+        )
+    _tell(result, output, format_name)
+    if result.failures or ((result.not_exported or result.partly) and not accept_losses):
+        click.get_current_context().exit(1)
+
+
+def _all_namespaces(
+    source: Source, database_url: str | None, kubeconfig: str | None, context: str | None
+) -> tuple[str, ...]:
+    """Return all namespaces of users, and "" for what is shared by all."""
+    if database_url is not None:
+        return tuple(source.namespaces())
+    from kfp_k8s_manifest.cli._cluster import connect
+
+    return (*connect(kubeconfig, context).user_namespaces(), "")
+
+
+def _tell(result: ExportResult, output: str, format_name: str) -> None:
+    from kfp_k8s_manifest.migration.finishing import SIDE_FILE
+    from kfp_k8s_manifest.migration.mapping import FILE
+
+    for failure in result.failures:
+        click.echo(f"failed  pipeline {failure.pipeline!r}: {failure.text}", err=True)
+    for note in result.notes:
+        click.echo(f"note: {note}", err=True)
+    if format_name == "json":
+        emit(json.dumps({"version": 1, **asdict(result)}, indent=2) + "\n")
+        return
+    emit(
+        f"exported {_count(result.pipelines, 'pipeline')} and {_count(result.versions, 'version')}"
+        f" into {output} ({_count(result.requests, 'request')})\n"
+    )
+    if result.renamed:
+        emit(f"{_count(result.renamed, 'object')} got another name: see {output}/{FILE}\n")
+    lacking = result.partly + result.not_exported
+    if lacking:
+        reasons = ", ".join(f"{name} {count}" for name, count in result.reasons.items())
+        emit(
+            f"{_count(result.not_exported, 'object')} could not be exported, {result.partly} in"
+            f" part only ({reasons}): see {output}/{SIDE_FILE}\n"
+        )
+    if result.gone:
+        emit(
+            f"{_count(result.gone, 'object')} of the export before no longer on the server;"
+            " --remove-gone deletes the files\n"
+        )
+    if result.failures:
+        emit(f"{_count(len(result.failures), 'pipeline')} failed; run the command again\n")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""From a KFP server to manifests and back: export, verify, apply, ids, import."""

@@ -1,0 +1,450 @@
+"""Writes the pipelines and versions of a server as a folder of manifests."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from kfp_k8s_manifest.errors import UsageError
+from kfp_k8s_manifest.files import write_texts
+from kfp_k8s_manifest.gitops.layouts import FolderLayout
+from kfp_k8s_manifest.migration.journal import Journal, PipelineState, SideLine
+from kfp_k8s_manifest.migration.mapping import Row
+from kfp_k8s_manifest.migration.names import file_stem, pipeline_names, rivals, version_names
+from kfp_k8s_manifest.migration.objects import (
+    Loss,
+    Made,
+    Origin,
+    Place,
+    make_pipeline,
+    make_version,
+    without_versions,
+)
+from kfp_k8s_manifest.migration.records import ServerPipeline, ServerVersion
+from kfp_k8s_manifest.migration.sources import ServerRefusalError, Source
+from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
+from kfp_k8s_manifest.naming import rest_name
+from kfp_k8s_manifest.releases import Target
+
+__all__ = ["SHARED", "ExportOptions", "Failure", "carry_out"]
+
+SHARED: Final = "_shared"
+"""The folder of pipelines without a namespace, where others have one."""
+
+_LISTS: Final = 3
+"""How often the versions of a pipeline are listed where some seem to be missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """What is exported, and how.
+
+    Attributes:
+        folder: The output folder.
+        layout: How it is laid out.
+        target: The releases that must take the objects.
+        namespaces: The namespaces that are read; `("",)` for a standalone server.
+        by_namespace: True to give each namespace a folder of its own.
+        namespace: The namespace that all objects get, or None for their own.
+        page_size: How many objects are asked for at a time, from 1 to 200.
+        concurrency: How many requests are under way at a time.
+        origins: Where objects came from first, by kind and id on this server.
+    """
+
+    folder: Path
+    layout: FolderLayout
+    target: Target
+    namespaces: tuple[str, ...] = ("",)
+    by_namespace: bool = False
+    namespace: str | None = None
+    page_size: int = 100
+    concurrency: int = 4
+    origins: Mapping[tuple[str, str], Origin] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A pipeline that could not be read as a whole."""
+
+    namespace: str
+    pipeline: str
+    text: str
+
+
+def carry_out(
+    source: Source,
+    journal: Journal,
+    options: ExportOptions,
+    on_progress: Callable[[int, int], None],
+) -> tuple[list[Failure], list[str]]:
+    """Write all objects that the journal has not noted yet.
+
+    Args:
+        source: The server.
+        journal: What was done so far.
+        options: What is exported, and how.
+        on_progress: Told how many pipelines are done, and how many there are.
+
+    Returns:
+        What could not be read, and what else should be told.
+
+    Raises:
+        KfpK8sError: There is no going on; another run continues.
+    """
+    work = _Export(source, journal, options)
+    work.list_pipelines()
+    work.name_pipelines()
+    work.write_all(on_progress)
+    work.settle()
+    return work.failures, work.notes
+
+
+class _Export:
+    def __init__(self, source: Source, journal: Journal, options: ExportOptions) -> None:
+        self._source, self._journal, self._options = source, journal, options
+        self._place = Place(
+            layout=options.layout, target=options.target, namespace=options.namespace
+        )
+        self._names: dict[str, frozenset[str]] = {}
+        self._stop = threading.Event()
+        self.failures: list[Failure] = []
+        self.notes: list[str] = []
+
+    def list_pipelines(self) -> None:
+        """List the pipelines of all namespaces, from where the last run was ended."""
+        for namespace in self._options.namespaces:
+            key = f"pipelines of {namespace}"
+            noted = self._journal.get(key)
+            if noted == "all":
+                continue
+            token = noted
+            try:
+                self._list_namespace(namespace, token, key)
+            except ServerRefusalError as error:
+                # Some servers have no pipelines without a namespace, and refuse the question.
+                if namespace or error.status != 400 or len(self._options.namespaces) == 1:
+                    raise
+
+    def _list_namespace(self, namespace: str, token: str, key: str) -> None:
+        while True:
+            page = self._source.pipelines(namespace, token, self._options.page_size)
+            token = page.token
+            self._journal.add_pipelines(page.items, key, token or "all")
+            if not token:
+                return
+
+    def name_pipelines(self) -> None:
+        """Settle the names of all Pipeline objects."""
+        records = self._journal.all_pipelines()
+        by_namespace: dict[str, list[ServerPipeline]] = {}
+        for each in records:
+            by_namespace.setdefault(each.namespace, []).append(each)
+        if self._options.namespace is not None and len(by_namespace) > 1:
+            found = ", ".join(repr(each) for each in sorted(by_namespace))
+            raise UsageError(
+                f"--to-namespace puts all objects into one namespace, and the server has pipelines in"
+                f" {len(by_namespace)} ({found}): export them one by one"
+            )
+        former: dict[str, dict[str, str]] = {}
+        for row in self._journal.former_pipelines():
+            if row.object_name:
+                former.setdefault(row.namespace, {})[row.name] = row.object_name
+        names: dict[str, str] = {}
+        for namespace, own in by_namespace.items():
+            found_names = pipeline_names((each.name for each in own), former.get(namespace))
+            names |= {each.id: found_names[each.name] for each in own}
+            self._names[namespace] = frozenset(found_names.values())
+        if not self._journal.get("named"):
+            self._journal.name_pipelines(names)
+
+    def write_all(self, on_progress: Callable[[int, int], None]) -> None:
+        """Write the objects of all pipelines that are not done."""
+        todo = self._journal.todo()
+        everything = self._journal.count()
+        numbers = iter(todo)
+        lock = threading.Lock()
+        done = everything - len(todo)
+        on_progress(done, everything)
+
+        def work() -> None:
+            nonlocal done
+            while not self._stop.is_set():
+                with lock:
+                    number = next(numbers, None)
+                if number is None:
+                    return
+                self._write_or_note(self._journal.state(number))
+                with lock:
+                    done += 1
+                    on_progress(done, everything)
+
+        with ThreadPoolExecutor(self._options.concurrency) as pool:
+            waiting = [pool.submit(work) for _ in range(self._options.concurrency)]
+            try:
+                for each in waiting:
+                    each.result()
+            except BaseException:
+                # Whoever is under way ends with its page.
+                self._stop.set()
+                raise
+
+    def _write_or_note(self, state: PipelineState) -> None:
+        try:
+            self._write_pipeline(state)
+        except ServerRefusalError as error:
+            record = state.record
+            self.failures.append(
+                Failure(namespace=record.namespace, pipeline=record.name, text=str(error))
+            )
+
+    def _write_pipeline(self, state: PipelineState) -> None:
+        record = state.record
+        origin = self._origin(PIPELINE, record.id, record.created_at)
+        made = make_pipeline(record, state.name, origin, self._place)
+        base = _pipeline_row(record, state.name, origin, made)
+        row = replace(base, path=self._pipeline_path(record, state.name) if made.text else "")
+        if made.text:
+            write_texts({self._options.folder / row.path: made.text})
+        self._journal.commit(
+            state.number, rows=[row], side=_side(PIPELINE, row, made.losses, record),
+            token=state.token, sequence=state.sequence,
+        )  # fmt: skip
+        refused = None if made.text else without_versions(made)
+        self._write_versions(state, refused)
+
+    def _write_versions(self, state: PipelineState, refused: Loss | None) -> None:
+        token, sequence, seen, lists = state.token, state.sequence, 0, 1
+        whole = not token
+        while not self._stop.is_set():
+            page = self._source.versions(state.record.id, token, self._options.page_size)
+            seen += len(page.items)
+            batch = _Batch(sequence=sequence)
+            for record in page.items:
+                self._add_version(batch, record, state, refused)
+            write_texts({self._options.folder / path: text for path, text in batch.texts.items()})
+            token, sequence = page.token, batch.sequence
+            missing = whole and not token and seen < page.total
+            again = missing and lists < _LISTS
+            self._journal.commit(
+                state.number, rows=batch.rows, side=batch.side, pending=batch.pending,
+                token=token, sequence=sequence, done=not token and not again,
+            )  # fmt: skip
+            if again:
+                # Some came or went meanwhile, or the server has lost its place: those that are
+                # there already are passed over.
+                lists, seen = lists + 1, 0
+            elif not token:
+                if missing:
+                    self.notes.append(
+                        f"pipeline {state.record.name!r}: the server has told of {page.total}"
+                        f" versions, and listed {seen}"
+                    )
+                return
+
+    def _add_version(
+        self, batch: _Batch, record: ServerVersion, state: PipelineState, refused: Loss | None
+    ) -> None:
+        origin = self._origin(PIPELINE_VERSION, record.id, record.created_at)
+        if origin.id in batch.ids or self._journal.has(PIPELINE_VERSION, origin.id):
+            return
+        batch.ids.add(origin.id)
+        before = self._journal.former(PIPELINE_VERSION, origin.id)
+        sequence = before.sequence if before and before.sequence else batch.sequence + 1
+        batch.sequence = max(batch.sequence, sequence)
+        version = _Version(record=record, state=state, origin=origin, sequence=sequence)
+        if refused is not None:
+            batch.add(version.row(), _side(PIPELINE_VERSION, version.row(), (refused,), record))
+            return
+        name = before.version_name if before else ""
+        if not name:
+            found = self._free_name(version, batch.claims)
+            if found is None:
+                batch.pending.append(
+                    (origin.id, f"{origin.created_at} {origin.id}", version.item())
+                )
+                return
+            name = found
+        self._add_named(batch, version, name)
+
+    def _free_name(self, version: _Version, claims: set[str]) -> str | None:
+        """Return a version's name: "" where no rule can map it, None where it is to be settled."""
+        state, namespace = version.state, version.state.record.namespace
+        for name in version.names():
+            object_name = rest_name(state.name, name)
+            if rivals(object_name, state.name, self._names[namespace]):
+                return None
+            claim = version.claim(name)
+            if claim not in claims and self._journal.is_free(claim, version.origin.id):
+                return name
+        return ""
+
+    def _add_named(self, batch: _Batch, version: _Version, name: str) -> None:
+        if not name:
+            text = "no name can be made that fits beside the pipeline's into 253 characters"
+            loss = Loss(reason="name", field="metadata.name", text=text)
+            row = version.row()
+            batch.add(row, _side(PIPELINE_VERSION, row, (loss,), version.record))
+            return
+        state = version.state
+        batch.claims.add(version.claim(name))
+        made = make_version(
+            version.record, name, version.origin, self._place,
+            pipeline=state.name, namespace=state.record.namespace, sequence=version.sequence,
+        )  # fmt: skip
+        row = replace(
+            version.row(),
+            object_name=rest_name(state.name, name),
+            version_name=name,
+            path=self._version_path(state, name) if made.text else "",
+            status=_status(made),
+        )
+        if made.text:
+            batch.texts[row.path] = made.text
+        batch.add(row, _side(PIPELINE_VERSION, row, made.losses, version.record))
+
+    def settle(self) -> None:
+        """Name and write the versions whose names others might have had; the oldest keep theirs."""
+        for item in self._journal.pending():
+            version = _Version(
+                record=ServerVersion(**item["record"]),
+                state=self._journal.state(item["number"]),
+                origin=Origin(**item["origin"]),
+                sequence=item["sequence"],
+            )
+            free = (
+                name
+                for name in version.names()
+                if self._journal.is_free(version.claim(name), version.origin.id)
+            )
+            batch = _Batch(sequence=0)
+            self._add_named(batch, version, next(free, ""))
+            write_texts({self._options.folder / path: text for path, text in batch.texts.items()})
+            self._journal.commit(
+                None, rows=batch.rows, side=batch.side, settled=[version.origin.id]
+            )
+
+    def _origin(self, kind: str, key: str, created_at: str) -> Origin:
+        return self._options.origins.get((kind, key)) or Origin(id=key, created_at=created_at)
+
+    def _prefix(self, namespace: str) -> str:
+        return f"{namespace or SHARED}/" if self._options.by_namespace else ""
+
+    def _pipeline_path(self, record: ServerPipeline, name: str) -> str:
+        path = self._options.layout.pipeline_path(file_stem(name))
+        return self._prefix(record.namespace) + path
+
+    def _version_path(self, state: PipelineState, version_name: str) -> str:
+        stem = file_stem(rest_name(state.name, version_name))
+        path = self._options.layout.version_path(file_stem(state.name), stem)
+        return self._prefix(state.record.namespace) + path
+
+
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    """What a page of versions gives.
+
+    Attributes:
+        sequence: The age of the newest version so far.
+    """
+
+    sequence: int
+    texts: dict[str, str] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    side: list[SideLine] = field(default_factory=list)
+    pending: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    claims: set[str] = field(default_factory=set)
+    ids: set[str] = field(default_factory=set)
+
+    def add(self, row: Row, side: list[SideLine]) -> None:
+        self.rows.append(row)
+        self.side += side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Version:
+    """A version on its way."""
+
+    record: ServerVersion
+    state: PipelineState
+    origin: Origin
+    sequence: int
+
+    def names(self) -> Iterator[str]:
+        return version_names(
+            self.record.name, pipeline=self.state.record.name, pipeline_object=self.state.name
+        )
+
+    def claim(self, version_name: str) -> str:
+        namespace, name = self.state.record.namespace, rest_name(self.state.name, version_name)
+        return f"{PIPELINE_VERSION}/{namespace}/{name}"
+
+    def row(self) -> Row:
+        """Return the line of a version that is no object."""
+        return Row(
+            kind="PipelineVersion",
+            namespace=self.state.record.namespace,
+            pipeline=self.state.record.name,
+            name=self.record.name,
+            object_name="",
+            version_name="",
+            original_id=self.origin.id,
+            created_at=self.origin.created_at,
+            sequence=self.sequence,
+            path="",
+            status="not-exported",
+        )
+
+    def item(self) -> dict[str, Any]:
+        return {
+            "number": self.state.number,
+            "record": asdict(self.record),
+            "origin": asdict(self.origin),
+            "sequence": self.sequence,
+        }
+
+
+def _pipeline_row(record: ServerPipeline, name: str, origin: Origin, made: Made) -> Row:
+    return Row(
+        kind="Pipeline",
+        namespace=record.namespace,
+        pipeline=record.name,
+        name=record.name,
+        object_name=name,
+        version_name="",
+        original_id=origin.id,
+        created_at=origin.created_at,
+        sequence=0,
+        path="",
+        status=_status(made),
+    )
+
+
+def _status(made: Made) -> Any:
+    if not made.text:
+        return "not-exported"
+    return "partly" if made.losses else "exported"
+
+
+def _side(
+    kind: str, row: Row, losses: tuple[Loss, ...], record: ServerPipeline | ServerVersion
+) -> list[SideLine]:
+    """Return what the side file says of an object that lacks something."""
+    if not losses:
+        return []
+    content = {
+        "kind": kind,
+        "namespace": row.namespace,
+        "pipeline": row.pipeline,
+        "name": row.name,
+        "original_id": row.original_id,
+        "object": row.object_name if row.path else "",
+        "reasons": [
+            {"reason": each.reason, "field": each.field, "text": each.text} for each in losses
+        ],
+        "record": asdict(record),
+    }
+    return [SideLine(kind=kind, id=row.original_id, content=content)]

@@ -1,0 +1,257 @@
+"""The beginning and the end of an export: its folder, its journal, its reports."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from kfp_k8s_manifest.errors import OutputError, SourceError, UsageError
+from kfp_k8s_manifest.files import write_texts
+from kfp_k8s_manifest.gitops.folder import remove_leftovers
+from kfp_k8s_manifest.gitops.layouts import Surroundings
+from kfp_k8s_manifest.migration import mapping
+from kfp_k8s_manifest.migration.export import SHARED, ExportOptions, Failure, carry_out
+from kfp_k8s_manifest.migration.journal import Journal
+from kfp_k8s_manifest.migration.sources import Source
+from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
+from kfp_k8s_manifest.state_folder import state_folder
+
+__all__ = ["SIDE_FILE", "ExportResult", "export"]
+
+SIDE_FILE: Final = "not-exported.jsonl"
+"""What the objects do not hold, a JSON object a line: why, and the whole record of the server."""
+
+_JOURNAL: Final = "export.sqlite"
+_KUSTOMIZATION: Final = "kustomization.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportResult:
+    """What an export has come to.
+
+    Attributes:
+        pipelines: How many Pipelines were written.
+        versions: How many PipelineVersions were written.
+        renamed: How many of them have another API name than before.
+        partly: How many of them lack something that is in the side file.
+        not_exported: How many objects are in the side file alone.
+        gone: How many objects of the export before are no longer on the server.
+        reasons: How often each reason for the side file occurred.
+        requests: How many requests were sent.
+        failures: What could not be read.
+        notes: What else should be told.
+    """
+
+    pipelines: int
+    versions: int
+    renamed: int
+    partly: int
+    not_exported: int
+    gone: int
+    reasons: dict[str, int] = field(default_factory=dict)
+    requests: int = 0
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def export(
+    source: Source,
+    options: ExportOptions,
+    *,
+    restart: bool = False,
+    remove_gone: bool = False,
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> ExportResult:
+    """Write the pipelines of a server into a folder; go on where an earlier run was ended.
+
+    Args:
+        source: The server.
+        options: What is exported, and how.
+        restart: Begin anew instead.
+        remove_gone: Delete the files of what the server no longer has.
+        on_progress: Told how many pipelines are done, and how many there are.
+
+    Raises:
+        KfpK8sError: The server does not let us in, or the folder cannot be used.
+    """
+    folder = options.folder
+    path = folder / ".kfp-k8s" / _JOURNAL
+    _require_own(folder, path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
+    state_folder(folder)
+    journal = _open(path, source, options, restart=restart)
+    try:
+        remove_leftovers(str(folder))
+        _note_former(journal, folder)
+        failures, notes = carry_out(source, journal, options, on_progress)
+        if not failures:
+            _settle_gone(journal, folder, remove=remove_gone)
+        _write_extras(journal, options)
+        result = _write_reports(journal, folder)
+    except BaseException:
+        journal.close()
+        raise
+    if failures:
+        # The next run asks for these alone.
+        journal.close()
+    else:
+        _clear(journal, folder)
+    return replace(result, requests=source.requests, failures=tuple(failures), notes=tuple(notes))
+
+
+def _require_own(folder: Path, journal: Path) -> None:
+    """Refuse a folder with something else in it.
+
+    Raises:
+        UsageError: There is something else.
+    """
+    if journal.exists() or (folder / mapping.FILE).exists() or not folder.exists():
+        return
+    try:
+        strangers = sorted(each.name for each in folder.iterdir() if not each.name.startswith("."))
+    except OSError as error:
+        raise UsageError(f"{folder} is no folder to export into: {error.strerror}") from error
+    if strangers:
+        raise UsageError(
+            f"{folder} is not empty (it has {strangers[0]!r}) and no earlier export: name another"
+            " folder"
+        )
+
+
+def _open(path: Path, source: Source, options: ExportOptions, *, restart: bool) -> Journal:
+    settings = {
+        "source": source.name,
+        "layout": options.layout.name,
+        "target": options.target.name,
+        "namespaces": list(options.namespaces),
+        "to-namespace": options.namespace,
+    }
+    if restart and path.exists():
+        old = Journal(path, None)
+        for row in old.rows():
+            if row.path:
+                (path.parent.parent / row.path).unlink(missing_ok=True)
+        old.delete()
+    return Journal(path, settings)
+
+
+def _note_former(journal: Journal, folder: Path) -> None:
+    """Note what the export before has written, once."""
+    report = folder / mapping.FILE
+    if journal.get("former") or not report.exists():
+        return
+    try:
+        with report.open(encoding="utf-8", newline="") as lines:
+            journal.add_former(mapping.from_csv(lines, str(report)))
+    except (OSError, UnicodeError) as error:
+        raise SourceError(f"{report} cannot be read: {error}") from error
+
+
+def _settle_gone(journal: Journal, folder: Path, *, remove: bool) -> None:
+    """Keep what the server no longer has, marked, or remove it."""
+    for row in journal.gone():
+        if not remove:
+            journal.commit(None, rows=[replace(row, status="gone")])
+        elif row.path:
+            (folder / row.path).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (folder / row.path).parent.rmdir()
+
+
+def _write_extras(journal: Journal, options: ExportOptions) -> None:
+    """Write the layout's other files, for each namespace where these have folders."""
+    paths: dict[str, dict[str, list[str]]] = {}
+    for row in journal.rows():
+        if row.path:
+            root, inside = "", row.path
+            if options.by_namespace:
+                root, _, inside = row.path.partition("/")
+            kinds = paths.setdefault(root, {PIPELINE: [], PIPELINE_VERSION: []})
+            kinds[row.kind].append(inside)
+    for root, kinds in paths.items():
+        place = options.folder / root if root else options.folder
+        namespace = options.namespace or (root if root != SHARED else "")
+        around = Surroundings(
+            output=place.as_posix(), namespace=namespace or None, name=root or "pipelines"
+        )
+        ordered = [*kinds[PIPELINE], *kinds[PIPELINE_VERSION]]
+        for extra in options.layout.extras(ordered, _existing(place), around):
+            goal = place / extra.path
+            if not (extra.start and goal.exists()):
+                write_texts({goal: extra.text})
+
+
+def _existing(place: Path) -> dict[str, str]:
+    path = place / _KUSTOMIZATION
+    if not path.exists():
+        return {}
+    try:
+        return {_KUSTOMIZATION: path.read_text(encoding="utf-8")}
+    except (OSError, UnicodeError) as error:
+        raise SourceError(f"{path} cannot be read: {error}") from error
+
+
+def _write_reports(journal: Journal, folder: Path) -> ExportResult:
+    kinds: Counter[str] = Counter()
+    states: Counter[str] = Counter()
+    renamed = 0
+    for row in journal.rows():
+        states[row.status] += 1
+        if row.path and row.status != "gone":
+            kinds[row.kind] += 1
+            renamed += row.renamed
+    reasons: Counter[str] = Counter()
+    for line in journal.side_lines():
+        reasons.update({each["reason"] for each in line["reasons"]})
+    _write_lines(folder, mapping.FILE, mapping.to_csv(journal.rows()))
+    if reasons:
+        lines = (_json_line(each) for each in journal.side_lines())
+        _write_lines(folder, SIDE_FILE, lines)
+    else:
+        (folder / SIDE_FILE).unlink(missing_ok=True)
+    return ExportResult(
+        pipelines=kinds[PIPELINE],
+        versions=kinds[PIPELINE_VERSION],
+        renamed=renamed,
+        partly=states["partly"],
+        not_exported=states["not-exported"],
+        gone=states["gone"],
+        reasons=dict(sorted(reasons.items())),
+    )
+
+
+def _json_line(content: Any) -> str:
+    # In ASCII, since a name may hold what no encoding takes.
+    return json.dumps(content, sort_keys=True) + "\n"
+
+
+def _write_lines(folder: Path, name: str, lines: Iterable[str]) -> None:
+    """Write a file line by line, all or nothing: it may be larger than the memory."""
+    draft = folder / ".kfp-k8s" / name
+    try:
+        with draft.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(folder / name)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder / name}: {error.strerror}") from error
+
+
+def _clear(journal: Journal, folder: Path) -> None:
+    """Remove the journal, and its folder where nothing else is in it."""
+    journal.delete()
+    place = folder / ".kfp-k8s"
+    if {each.name for each in place.iterdir()} <= {".gitignore"}:
+        (place / ".gitignore").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            place.rmdir()

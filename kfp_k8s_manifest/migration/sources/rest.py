@@ -1,0 +1,246 @@
+"""A KFP server's REST API, through kfp's own client."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from kfp_k8s_manifest.errors import UsageError
+from kfp_k8s_manifest.migration.records import (
+    RecordPage,
+    ServerPipeline,
+    ServerVersion,
+    pipeline_from_json,
+    version_from_json,
+)
+from kfp_k8s_manifest.migration.sources import ServerError, ServerRefusalError
+from kfp_k8s_manifest.migration.sources.signing import Access, make_client
+from kfp_k8s_manifest.migration.sources.waiting import Patience, retry_after
+
+__all__ = ["RestServer"]
+
+_AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
+_ORDER: Final = "created_at asc"
+# A server that has never answered is more likely misspelt than overloaded.
+_FIRST_ATTEMPTS: Final = 2
+# A token may be renewed between reading and checking it.
+_SIGNED_ATTEMPTS: Final = 3
+
+
+class RestServer:
+    """A KFP server, asked over HTTP. Several threads may use it.
+
+    Args:
+        access: How it is reached.
+        patience: How often a request is sent.
+        timeout: Seconds for connecting, and for each part of an answer.
+    """
+
+    def __init__(
+        self, access: Access, *, patience: Patience | None = None, timeout: float = 60.0
+    ) -> None:
+        import kfp_server_api
+
+        self._access = access
+        self._patience = patience or Patience()
+        self._timeout = (timeout, timeout)
+        self._client = make_client(access)
+        self.pipeline_api = kfp_server_api.PipelineServiceApi(self._client)
+        self.upload_api = kfp_server_api.PipelineUploadServiceApi(self._client)
+        self.recurring_run_api = kfp_server_api.RecurringRunServiceApi(self._client)
+        self._lock = threading.Lock()
+        self._requests = 0
+        self._reached = False
+
+    @property
+    def name(self) -> str:
+        """The URL."""
+        return str(self._client.configuration.host)
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent."""
+        return self._requests
+
+    def close(self) -> None:
+        """Close connections."""
+        self._client.rest_client.pool_manager.clear()
+        self._client.close()
+
+    def namespaces(self) -> list[str]:
+        """Refuse: KFP's API has no list of namespaces.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError("KFP's API has no list of namespaces: name them with -n")
+
+    def pipelines(self, namespace: str, token: str, size: int) -> RecordPage[ServerPipeline]:
+        """Return a page of the pipelines of a namespace; "" for a standalone server."""
+        asked: dict[str, Any] = {"namespace": namespace} if namespace else {}
+        tree = self.call(
+            self.pipeline_api.pipeline_service_list_pipelines,
+            page_token=token, page_size=size, sort_by=_ORDER, **asked,
+        )  # fmt: skip
+        items = tuple(pipeline_from_json(each) for each in tree.get("pipelines") or ())
+        return _page(items, tree)
+
+    def versions(self, pipeline_id: str, token: str, size: int) -> RecordPage[ServerVersion]:
+        """Return a page of the versions of a pipeline."""
+        tree = self.call(
+            self.pipeline_api.pipeline_service_list_pipeline_versions,
+            pipeline_id, page_token=token, page_size=size, sort_by=_ORDER,
+        )  # fmt: skip
+        items = tuple(version_from_json(each) for each in tree.get("pipeline_versions") or ())
+        return _page(items, tree)
+
+    def call(
+        self, method: Callable[..., Any], *args: Any, again: bool = True, **options: Any
+    ) -> Any:
+        """Call a method of kfp's API, and return the JSON object that is answered.
+
+        Args:
+            method: Such as `self.pipeline_api.pipeline_service_list_pipelines`.
+            args: Its arguments.
+            again: Whether it may be sent again after a failure that leaves open whether it was
+                carried out. What was refused for load (429) or for a token is sent again always.
+            options: Its options.
+
+        Raises:
+            ServerRefusalError: The server refuses it, or keeps failing at it.
+            ServerError: There is no going on with the server at all.
+        """
+        attempt = 1
+        while True:
+            try:
+                return self._sent(method, args, options)
+            except _Failure as failure:
+                if attempt >= self._attempts(failure, again=again):
+                    raise failure.final(self.name, attempt) from failure
+                self._patience.wait(attempt, failure.wait)
+            attempt += 1
+
+    def _attempts(self, failure: _Failure, *, again: bool) -> int:
+        """Return how often a request is sent that fails in such a way."""
+        if failure.status == 401:
+            # Only a token that may change can be better the next time.
+            return _SIGNED_ATTEMPTS if self._access.token_file else 1
+        if failure.status == 429:
+            return self._patience.attempts
+        if not again or not (failure.status in _AGAIN or failure.lost):
+            return 1
+        return self._patience.attempts if self._reached else _FIRST_ATTEMPTS
+
+    def _sent(self, method: Callable[..., Any], args: Any, options: dict[str, Any]) -> Any:
+        import urllib3
+        from kfp_server_api.exceptions import ApiException
+
+        with self._lock:
+            self._requests += 1
+        try:
+            # The answer as it comes: kfp's models would turn times and unknown fields into others.
+            response = method(
+                *args, **options, _preload_content=False, _request_timeout=self._timeout
+            )
+            data = response.data
+            response.release_conn()
+        except ApiException as error:
+            raise self._refused(error) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise _Failure(text=_first_line(error), lost=True) from error
+        except UnicodeDecodeError as error:
+            raise _Failure(text="an error that is no text", lost=True) from error
+        self._reached = True
+        try:
+            tree = json.loads(data)
+        except ValueError as error:
+            kind = response.headers.get("content-type", "no content type")
+            raise ServerError(
+                f"{self.name} has answered no JSON ({kind}): is it the API of a KFP server, and are"
+                " you logged in? Its answer begins with"
+                f" {bytes(data[:80]).decode('utf-8', 'replace')!r}"
+            ) from error
+        if not isinstance(tree, dict):
+            raise ServerError(f"{self.name} has answered {tree!r:.80}, no object")
+        return tree
+
+    def _refused(self, error: Any) -> _Failure:
+        if not error.status:
+            # TLS: it will not be better the next time.
+            return _Failure(text=" ".join(str(error.reason).split()), lost=False)
+        self._reached = True
+        wanted = retry_after((error.headers or {}).get("Retry-After"), now=time.time())
+        return _Failure(
+            text=_message(error.body) or str(error.reason or ""),
+            status=int(error.status),
+            wait=wanted,
+        )
+
+
+class _Failure(Exception):  # noqa: N818 (it never leaves this module)
+    """A request that has failed.
+
+    Args:
+        text: Why.
+        status: The HTTP status; 0 where there was no answer.
+        wait: Seconds that the server has asked for, or None.
+        lost: True where it may be sent again because the answer was lost.
+    """
+
+    def __init__(
+        self, *, text: str, status: int = 0, wait: float | None = None, lost: bool = False
+    ) -> None:
+        super().__init__(text)
+        self.text, self.status, self.wait, self.lost = text, status, wait, lost
+
+    def final(self, server: str, attempts: int) -> Exception:
+        """Return the error that is told when it is not sent again."""
+        tried = f" ({attempts} attempts)" if attempts > 1 else ""
+        text = self.text[:500]
+        if self.status == 0:
+            return ServerError(f"{server} cannot be reached{tried}: {text}")
+        if self.status == 401:
+            return ServerError(
+                f"{server} does not know who we are (401: {text}): pass --token-file, --token or"
+                " --user-id"
+            )
+        if self.status == 429:
+            return ServerError(f"{server} has too much to do{tried} (429: {text}): try again later")
+        if 300 <= self.status < 400:
+            return ServerError(
+                f"{server} leads elsewhere ({self.status}): is it the API of a KFP server, and are"
+                " you logged in?"
+            )
+        return ServerRefusalError(
+            f"{server} has answered {self.status}{tried}: {text}",
+            status=self.status,
+            message=self.text,
+        )
+
+
+def _page(items: Any, tree: dict[str, Any]) -> RecordPage[Any]:
+    total, token = tree.get("total_size") or 0, tree.get("next_page_token") or ""
+    if not isinstance(total, int) or not isinstance(token, str):
+        raise ServerError(
+            f"the server has answered total_size {total!r}, next_page_token {token!r}"
+        )
+    return RecordPage(items=items, total=total, token=token)
+
+
+def _message(body: str | None) -> str:
+    """Return the server's own words out of the body of a refusal."""
+    try:
+        tree = json.loads(body or "")
+        details = tree.get("details")
+        if details:
+            return str(details[0]["message"])
+        return str(tree.get("message") or tree.get("error_message") or "")
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError):
+        return " ".join((body or "").split())[:200]
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
