@@ -22,6 +22,7 @@ INTERRUPTED = 130
 
 # Name: module, attribute, and what `--help` says, so that listing them imports none.
 _COMMANDS: dict[str, tuple[str, str, str]] = {
+    "apiserver": ("apiserver", "apiserver", "Serve KFP's REST API of pipelines."),
     "build": ("build", "build", "Compile a repository of pipelines into its folders."),
     "catalog": ("catalog", "catalog", "Write a web page of a repository of pipelines."),
     "check": ("check", "check", "Check that a repository has what its sources give."),

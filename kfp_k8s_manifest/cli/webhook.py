@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -17,7 +15,13 @@ from kfp_k8s_manifest.cli._installing import (
     read_cidrs,
 )
 from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, target_option
-from kfp_k8s_manifest.errors import KfpK8sError, UsageError
+from kfp_k8s_manifest.cli._serving import (
+    missing_extra,
+    port_option,
+    serving_options,
+    set_up_process,
+)
+from kfp_k8s_manifest.errors import UsageError
 
 __all__ = ["webhook"]
 
@@ -25,17 +29,6 @@ __all__ = ["webhook"]
 @click.group(cls=SuggestingGroup)
 def webhook() -> None:
     """Run and install the admission webhooks of PipelineVersions."""
-
-
-def _seconds(name: str, default: float, help: str) -> Callable[[Any], Any]:  # noqa: A002
-    return click.option(
-        name,
-        type=click.FloatRange(min=0),
-        default=default,
-        show_default=True,
-        metavar="SECONDS",
-        help=help,
-    )
 
 
 @webhook.command()
@@ -55,13 +48,7 @@ def _seconds(name: str, default: float, help: str) -> Callable[[Any], Any]:  # n
     help="The certificate's key, PEM.",
 )
 @click.option("--host", default="", help="Address to listen on; by default all.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8443,
-    show_default=True,
-    help="Port to listen on; 0 for a free one.",
-)
+@port_option("--port", 8443, "Port to listen on; 0 for a free one.")
 @click.option(
     "--kubeconfig",
     type=PATH,
@@ -76,23 +63,7 @@ def _seconds(name: str, default: float, help: str) -> Callable[[Any], Any]:  # n
     metavar="BYTES",
     help="Greatest size of a review.",
 )
-@click.option(
-    "--max-connections",
-    type=click.IntRange(min=1),
-    default=160,
-    show_default=True,
-    help="Beyond these, the longest idle connection is closed. Each takes up to 0.6 MB.",
-)
-@_seconds("--read-timeout", 10, "For a TLS handshake, a request's head, and its body, each.")
-@_seconds("--drain", 5, "How long everything is still answered after SIGTERM.")
-@_seconds("--grace", 20, "How long the last reviews may take after that.")
-@_seconds("--reload", 2, "How often the certificate's files are looked at.")
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-)
+@serving_options(connections=160, memory="up to 0.6 MB", drain=5)
 def serve(
     target: str,
     certificate: Path,
@@ -115,34 +86,16 @@ def serve(
     /metrics. Needs the extra 'webhook'. Logs are JSON on the standard error.
     """
     try:
-        from kfp_k8s_manifest.admission.app import make_app
-        from kfp_k8s_manifest.admission.lookup import PipelineLookup
-        from kfp_k8s_manifest.admission.metrics import PREFIX, Metrics
-        from kfp_k8s_manifest.serving import logs
-        from kfp_k8s_manifest.serving.bodies import Bodies, BodyLimits
+        from kfp_k8s_manifest.cli._webhook_server import webhook_server
         from kfp_k8s_manifest.serving.connections import ConnectionLimits
-        from kfp_k8s_manifest.serving.metrics import ServerMetrics
         from kfp_k8s_manifest.serving.running import run
         from kfp_k8s_manifest.serving.running import serve as serve_
-        from kfp_k8s_manifest.serving.server import Server, ServerOptions, TlsFiles
+        from kfp_k8s_manifest.serving.server import ServerOptions, TlsFiles
     except ModuleNotFoundError as error:
-        raise KfpK8sError(
-            f"{error.name} is not installed: pip install 'kfp-k8s-manifest[webhook]'"
-        ) from error
-    import gc
-    import sys
-
+        raise missing_extra(error, "webhook") from error
     from kfp_k8s_manifest.cluster import load_config
-    from kfp_k8s_manifest.releases import target as find_target
 
-    # Short commands do without the collector of reference cycles; this one does not end by itself. What
-    # is there from the start is not looked at again and again.
-    gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
-    gc.enable()
-    # A large review in its thread must not keep the others waiting.
-    sys.setswitchinterval(0.001)
-    logs.set_up(log_level)
+    set_up_process(log_level)
     options = ServerOptions(
         tls=TlsFiles(certificate=certificate, key=key, reload=reload),
         host=host,
@@ -152,15 +105,13 @@ def serve(
         limits=ConnectionLimits(most=max_connections, handshake=read_timeout, head=read_timeout),
     )
     config = load_config(kubeconfig, context)
-    found = find_target(target)
 
     async def main() -> None:
-        lookup = PipelineLookup(config)
-        metrics = ServerMetrics(PREFIX)
-        bodies = Bodies(BodyLimits(most=body_limit, arrival=read_timeout))
-        app = make_app(found, lookup, Metrics(metrics.registry, found.name), bodies)
+        server, lookup = webhook_server(
+            config, target, options, body_limit=body_limit, read_timeout=read_timeout
+        )
         try:
-            await serve_(Server(app, options, metrics), prepare=lookup.start)
+            await serve_(server, prepare=lookup.start)
         finally:
             await lookup.close()
 

@@ -14,9 +14,10 @@ from kfp_k8s_manifest.gitops.environment import EnvironmentBuild
 from kfp_k8s_manifest.gitops.layouts import FolderLayout
 from kfp_k8s_manifest.gitops.plan import Action, Plan, kept, reissue_name, retained
 from kfp_k8s_manifest.gitops.transform import image_mapping, map_images
-from kfp_k8s_manifest.gitops.tree import HELD_BACK, SEQUENCE, PipelineEntry, VersionEntry, held_back
+from kfp_k8s_manifest.gitops.tree import HELD_BACK, PipelineEntry, VersionEntry, held_back
 from kfp_k8s_manifest.golang.sizes import json_size
 from kfp_k8s_manifest.manifests import to_yaml
+from kfp_k8s_manifest.model.age import SEQUENCE
 from kfp_k8s_manifest.model.ir import digest
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.model.resources import (

@@ -13,7 +13,7 @@ from typing import Any, Final
 from kfp_k8s_manifest.findings import ABSENT
 from kfp_k8s_manifest.gitops.changes import Area, Change, compare_trees
 from kfp_k8s_manifest.gitops.compare import compare_specs
-from kfp_k8s_manifest.gitops.tree import SEQUENCE
+from kfp_k8s_manifest.model.age import SEQUENCE
 from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.model.trees import mapping_at, string_at

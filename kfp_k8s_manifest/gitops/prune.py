@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kfp_k8s_manifest.gitops.tree import SEQUENCE
+from kfp_k8s_manifest.model.age import SEQUENCE
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.model.trees import string_at
 

@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.gitops.transform import without_sdk
+from kfp_k8s_manifest.model.age import sequence_of
 from kfp_k8s_manifest.model.ir import digest
 from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.model.resources import version_digest
 
 __all__ = [
     "HELD_BACK",
-    "SEQUENCE",
     "PipelineEntry",
     "Tree",
     "VersionEntry",
@@ -25,9 +25,6 @@ __all__ = [
     "held_back",
     "make_tree",
 ]
-
-SEQUENCE: Final = "kfp-k8s/sequence"
-"""The annotation with a version's age: per pipeline, one more than the greatest before it."""
 
 HELD_BACK: Final = "kfp-k8s/held-back"
 """The annotation of a version that a rollback has issued: the digests of what was rolled back."""
@@ -149,7 +146,7 @@ def entry_of(path: str, obj: Any, *, mutable_fields: frozenset[str] = frozenset(
         pipeline=spec["pipelineName"],
         name=name,
         namespace=namespace,
-        sequence=_sequence(metadata.get("annotations")),
+        sequence=sequence_of(obj),
         content=version_digest(obj, mutable_fields=mutable_fields),
         content_without_sdk=version_digest(bare, mutable_fields=mutable_fields),
         whole=digest(obj),
@@ -165,13 +162,6 @@ def held_back(entry: VersionEntry) -> str:
 def _annotation(annotations: Any, key: str) -> str:
     text = annotations.get(key) if isinstance(annotations, Mapping) else None
     return text if isinstance(text, str) else ""
-
-
-def _sequence(annotations: Any) -> int:
-    text = _annotation(annotations, SEQUENCE)
-    if text.isascii() and text.isdigit() and len(text) <= 18:
-        return int(text)
-    return 0
 
 
 def make_tree(entries: Iterable[Entry], *, other: Iterable[str] = ()) -> Tree:

@@ -11,8 +11,9 @@ from kfp_k8s_manifest.compiler.bundle import Bundle
 from kfp_k8s_manifest.gitops.layouts import FolderLayout
 from kfp_k8s_manifest.gitops.settings import Settings
 from kfp_k8s_manifest.gitops.transform import without_sdk
-from kfp_k8s_manifest.gitops.tree import SEQUENCE, Tree, VersionEntry
+from kfp_k8s_manifest.gitops.tree import Tree, VersionEntry
 from kfp_k8s_manifest.golang.sizes import json_size
+from kfp_k8s_manifest.model.age import SEQUENCE
 from kfp_k8s_manifest.model.ir import PipelineIR, digest
 from kfp_k8s_manifest.model.resources import version_digest
 from kfp_k8s_manifest.releases import target

@@ -172,7 +172,8 @@ def _container(options: ApiServerOptions, ports: dict[str, int]) -> Object:
         "ports": [
             {"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()
         ],
-        **probes("http", "HTTPS" if options.tls else "HTTP"),
+        # KFP's API has nothing at /healthz.
+        **probes("http", "HTTPS" if options.tls else "HTTP", live="/livez"),
         "resources": {
             "requests": {"cpu": "200m", "memory": "256Mi"},
             "limits": {"memory": f"{_MEMORY}Mi"},

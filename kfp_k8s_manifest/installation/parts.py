@@ -241,12 +241,13 @@ def addresses(cidrs: tuple[str, ...]) -> list[Object]:
     return [{"ipBlock": {"cidr": cidr}} for cidr in cidrs]
 
 
-def probes(port: str, scheme: str) -> Object:
+def probes(port: str, scheme: str, *, live: str = "/healthz") -> Object:
     """Return the probes of a container.
 
     Args:
         port: The name of the container's port.
         scheme: `HTTP` or `HTTPS`.
+        live: The path that tells that the server answers at all.
     """
 
     def probe(path: str, period: int) -> Object:
@@ -254,7 +255,7 @@ def probes(port: str, scheme: str) -> Object:
         return {"httpGet": request, "periodSeconds": period, "timeoutSeconds": 3}
 
     return {
-        "startupProbe": {**probe("/healthz", 2), "failureThreshold": 30},
-        "livenessProbe": {**probe("/healthz", 10), "failureThreshold": 3},
+        "startupProbe": {**probe(live, 2), "failureThreshold": 30},
+        "livenessProbe": {**probe(live, 10), "failureThreshold": 3},
         "readinessProbe": {**probe("/readyz", 2), "failureThreshold": 1},
     }

@@ -12,10 +12,10 @@ from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines
 from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.findings import Finding, Severity
 from kfp_k8s_manifest.gitops.layouts import FolderLayout
-from kfp_k8s_manifest.gitops.tree import SEQUENCE
 from kfp_k8s_manifest.golang.sizes import json_size
 from kfp_k8s_manifest.manifests import to_yaml
 from kfp_k8s_manifest.migration.records import ServerPipeline, ServerVersion
+from kfp_k8s_manifest.model.age import SEQUENCE
 from kfp_k8s_manifest.model.ir import JsonValue, PipelineIR
 from kfp_k8s_manifest.model.kinds import GROUP
 from kfp_k8s_manifest.model.resources import Pipeline, PipelineVersion, Resource

@@ -82,6 +82,8 @@ class Server:
         app: What is served. It gets `/healthz`, `/readyz` and `/metrics`, and an outermost middleware.
         options: How the server listens.
         metrics: What it counts.
+        live: The path of the first, where `/healthz` has a meaning of its own in what is served.
+        check: Asked whether requests would be answered now; by default they would.
 
     Attributes:
         port: The port that it listens on, once it is started.
@@ -90,9 +92,16 @@ class Server:
     """
 
     def __init__(
-        self, app: web.Application, options: ServerOptions, metrics: ServerMetrics
+        self,
+        app: web.Application,
+        options: ServerOptions,
+        metrics: ServerMetrics,
+        *,
+        live: str = "/healthz",
+        check: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self._app = app
+        self._check = check
         self._options = options
         self._metrics = metrics
         self._draining = False
@@ -105,7 +114,7 @@ class Server:
         self.ready = False
         self.stopped = False
         app.middlewares.insert(0, self._around)
-        app.router.add_get("/healthz", self._health)
+        app.router.add_get(live, self._health)
         app.router.add_get("/readyz", self._readiness)
         app.router.add_get("/metrics", self._tell_metrics)
 
@@ -152,7 +161,7 @@ class Server:
 
     async def _readiness(self, _: web.Request) -> web.Response:
         """Tell whether requests are wanted."""
-        ready = self.ready
+        ready = self.ready and (self._check is None or await self._check())
         return web.Response(text="ok\n" if ready else "not ready\n", status=200 if ready else 503)
 
     async def _tell_metrics(self, _: web.Request) -> web.Response:

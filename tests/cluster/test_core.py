@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
-from kfp_k8s_manifest.cluster import PIPELINES, ApiError, Page, ResourceType, operations, requests
+from kfp_k8s_manifest.cluster import (
+    PIPELINES,
+    ApiError,
+    Object,
+    Page,
+    ResourceType,
+    operations,
+    requests,
+)
 from kfp_k8s_manifest.cluster.answers import Answer, pause_before_retry, read_event
 from kfp_k8s_manifest.cluster.requests import Request
 from kfp_k8s_manifest.cluster.watching import Connect, Pause, ReadLine, watch
@@ -421,6 +429,23 @@ class Dialogue:
     def pause(self, seconds: float) -> None:
         assert self.step == Pause(seconds)
         self.reply()
+
+
+def test_what_is_kept_of_objects() -> None:
+    def keep(obj: Object) -> str:
+        metadata = obj["metadata"]
+        assert isinstance(metadata, dict)
+        return str(metadata["name"])
+
+    first = requests.list_objects(PIPELINES)
+    found, _ = carry_out(operations.list_all(first, keep), page("a", token="t"), page("b"))
+    assert found.items == ("a", "b")
+    told: Any = watch(first, keep=keep)
+    next(told)
+    assert told.send(page("a", "b", version="5")).objects == ("a", "b")
+    told.send(None)
+    told.send(answered(200))
+    assert told.send(line("ADDED", "c", "6")).objects == ("c",)
 
 
 def test_a_watch_tells_all_and_goes_on_where_it_ended() -> None:

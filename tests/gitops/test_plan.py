@@ -14,8 +14,9 @@ from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.gitops.layouts import find_layout
 from kfp_k8s_manifest.gitops.plan import Plan, make_plan, reissue_name
 from kfp_k8s_manifest.gitops.settings import LAYOUTS, Settings
-from kfp_k8s_manifest.gitops.tree import SEQUENCE, Tree, entry_of, make_tree
+from kfp_k8s_manifest.gitops.tree import Tree, entry_of, make_tree
 from kfp_k8s_manifest.gitops.wanted import Wanted
+from kfp_k8s_manifest.model.age import SEQUENCE
 from kfp_k8s_manifest.yaml import load_all
 from tests.gitops.pipelines import wanted
 

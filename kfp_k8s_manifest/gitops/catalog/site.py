@@ -12,9 +12,9 @@ from typing import Any, Final
 from kfp_k8s_manifest.checks.order import check_objects
 from kfp_k8s_manifest.gitops.catalog.facts import facts_of, parameters_of, sources_of
 from kfp_k8s_manifest.gitops.diff import Snapshot
-from kfp_k8s_manifest.gitops.tree import SEQUENCE
 from kfp_k8s_manifest.graph import pipeline_graph
 from kfp_k8s_manifest.graph.html import STYLE, graph_html
+from kfp_k8s_manifest.model.age import sequence_of
 from kfp_k8s_manifest.model.trees import mapping_at
 from kfp_k8s_manifest.releases import Target
 
@@ -93,10 +93,7 @@ def _versions(name: str, states: Mapping[str, Snapshot]) -> list[Version]:
 
 
 def _age(version: Version) -> tuple[int, str]:
-    annotations = version.object["metadata"].get("annotations")
-    text = annotations.get(SEQUENCE, "") if isinstance(annotations, Mapping) else ""
-    number = int(text) if isinstance(text, str) and text.isdecimal() and text.isascii() else 0
-    return number, str(version.object["metadata"]["name"])
+    return sequence_of(version.object), str(version.object["metadata"]["name"])
 
 
 def _summary(

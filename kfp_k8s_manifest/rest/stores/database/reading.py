@@ -133,7 +133,7 @@ def _page(
     fetch: Callable[[Connection, Sequence[str]], list[Record]],
 ) -> Page[Record]:
     dialect = connection.dialect.name
-    found = list(connection.execute(*queries.page(listed, scope, query, dialect)))
+    found: list[Any] = list(connection.execute(*queries.page(listed, scope, query, dialect)))
     if query.start is None and len(found) <= query.page_size:
         total: int = len(found)
     else:

@@ -15,13 +15,9 @@ from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.model.trees import string_at
 from kfp_k8s_manifest.naming import namespace_problems, object_name_problems
 from kfp_k8s_manifest.rest.matching import select
+from kfp_k8s_manifest.rest.stores.items import FACTS, PipelineItem, VersionItem
 from kfp_k8s_manifest.rest.stores.kubernetes.cache import Cache
-from kfp_k8s_manifest.rest.stores.kubernetes.conversion import (
-    FACTS,
-    PipelineItem,
-    VersionItem,
-    with_changes,
-)
+from kfp_k8s_manifest.rest.stores.kubernetes.conversion import with_changes
 from kfp_k8s_manifest.rest.stores.kubernetes.follower import Follower
 from kfp_k8s_manifest.rest.stores.kubernetes.locating import Locator, Places
 from kfp_k8s_manifest.rest.stores.kubernetes.refusals import refused, unavailable

@@ -1,23 +1,10 @@
-"""From API values to objects of the cluster and back, as KFP 2.17 converts them. Pure.
-
-What is kept of an object is an item: the fields of the API, what lists are filtered by, and the
-content compressed. Ten thousand versions of 20 KB take some 50 MB so.
-"""
+"""From API values to objects of the cluster, as KFP 2.17 converts them. Pure."""
 
 from __future__ import annotations
 
-import calendar
-import hashlib
-import json
-import time
-import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from sys import intern
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
-from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.model.ir import JsonValue
 from kfp_k8s_manifest.model.kinds import (
     API_VERSION,
@@ -26,24 +13,10 @@ from kfp_k8s_manifest.model.kinds import (
     PIPELINE_VERSION,
 )
 from kfp_k8s_manifest.model.trees import mapping_at, string_at
-from kfp_k8s_manifest.rest import specs
-from kfp_k8s_manifest.rest.values import NewPipeline, NewVersion, PipelineRecord, VersionRecord
+from kfp_k8s_manifest.rest.stores.items import owner_references
+from kfp_k8s_manifest.rest.values import NewPipeline, NewVersion, PipelineRecord
 
-__all__ = [
-    "FACTS",
-    "READY",
-    "PackedSpec",
-    "PipelineItem",
-    "SpecPool",
-    "VersionItem",
-    "owner_ids",
-    "pipeline_object",
-    "read_pipeline",
-    "read_version",
-    "resource_version",
-    "version_object",
-    "with_changes",
-]
+__all__ = ["READY", "owner_ids", "pipeline_object", "version_object", "with_changes"]
 
 READY: Final[Mapping[str, JsonValue]] = {
     "status": {
@@ -59,237 +32,10 @@ READY: Final[Mapping[str, JsonValue]] = {
 }
 """The merge patch that makes a version ready."""
 
-_NO_STATUS: Final = "<nil>"
-_LEVEL: Final = 3
-
-
-class PackedSpec:
-    """A version's content, compressed: as the cluster holds it, and normalised from the first reading on.
-
-    Args:
-        text: The content as JSON.
-    """
-
-    __slots__ = ("__weakref__", "_data", "_error", "_normal")
-
-    def __init__(self, text: bytes) -> None:
-        self._data = zlib.compress(text, _LEVEL)
-        self._normal = False
-        self._error = ""
-
-    @property
-    def is_normal(self) -> bool:
-        """Whether it has been normalised, so that reading costs little."""
-        return self._normal
-
-    def read(self) -> tuple[bytes, str]:
-        """Return `pipeline_spec` as it is answered, and "", or b"" and why it cannot be read."""
-        if self._normal:
-            return zlib.decompress(self._data) if self._data else b"", self._error
-        try:
-            text = specs.present(specs.from_object(json.loads(zlib.decompress(self._data))))
-            self._data = zlib.compress(text, _LEVEL)
-        except KfpK8sError as error:
-            text, self._data, self._error = b"", b"", str(error)
-        self._normal = True
-        return text, self._error
-
-
-class SpecPool:
-    """Makes one `PackedSpec` of equal contents: what is listed again need not be normalised again."""
-
-    def __init__(self) -> None:
-        self._known: WeakValueDictionary[bytes, PackedSpec] = WeakValueDictionary()
-
-    def pack(self, spec: Mapping[str, Any]) -> PackedSpec:
-        """Return the content of the `spec` of a PipelineVersion."""
-        kept = {key: spec[key] for key in ("pipelineSpec", "platformSpec") if key in spec}
-        text = json.dumps(kept, separators=(",", ":")).encode("ascii")
-        digest = hashlib.blake2b(text, digest_size=16).digest()
-        found = self._known.get(digest)
-        if found is None:
-            found = self._known[digest] = PackedSpec(text)
-        return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Item:
-    """What is kept of an object.
-
-    Attributes:
-        id: `metadata.uid`.
-        resource_version: The state; greater is later. 0 where unknown.
-        namespace: `metadata.namespace`.
-        object_name: `metadata.name`.
-        created_at: `metadata.creationTimestamp` in Unix seconds, 0 where unknown.
-        raw_display_name: `spec.displayName`, or "".
-        description: `spec.description`, or "".
-        tags: `spec.tags`.
-    """
-
-    id: str
-    resource_version: int
-    namespace: str
-    object_name: str
-    created_at: int
-    raw_display_name: str = ""
-    description: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def problem(self) -> str:
-        """Why the object cannot be shown, or ""."""
-        if not self.created_at:
-            return "The object has no time of creation"
-        return ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineItem(_Item):
-    """What is kept of a Pipeline."""
-
-    @property
-    def name(self) -> str:
-        """The API name."""
-        return self.object_name
-
-    @property
-    def display_name(self) -> str:
-        """What is shown."""
-        return self.raw_display_name or self.object_name
-
-    @property
-    def parent(self) -> str:
-        """What its lists are kept by: its namespace."""
-        return self.namespace
-
-    def record(self) -> PipelineRecord:
-        """Return what the API answers."""
-        return PipelineRecord(
-            id=self.id,
-            name=self.object_name,
-            display_name=self.display_name,
-            description=self.description,
-            namespace=self.namespace,
-            created_at=self.created_at,
-            tags=self.tags,
-            error=self.problem,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionItem(_Item):
-    """What is kept of a PipelineVersion.
-
-    Attributes:
-        version_name: `spec.versionName`, or "".
-        pipeline_id: The uid of the Pipeline that owns it, or "".
-        parent: The uid of the Pipeline in whose list it stands: that of the label, or "".
-        package_url: `spec.pipelineSpecURI`; "" where there is only a code source, None without both.
-        code_source_url: `spec.codeSourceURL`, or "".
-        status: The reason of the first condition.
-        spec: The content.
-    """
-
-    version_name: str = ""
-    pipeline_id: str = ""
-    parent: str = ""
-    package_url: str | None = None
-    code_source_url: str = ""
-    status: str = _NO_STATUS
-    spec: PackedSpec
-
-    @property
-    def name(self) -> str:
-        """The API name."""
-        return self.version_name or self.object_name
-
-    @property
-    def display_name(self) -> str:
-        """What is shown."""
-        return self.raw_display_name or self.name
-
-    def record(self) -> VersionRecord:
-        """Return what the API answers."""
-        text, error = self.spec.read()
-        return VersionRecord(
-            id=self.id,
-            pipeline_id=self.pipeline_id,
-            name=self.name,
-            display_name=self.display_name,
-            spec_json=text,
-            description=self.description,
-            created_at=self.created_at,
-            package_url=self.package_url,
-            code_source_url=self.code_source_url,
-            tags=self.tags,
-            error=self.problem or error,
-        )
-
-
-class _ItemFacts:
-    """What lists compare, as KFP's Kubernetes store does: raw values are filtered, shown ones sorted."""
-
-    def id(self, item: PipelineItem | VersionItem) -> str:
-        """Return the item's id."""
-        return item.id
-
-    def filtered(self, item: PipelineItem | VersionItem, field: str) -> str | int:
-        """Return what a filter compares."""
-        if field == "display_name":
-            return item.raw_display_name
-        if field == "pipeline_spec":
-            return item.spec.read()[0].decode() if isinstance(item, VersionItem) else ""
-        return self.sorted(item, field)
-
-    def sorted(self, item: PipelineItem | VersionItem, field: str) -> str | int:
-        """Return what a sort compares; nobody needs versions in the order of their contents."""
-        found: str | int = "" if field == "pipeline_spec" else getattr(item, field, "")
-        return found
-
-    def tags(self, item: PipelineItem | VersionItem) -> Mapping[str, str]:
-        """Return the item's tags."""
-        return item.tags
-
-
-FACTS: Final = _ItemFacts()
-
-
-def read_pipeline(obj: Mapping[str, Any]) -> PipelineItem:
-    """Return what is kept of a Pipeline; what it does not hold as it should, is absent."""
-    return PipelineItem(**_common(obj))
-
-
-def read_version(obj: Mapping[str, Any], pool: SpecPool) -> VersionItem:
-    """Return what is kept of a PipelineVersion; what it does not hold as it should, is absent.
-
-    Args:
-        obj: The object.
-        pool: Keeps its content.
-    """
-    spec = mapping_at(obj, "spec")
-    code_source_url = string_at(spec, "codeSourceURL")
-    package_url = string_at(spec, "pipelineSpecURI")
-    return VersionItem(
-        **_common(obj),
-        version_name=string_at(spec, "versionName"),
-        pipeline_id=intern(_owner(obj)),
-        parent=intern(string_at(obj, "metadata", "labels", PIPELINE_ID_LABEL)),
-        package_url=package_url if package_url or code_source_url else None,
-        code_source_url=code_source_url,
-        status=intern(_status(obj)),
-        spec=pool.pack(spec),
-    )
-
-
-def resource_version(obj: Mapping[str, Any]) -> int:
-    """Return an object's or a list's state as a number: greater is later."""
-    return _number(string_at(obj, "metadata", "resourceVersion"))
-
 
 def owner_ids(obj: Mapping[str, Any]) -> set[str]:
     """Return the uids of all owners of an object."""
-    return {string_at(reference, "uid") for reference in _references(obj)}
+    return {string_at(reference, "uid") for reference in owner_references(obj)}
 
 
 def pipeline_object(new: NewPipeline, namespace: str) -> dict[str, JsonValue]:
@@ -360,51 +106,6 @@ def with_changes(
         if tags:
             spec["tags"] = dict(tags)
     return {**obj, "spec": spec}
-
-
-def _common(obj: Mapping[str, Any]) -> dict[str, Any]:
-    metadata, spec = mapping_at(obj, "metadata"), mapping_at(obj, "spec")
-    tags = mapping_at(spec, "tags")
-    return {
-        "id": string_at(metadata, "uid"),
-        "resource_version": _number(string_at(metadata, "resourceVersion")),
-        "namespace": intern(string_at(metadata, "namespace")),
-        "object_name": string_at(metadata, "name"),
-        "created_at": _seconds(string_at(metadata, "creationTimestamp")),
-        "raw_display_name": string_at(spec, "displayName"),
-        "description": string_at(spec, "description"),
-        "tags": {key: text for key, text in tags.items() if isinstance(text, str)},
-    }
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else 0
-
-
-def _seconds(text: str) -> int:
-    try:
-        return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
-    except ValueError:
-        return 0
-
-
-def _references(obj: Mapping[str, Any]) -> list[Any]:
-    found = mapping_at(obj, "metadata").get("ownerReferences")
-    return found if isinstance(found, list) else []
-
-
-def _owner(obj: Mapping[str, Any]) -> str:
-    for each in _references(obj):
-        if (string_at(each, "kind"), string_at(each, "apiVersion")) == (PIPELINE, API_VERSION):
-            return string_at(each, "uid")
-    return ""
-
-
-def _status(obj: Mapping[str, Any]) -> str:
-    conditions = mapping_at(obj, "status").get("conditions")
-    if not isinstance(conditions, list) or not conditions:
-        return _NO_STATUS
-    return string_at(conditions[0], "reason")
 
 
 def _present(**fields: Any) -> dict[str, JsonValue]:

@@ -14,16 +14,18 @@ from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.model.kinds import PIPELINE_ID_LABEL
 from kfp_k8s_manifest.naming import namespace_problems
 from kfp_k8s_manifest.rest.errors import Code, RestError, invalid, not_found
-from kfp_k8s_manifest.rest.stores.kubernetes.access import Access
-from kfp_k8s_manifest.rest.stores.kubernetes.conversion import (
-    READY,
+from kfp_k8s_manifest.rest.stores.items import (
     PipelineItem,
     SpecPool,
     VersionItem,
-    owner_ids,
-    pipeline_object,
     read_pipeline,
     read_version,
+)
+from kfp_k8s_manifest.rest.stores.kubernetes.access import Access
+from kfp_k8s_manifest.rest.stores.kubernetes.conversion import (
+    READY,
+    owner_ids,
+    pipeline_object,
     version_object,
 )
 from kfp_k8s_manifest.rest.stores.kubernetes.names import (

@@ -1,0 +1,416 @@
+"""`kfp-k8s apiserver`: serve KFP's REST API, with the webhooks or without, or the webhooks alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from kfp_k8s_manifest.cli._apiserver_manifests import manifests
+from kfp_k8s_manifest.cli._groups import SuggestingGroup
+from kfp_k8s_manifest.cli._options import PATH, target_option
+from kfp_k8s_manifest.cli._serving import (
+    missing_extra,
+    port_option,
+    seconds_option,
+    serving_options,
+    set_up_process,
+)
+from kfp_k8s_manifest.errors import UsageError
+
+if TYPE_CHECKING:
+    from kfp_k8s_manifest.cluster import ClusterConfig
+    from kfp_k8s_manifest.serving.server import Server, ServerOptions
+
+__all__ = ["apiserver"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_DATABASE: Final = "sqlite:///pipelines.db"
+_HEADER: Final = "x-goog-authenticated-user-email"
+_PREFIX: Final = "accounts.google.com:"
+_FILE: Final = click.Path(dir_okay=False, path_type=Path)
+
+
+def _store_options(function: F) -> F:
+    for option in (
+        click.option("--context", help="Context of the kubeconfig; by default the current one."),
+        click.option(
+            "--kubeconfig",
+            type=PATH,
+            help="Kubeconfig of the cluster; by default kubectl's, or the pod's.",
+        ),
+        click.option(
+            "-n",
+            "--namespace",
+            envvar="POD_NAMESPACE",
+            help="The server's own namespace; by default the context's.",
+        ),
+        click.option(
+            "--database-url",
+            envvar="KFP_K8S_DATABASE_URL",
+            default=_DATABASE,
+            show_default=True,
+            metavar="URL",
+            help="sqlite:///FILE, postgresql+psycopg://… or mysql+pymysql://… (store database).",
+        ),
+        click.option(
+            "--pipelines-store",
+            "store",
+            type=click.Choice(["database", "kubernetes"]),
+            default="database",
+            show_default=True,
+            help="Where the pipelines are.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def _listening_options(function: F) -> F:
+    for option in (
+        click.option(
+            "--insecure-http", is_flag=True, help="Serve plain HTTP to other machines, as KFP does."
+        ),
+        click.option("--tls-key", type=_FILE, help="The certificate's key, PEM."),
+        click.option(
+            "--tls-cert",
+            type=_FILE,
+            help="Serve HTTPS with this certificate, PEM; read again when it changes.",
+        ),
+        port_option("--port", 8888, "Port to listen on; 0 for a free one."),
+        click.option(
+            "--host",
+            default="127.0.0.1",
+            show_default=True,
+            help="Address to listen on; an empty one for all.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def _user_options(function: F) -> F:
+    for option in (
+        click.option(
+            "--require-namespace",
+            is_flag=True,
+            envvar="REQUIRE_NAMESPACE_FOR_PIPELINES",
+            help="Refuse calls about pipelines that name no namespace.",
+        ),
+        click.option(
+            "--shared-read",
+            is_flag=True,
+            envvar="MULTIUSER_SHARED_READ",
+            help="Let everybody read everything.",
+        ),
+        click.option(
+            "--token-audience",
+            envvar="TOKEN_REVIEW_AUDIENCE",
+            default="pipelines.kubeflow.org",
+            show_default=True,
+            help="Audience of bearer tokens.",
+        ),
+        # An empty variable counts, too: click takes it for none.
+        click.option(
+            "--identity-prefix",
+            envvar="KUBEFLOW_USERID_PREFIX",
+            default=lambda: os.environ.get("KUBEFLOW_USERID_PREFIX", _PREFIX),
+            show_default=_PREFIX,
+            help="What the identity header's value begins with; it is cut off.",
+        ),
+        click.option(
+            "--identity-header",
+            envvar="KUBEFLOW_USERID_HEADER",
+            default=_HEADER,
+            show_default=True,
+            help="Header that names the caller; the proxy in front must set it, or remove it.",
+        ),
+        click.option(
+            "--authorize",
+            type=click.Choice(["kep", "pipelines"]),
+            default="kep",
+            show_default=True,
+            help="Ask for pipelineversions too, as the KEP says, or for pipelines alone, as KFP 2.17"
+            " does.",
+        ),
+        click.option(
+            "--multi-user",
+            is_flag=True,
+            envvar="MULTIUSER",
+            help="Tell callers apart, and ask the cluster what they may do.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def _url_options(function: F) -> F:
+    for option in (
+        click.option(
+            "--url-validation/--no-url-validation",
+            default=True,
+            show_default=True,
+            envvar="PIPELINE_URL_VALIDATION_ENABLED",
+            help="Look at scheme, port and host of packages' URLs; their addresses always are.",
+        ),
+        seconds_option(
+            "--url-timeout", 30, "For fetching a package.", envvar="PIPELINE_URL_TIMEOUT"
+        ),
+        click.option(
+            "--url-http",
+            is_flag=True,
+            envvar="PIPELINE_URL_ALLOW_HTTP",
+            help="Fetch packages over plain HTTP, too.",
+        ),
+        click.option(
+            "--url-domain",
+            "url_domains",
+            multiple=True,
+            metavar="HOST",
+            help="Further host that packages are fetched from; '*' stands for any text; repeatable."
+            " PIPELINE_URL_ALLOWED_DOMAINS has more of them, separated by commas.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def _webhook_options(function: F) -> F:
+    for option in (
+        click.option(
+            "--global-kubernetes-webhook-mode",
+            "webhooks_alone",
+            is_flag=True,
+            help="Serve the webhooks for the whole cluster, and nothing else.",
+        ),
+        click.option(
+            "--disable-webhook",
+            is_flag=True,
+            help="Do not serve the webhooks (store kubernetes); another server does.",
+        ),
+        click.option("--webhook-tls-key", type=_FILE, help="That certificate's key, PEM."),
+        click.option(
+            "--webhook-tls-cert",
+            type=_FILE,
+            help="Certificate of the webhooks, PEM; by default that of --tls-cert.",
+        ),
+        port_option("--webhook-port", 8443, "Port of the webhooks; 0 for a free one."),
+        click.option(
+            "--webhook-host",
+            default="",
+            help="Address that the webhooks listen on; by default all.",
+        ),
+        target_option,
+    ):
+        function = option(function)
+    return function
+
+
+@click.group(cls=SuggestingGroup, invoke_without_command=True)
+@_store_options
+@_listening_options
+@_user_options
+@_url_options
+@_webhook_options
+@serving_options(connections=400, memory="up to 0.6 MB with TLS", drain=0)
+@click.pass_context
+def apiserver(ctx: click.Context, /, **options: Any) -> None:
+    """Serve KFP's REST API of pipelines (v2beta1), for kfp's client.
+
+    Without any option: over a database of its own, the file pipelines.db, at http://127.0.0.1:8888. With
+    --pipelines-store kubernetes the pipelines are objects of the cluster, and the admission webhooks are
+    served besides.
+
+    Other paths: /livez, /readyz, /metrics. Needs the extra 'apiserver'. Logs are JSON on the standard
+    error.
+    """
+    if ctx.invoked_subcommand is not None:
+        _refuse_options(ctx)
+        return
+    _check(options)
+    try:
+        from kfp_k8s_manifest.serving.running import run, serve
+
+        _import(options)
+    except ModuleNotFoundError as error:
+        raise missing_extra(error, "apiserver") from error
+    config = _cluster(options)
+    set_up_process(options["log_level"])
+
+    async def main() -> None:
+        servers: list[Server] = []
+        if not options["webhooks_alone"]:
+            servers.append(_rest(options, config))
+        if not _webhooks(options):
+            await serve(*servers)
+            return
+        from kfp_k8s_manifest.cli._webhook_server import webhook_server
+
+        assert config is not None
+        server, lookup = webhook_server(
+            config,
+            options["target"],
+            _webhook_server_options(options),
+            read_timeout=options["read_timeout"],
+        )
+        try:
+            await serve(*servers, server, prepare=lookup.start)
+        finally:
+            await lookup.close()
+
+    run(main())
+
+
+apiserver.add_command(manifests)
+
+
+def _import(options: dict[str, Any]) -> None:
+    """Import what is needed at once, so that whatever is missing is missed before anything begins."""
+    from importlib import import_module
+
+    import_module("kfp_k8s_manifest.cli._rest_server")
+    if options["store"] == "database" and not options["webhooks_alone"]:
+        import_module("kfp_k8s_manifest.rest.stores.database")
+    if _webhooks(options):
+        import_module("kfp_k8s_manifest.cli._webhook_server")
+
+
+def _refuse_options(ctx: click.Context) -> None:
+    """Refuse options that stand before a command's name, where they would do nothing."""
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"{parameter.opts[-1]} is about serving: put the options of"
+                f" {ctx.invoked_subcommand} behind its name"
+            )
+
+
+def _webhooks(options: dict[str, Any]) -> bool:
+    """Return whether the webhooks are served."""
+    alone: bool = options["webhooks_alone"]
+    return alone or (options["store"] == "kubernetes" and not options["disable_webhook"])
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Refuse options that contradict each other."""
+    for prefix in ("", "webhook_"):
+        cert, key = options[f"{prefix}tls_cert"], options[f"{prefix}tls_key"]
+        if (cert is None) != (key is None):
+            name = prefix.replace("_", "-")
+            raise UsageError(f"--{name}tls-cert and --{name}tls-key belong together")
+    if options["webhooks_alone"] and options["disable_webhook"]:
+        raise UsageError(
+            "--global-kubernetes-webhook-mode and --disable-webhook leave nothing to serve"
+        )
+    if _webhooks(options) and options["webhook_tls_cert"] is None and options["tls_cert"] is None:
+        raise UsageError(
+            "the webhooks are called over HTTPS alone: pass --webhook-tls-cert and --webhook-tls-key, or"
+            " --disable-webhook"
+        )
+    if options["webhooks_alone"]:
+        return
+    host = options["host"]
+    if options["tls_cert"] is None and not options["insecure_http"] and not _is_loopback(host):
+        shown = f"on {host}" if host else "on all addresses"
+        raise UsageError(
+            f"plain HTTP {shown} lets everybody on the way read and change what is sent: pass --tls-cert"
+            " and --tls-key, or --insecure-http where something in front sees to that"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    import ipaddress
+
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _cluster(options: dict[str, Any]) -> ClusterConfig | None:
+    """Return the cluster, where one is needed."""
+    if options["store"] != "kubernetes" and not options["multi_user"] and not _webhooks(options):
+        return None
+    from kfp_k8s_manifest.cluster import load_config
+
+    return load_config(options["kubeconfig"], options["context"])
+
+
+def _rest(options: dict[str, Any], config: ClusterConfig | None) -> Server:
+    from kfp_k8s_manifest.cli._rest_server import (
+        RestOptions,
+        StoreOptions,
+        UserOptions,
+        rest_server,
+    )
+    from kfp_k8s_manifest.rest.urls import FetchPolicy
+
+    more = os.environ.get("PIPELINE_URL_ALLOWED_DOMAINS", "").split(",")
+    domains = [*options["url_domains"], *filter(None, map(str.strip, more))]
+    namespace = options["namespace"] or (config.namespace if config is not None else "")
+    rest_options = RestOptions(
+        store=StoreOptions(
+            kind=options["store"],
+            database_url=options["database_url"],
+            folder="",
+            namespace=namespace,
+        ),
+        users=UserOptions(
+            enabled=options["multi_user"],
+            identity_header=options["identity_header"],
+            identity_prefix=options["identity_prefix"],
+            audience=options["token_audience"],
+            authorize=options["authorize"],
+            shared_read=options["shared_read"],
+            require_namespace=options["require_namespace"],
+        ),
+        fetching=FetchPolicy(
+            domains=tuple(domains),
+            allow_http=options["url_http"],
+            timeout=options["url_timeout"],
+            validate=options["url_validation"],
+        ),
+        server=_server_options(
+            options, options["host"], options["port"], options["tls_cert"], options["tls_key"]
+        ),
+        read_timeout=options["read_timeout"],
+    )
+    return rest_server(rest_options, config)
+
+
+def _webhook_server_options(options: dict[str, Any]) -> ServerOptions:
+    return _server_options(
+        options,
+        options["webhook_host"],
+        options["webhook_port"],
+        options["webhook_tls_cert"] or options["tls_cert"],
+        options["webhook_tls_key"] or options["tls_key"],
+    )
+
+
+def _server_options(
+    options: dict[str, Any], host: str, port: int, certificate: Path | None, key: Path | None
+) -> ServerOptions:
+    from kfp_k8s_manifest.serving.connections import ConnectionLimits
+    from kfp_k8s_manifest.serving.server import ServerOptions, TlsFiles
+
+    tls = None
+    if certificate is not None and key is not None:
+        tls = TlsFiles(certificate=certificate, key=key, reload=options["reload"])
+    seconds = options["read_timeout"]
+    return ServerOptions(
+        tls=tls,
+        host=host,
+        port=port,
+        drain=options["drain"],
+        grace=options["grace"],
+        limits=ConnectionLimits(most=options["max_connections"], handshake=seconds, head=seconds),
+    )

@@ -1,0 +1,79 @@
+"""Wrong usage of `kfp-k8s apiserver`; what it serves is tested in tests/rest."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+
+PLAIN = (
+    "lets everybody on the way read and change what is sent: pass --tls-cert and --tls-key, or"
+    " --insecure-http where something in front sees to that"
+)
+HTTPS_ALONE = (
+    "the webhooks are called over HTTPS alone: pass --webhook-tls-cert and --webhook-tls-key, or"
+    " --disable-webhook"
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--host", "0.0.0.0"], f"plain HTTP on 0.0.0.0 {PLAIN}"),
+        (["--host", ""], f"plain HTTP on all addresses {PLAIN}"),
+        (["--host", "example.com"], f"plain HTTP on example.com {PLAIN}"),
+        (["--tls-cert", "a"], "--tls-cert and --tls-key belong together"),
+        (["--webhook-tls-key", "a"], "--webhook-tls-cert and --webhook-tls-key belong together"),
+        (["--pipelines-store", "kubernetes"], HTTPS_ALONE),
+        (["--global-kubernetes-webhook-mode"], HTTPS_ALONE),
+        (
+            ["--global-kubernetes-webhook-mode", "--disable-webhook"],
+            "--global-kubernetes-webhook-mode and --disable-webhook leave nothing to serve",
+        ),
+        (
+            ["--port", "1", "manifests"],
+            "--port is about serving: put the options of manifests behind its name",
+        ),
+    ],
+)
+def test_contradictions(kfp_k8s: Run, options: list[str], message: str) -> None:
+    result = kfp_k8s("apiserver", *options)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"Error: {message}\n"
+
+
+def test_a_database_that_cannot_be_used(kfp_k8s: Run, tmp_path: Path) -> None:
+    result = kfp_k8s("apiserver", "--port", "0", "--database-url", f"sqlite:///{tmp_path}/no/a.db")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("Error: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_an_address_that_is_taken(kfp_k8s: Run) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = kfp_k8s("apiserver", "--port", str(port))
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith(f"Error: cannot listen on 127.0.0.1:{port}: ")
+
+
+@pytest.mark.parametrize("package", ["aiohttp", "prometheus_client", "sqlalchemy"])
+def test_a_missing_extra_is_named(kfp_k8s: Run, tmp_path: Path, package: str) -> None:
+    code = (
+        f"import sys; sys.modules[{package!r}] = None; sys.argv[1:] = ['apiserver', '--port', '0'];"
+        "from kfp_k8s_manifest.__main__ import main; main()"
+    )
+    import subprocess
+
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"Error: {package} is not installed: pip install 'kfp-k8s-manifest[apiserver]'\n"
+    )
