@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from kfp_k8s_manifest.cluster.async_client import AsyncClient
-from kfp_k8s_manifest.rest.authorization import MultiUser
+from kfp_k8s_manifest.rest.authorization import Authorizer, MultiUser, Open
 from kfp_k8s_manifest.rest.stores import Store
+from kfp_k8s_manifest.rest.stores.database import DatabaseStore
 from kfp_k8s_manifest.rest.stores.kubernetes import KubernetesStore
-from tests.apiserver.conftest import REFERENCE
-from tests.rest.conversing import Loop, check, play, scenarios
-from tests.rest.replay import RECORDINGS, Scenario
+from tests.rest.conversing import Loop, check, play, recorded
+from tests.rest.databases import DatabaseServer, mariadb, postgres
+from tests.rest.replay import Scenario
 
-from .installations import Installation
+from .conftest import unavailable
 from .kubeflow import NAMESPACE, Kubeflow
 
-PATH = REFERENCE.parent / RECORDINGS
+__all__ = ["mariadb", "postgres"]
 
-
-def recorded(store: str, *, multi_user: bool) -> pytest.MarkDecorator:
-    """Parametrise a test by the recorded scenarios."""
-    found = scenarios(PATH, store, multi_user=multi_user) if PATH.exists() else []
-    return pytest.mark.parametrize("scenario", found, ids=str)
+ALL = ["MariaDB", "PostgreSQL", "SQLite"]
 
 
 @pytest.fixture(scope="module")
@@ -35,35 +32,77 @@ def loop() -> Iterator[Loop]:
 
 @pytest.fixture(scope="module")
 def kubeflow(
-    collected: Installation, tmp_path_factory: pytest.TempPathFactory
+    cluster_binaries: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Kubeflow]:
-    cluster = Kubeflow(collected.plane, tmp_path_factory.mktemp("kubeflow"))
-    yield cluster
-    cluster.stop()
+    if not (cluster_binaries / "kube-controllers").is_file():
+        unavailable("unset KUBEBUILDER_ASSETS and run 'python tools/cluster_binaries.py'")
+    with Kubeflow(cluster_binaries, tmp_path_factory.mktemp("kubeflow")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def new_store(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Callable[[], Store]:
+    """Makes a store over a new database."""
+    if database == "SQLite":
+        return lambda: DatabaseStore(f"sqlite:///{tmp_path / 'a.db'}")
+    names = {"MariaDB": "mariadb", "PostgreSQL": "postgres"}
+    server: DatabaseServer = request.getfixturevalue(names[database])
+    return lambda: DatabaseStore(server.new_database())
+
+
+# SQLite's are in the tests without a cluster.
+@pytest.mark.cluster
+@pytest.mark.parametrize("database", ALL[:2])
+@recorded("database", multi_user=False)
+def test_databases_answer_as_kfp_does(
+    scenario: Scenario, database: str, new_store: Callable[[], Store], loop: Loop, shared: Path
+) -> None:
+    with loop.serve(scenario, new_store) as url:
+        outcomes = play(url, scenario)
+    check(scenario, database, outcomes)
+
+
+@pytest.mark.parametrize("database", ALL)
+@recorded("database", multi_user=True)
+def test_databases_serve_users_as_kfp_does(
+    scenario: Scenario,
+    database: str,
+    new_store: Callable[[], Store],
+    kubeflow: Kubeflow,
+    loop: Loop,
+    shared: Path,
+) -> None:
+    kubeflow.grant(scenario)
+
+    def authorizer() -> Authorizer:
+        return MultiUser(client=AsyncClient(kubeflow.reviewer), pod_namespace=NAMESPACE)
+
+    with loop.serve(scenario, new_store, authorizer) as url:
+        outcomes = play(url, scenario)
+    check(scenario, database, outcomes)
 
 
 @recorded("kubernetes", multi_user=False)
-def test_the_cluster_as_a_store(scenario: Scenario, kubeflow: Kubeflow, loop: Loop) -> None:
+def test_the_cluster_answers_as_kfp_does(
+    scenario: Scenario, kubeflow: Kubeflow, loop: Loop, shared: Path
+) -> None:
     kubeflow.prepare(scenario)
+    if not scenario.files:
+        outcomes = play(kubeflow.single.url, scenario, kubectl=kubeflow.kubectl)
+    else:
+        # A server that is run as a command fetches nothing from its own machine.
+        def store() -> Store:
+            return KubernetesStore(AsyncClient(kubeflow.config), namespace=NAMESPACE)
 
-    def store() -> Store:
-        return KubernetesStore(AsyncClient(kubeflow.config), namespace=NAMESPACE)
-
-    with loop.serve(scenario, store) as url:
-        outcomes = play(url, scenario, kubectl=kubeflow.kubectl)
+        with loop.serve(scenario, store, Open) as url:
+            outcomes = play(url, scenario, kubectl=kubeflow.kubectl)
     check(scenario, "kubernetes", outcomes)
 
 
 @recorded("kubernetes", multi_user=True)
-def test_the_cluster_as_a_store_of_many_users(
-    scenario: Scenario, kubeflow: Kubeflow, loop: Loop
+def test_the_cluster_serves_users_as_kfp_does(
+    scenario: Scenario, kubeflow: Kubeflow, shared: Path
 ) -> None:
     kubeflow.prepare(scenario)
-
-    def store() -> Store:
-        client = AsyncClient(kubeflow.config)
-        return KubernetesStore(client, namespace=NAMESPACE, all_namespaces=True)
-
-    with loop.serve(scenario, store, lambda: MultiUser(client=AsyncClient(kubeflow.config))) as url:
-        outcomes = play(url, scenario, kubectl=kubeflow.kubectl)
+    outcomes = play(kubeflow.multi.url, scenario, kubectl=kubeflow.kubectl)
     check(scenario, "kubernetes", outcomes)

@@ -3,49 +3,131 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, TypeVar
+
+import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from kfp_k8s_manifest.rest.app import make_app
 from kfp_k8s_manifest.rest.archives import MAX_SIZE
 from kfp_k8s_manifest.rest.authorization import Authorizer, Open
+from kfp_k8s_manifest.rest.fetch import Fetcher
 from kfp_k8s_manifest.rest.metrics import PREFIX, Metrics
 from kfp_k8s_manifest.rest.service import Service
 from kfp_k8s_manifest.rest.stores import Store
+from kfp_k8s_manifest.rest.urls import FetchPolicy
 from kfp_k8s_manifest.serving.bodies import Bodies, BodyLimits
 from kfp_k8s_manifest.serving.connections import ConnectionLimits
 from kfp_k8s_manifest.serving.metrics import ServerMetrics
 from kfp_k8s_manifest.serving.server import Server, ServerOptions
+from tests.conftest import SHARED
 from tests.rest import differences
-from tests.rest.replay import Kubectl, Outcome, Player, Scenario, read
-from tests.rest.serving import Files
+from tests.rest.replay import RECORDINGS, Kubectl, Outcome, Player, Scenario, read
+
+T = TypeVar("T")
 
 # Where the files of a scenario are, as requests and answers name them.
-FILES = "http://files.example.com"
+HOST = "files.example.com"
+FILES = f"http://{HOST}"
+LIVE = "/livez"
 
 
-def scenarios(recordings: Path, store: str, *, multi_user: bool) -> list[Scenario]:
-    """Return the recorded scenarios of a kind of store and of a mode."""
-    found = [s for s in read(recordings) if (s.store, s.multi_user) == (store, multi_user)]
-    assert len(found) > 10, (store, multi_user)
-    return found
+def recorded(store: str, *, multi_user: bool) -> pytest.MarkDecorator:
+    """Parametrise a test by the recorded scenarios of a kind of store and of a mode.
+
+    Where the recordings are not there, one case is left, which the fixture `shared` skips or fails.
+    """
+    path = SHARED / RECORDINGS
+    found = read(path) if path.exists() else []
+    wanted = [each for each in found if (each.store, each.multi_user) == (store, multi_user)]
+    assert not found or len(wanted) > 10
+    return pytest.mark.parametrize("scenario", wanted or [None], ids=str)
+
+
+class FileServer(ThreadingHTTPServer):
+    """A web server with the files of a scenario, which it has at `/redirect/` as well."""
+
+    daemon_threads = True
+    served: Mapping[str, bytes] = {}
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _FileHandler)
+        self.port = self.server_address[1]
+
+
+class _FileHandler(BaseHTTPRequestHandler):
+    server: FileServer
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        data = self.server.served.get(path[1:])
+        if path.startswith("/redirect/"):
+            self.send_response(302)
+            self.send_header("Location", path.removeprefix("/redirect"))
+            data = b""
+        else:
+            self.send_response(404 if data is None else 200)
+        self.send_header("Content-Length", str(len(data or b"")))
+        self.end_headers()
+        self.wfile.write(data or b"")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+class _Resolver(AbstractResolver):
+    """Looks the host of the files up, and no other."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        if host != HOST:
+            raise OSError(f"there is no host {host}")
+        return [
+            ResolveResult(
+                hostname=host, host="127.0.0.1", port=self._port, family=family, proto=0, flags=0
+            )
+        ]
+
+    async def close(self) -> None:
+        """Nothing has to be ended."""
+
+
+def _fetcher(port: int) -> Fetcher:
+    """Return what fetches the files, as the recorded server was set up: from its own machine, too."""
+    policy = FetchPolicy(domains=(HOST,), allow_http=True)
+    return Fetcher(policy, resolver=_Resolver(port), is_private=lambda _: False)
 
 
 class Loop:
-    """An event loop in a thread, for as long as the context lasts."""
+    """An event loop in a thread and a web server, for as long as the context lasts."""
 
     def __enter__(self) -> Loop:
         self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever)
-        self._thread.start()
+        self._files = FileServer()
+        self._threads = [
+            threading.Thread(target=self.loop.run_forever),
+            threading.Thread(target=self._files.serve_forever, args=(0.02,)),
+        ]
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
+        self._files.shutdown()
+        for thread in self._threads:
+            thread.join()
+        self._files.server_close()
         self.loop.close()
 
     @contextmanager
@@ -68,7 +150,7 @@ class Loop:
         finally:
             self._run(server.stop(drain=0.0))
 
-    def _run(self, work):  # type: ignore[no-untyped-def]
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     async def _start(
@@ -77,14 +159,15 @@ class Loop:
         make_store: Callable[[], Store],
         make_authorizer: Callable[[], Authorizer],
     ) -> Server:
-        files = Files({f"{FILES}/{name}": data for name, data in scenario.files.items()})
         store = make_store()
-        service = Service(store, make_authorizer(), files, multi_user=scenario.multi_user)
+        fetcher = _fetcher(self._files.port) if scenario.files else Fetcher(FetchPolicy())
+        self._files.served = scenario.files
+        service = Service(store, make_authorizer(), fetcher, multi_user=scenario.multi_user)
         metrics = ServerMetrics(PREFIX)
         bodies = Bodies(BodyLimits(most=MAX_SIZE + 2**20))
         app = make_app(service, Metrics(metrics.registry, store.kind), bodies)
         options = ServerOptions(tls=None, host="127.0.0.1", port=0, limits=ConnectionLimits())
-        server = Server(app, options, metrics)
+        server = Server(app, options, metrics, live=LIVE)
         await server.start()
         return server
 

@@ -19,7 +19,7 @@ class Difference:
     """A step that is answered otherwise than KFP answers it.
 
     Attributes:
-        kfp: The status of KFP's answer, or "none".
+        kfp: The status of KFP's answer.
         here: The status of ours.
     """
 
@@ -86,7 +86,7 @@ def problems(
 
 
 def _answered(step: Mapping[str, Any]) -> str:
-    """Return what KFP answered: a status, the exit code of kubectl, or "none"."""
+    """Return what KFP answered: a status, or the exit code of kubectl."""
     if "kubectl" in step:
         return str(step["result"]["exit"])
     return str(step["response"].get("status", "none"))

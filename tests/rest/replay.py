@@ -181,7 +181,9 @@ class Player:
         self._capture(step, answered)
         difference = ""
         if "no_answer" in wanted:
-            difference = f"KFP never answers; here: {reply.status} {reply.body[:300]!r}"
+            # Whatever KFP's server is busy with, ours says what is wrong with the request.
+            if not 400 <= reply.status < 500:
+                difference = f"status {reply.status} instead of 4xx: {reply.body[:300]!r}"
         elif stable or as_set:
             difference = _compare_replies(self._filled(wanted), reply, answered)
         elif wanted["status"] != reply.status:
@@ -385,14 +387,20 @@ def _compare_commands(wanted: Mapping[str, Any], done: Command, objects: list[An
     """Return where the outcome of a command differs, or ""."""
     if wanted["exit"] != done.exit:
         return f"exit {done.exit} instead of {wanted['exit']}: {done.stderr}"
+    said = {"stdout": done.stdout, "stderr": done.stderr}
     found = [
-        f"{key} {getattr(done, key)!r} instead of {wanted[key]!r}"
-        for key in ("stdout", "stderr")
-        if key in wanted and wanted[key] != getattr(done, key)
+        f"{key} {text!r} instead of {wanted[key]!r}"
+        for key, text in said.items()
+        if key in wanted and _without_reason(wanted[key]) != _without_reason(text)
     ]
     if "objects" in wanted:
-        found += _compare(wanted["objects"], [_plain(each) for each in objects])
+        found += _compare([*map(_plain, wanted["objects"])], [*map(_plain, objects)])
     return "; ".join(found)
+
+
+def _without_reason(text: str) -> str:
+    """Return what kubectl says without the words of a webhook, which are ours."""
+    return text.partition(" denied the request: ")[0]
 
 
 def _plain(obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -402,4 +410,9 @@ def _plain(obj: Mapping[str, Any]) -> dict[str, Any]:
         kept = {k: v for k, v in metadata["annotations"].items() if k != _LAST_APPLIED}
         metadata["annotations"] = kept
     plain = {**obj, "metadata": metadata}
+    if "status" in obj:
+        # Recorded for every condition, though neither KFP nor its CRD knows of it.
+        conditions = [{k: v for k, v in each.items() if k != "lastTransitionTime"}
+                      for each in obj["status"]["conditions"]]  # fmt: skip
+        plain["status"] = {**obj["status"], "conditions": conditions}
     return {key: value for key, value in plain.items() if value != {} or key == "metadata"}
