@@ -13,6 +13,7 @@ __all__ = ["migrate"]
     cls=LazyGroup,
     lazy={
         "export": ("migrate_export", "export", "Write a server's pipelines as manifests."),
+        "verify": ("migrate_verify", "verify", "Compare a server with manifests or a cluster."),
     },
 )
 def migrate() -> None:

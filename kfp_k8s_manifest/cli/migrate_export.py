@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kfp_k8s_manifest.cli._documents import emit
+from kfp_k8s_manifest.cli._namespaces import chosen_namespaces, namespace_options
 from kfp_k8s_manifest.cli._options import FOLDER, PATH
 from kfp_k8s_manifest.cli._server import database_option, open_source, server_options
-from kfp_k8s_manifest.errors import UsageError
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.migration.finishing import ExportResult
-    from kfp_k8s_manifest.migration.sources import Source
 
 __all__ = ["export"]
 
@@ -25,16 +24,7 @@ __all__ = ["export"]
 @server_options
 @database_option
 @click.option("-o", "--output", required=True, type=FOLDER, help="Folder to write into.")
-@click.option(
-    "-n",
-    "--namespace",
-    "namespaces",
-    multiple=True,
-    help="Namespace to read; repeatable.  [default: a standalone server's pipelines]",
-)
-@click.option(
-    "-A", "--all-namespaces", "everywhere", is_flag=True, help="Read all namespaces of users."
-)
+@namespace_options
 @click.option("--to-namespace", help="Namespace of all objects, whatever theirs was.")
 @click.option(
     "--layout",
@@ -114,17 +104,21 @@ def export(
     from kfp_k8s_manifest.releases import target as find_target
 
     gc.enable()
-    if everywhere and namespaces:
-        raise UsageError("--namespace and --all-namespaces exclude each other")
     source = open_source(database_url, connections=concurrency, **access)
-    if everywhere:
-        namespaces = _all_namespaces(source, database_url, kubeconfig, context)
+    chosen = chosen_namespaces(
+        source,
+        namespaces,
+        everywhere=everywhere,
+        from_database=database_url is not None,
+        kubeconfig=kubeconfig,
+        context=context,
+    )
     options = ExportOptions(
         folder=Path(output).expanduser(),
         layout=find_layout(layout),
         target=find_target(target),
-        namespaces=tuple(dict.fromkeys(namespaces)) or ("",),
-        by_namespace=everywhere or len(namespaces) > 1,
+        namespaces=chosen,
+        by_namespace=everywhere or len(chosen) > 1,
         namespace=to_namespace,
         page_size=page_size,
         concurrency=concurrency,
@@ -137,17 +131,6 @@ def export(
     _tell(result, output, format_name)
     if result.failures or ((result.not_exported or result.partly) and not accept_losses):
         click.get_current_context().exit(1)
-
-
-def _all_namespaces(
-    source: Source, database_url: str | None, kubeconfig: str | None, context: str | None
-) -> tuple[str, ...]:
-    """Return all namespaces of users, and "" for what is shared by all."""
-    if database_url is not None:
-        return tuple(source.namespaces())
-    from kfp_k8s_manifest.cli._cluster import connect
-
-    return (*connect(kubeconfig, context).user_namespaces(), "")
 
 
 def _tell(result: ExportResult, output: str, format_name: str) -> None:

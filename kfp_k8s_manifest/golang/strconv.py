@@ -6,7 +6,7 @@ import math
 import re
 import struct
 
-__all__ = ["format_float32", "parse_float", "parse_integer"]
+__all__ = ["format_float32", "format_float64", "parse_float", "parse_integer"]
 
 # The patterns are compiled on their first use: most manifests need none of them.
 _INTEGER = r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[oO]([0-7]+)|0[bB]([01]+)|(0[0-7]*)|([1-9][0-9]*))"
@@ -77,12 +77,32 @@ def format_float32(value: float) -> str:
     sign = "-" if math.copysign(1.0, single) < 0 else ""
     if single == 0:
         return sign + "0"
-    digits, point = _shortest32(abs(single))
+    return sign + _general(*_shortest32(abs(single)))
+
+
+def format_float64(value: float) -> str:
+    """Write a float as sigs.k8s.io/yaml writes a value: `FormatFloat(value, 'g', -1, 64)`.
+
+    Args:
+        value: A finite float.
+    """
+    sign = "-" if math.copysign(1.0, value) < 0 else ""
+    if value == 0:
+        return sign + "0"
+    mantissa, _, power = repr(abs(value)).partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    point = len(digits) - len(fraction) + int(power or 0)
+    return sign + _general(digits.rstrip("0"), point)
+
+
+def _general(digits: str, point: int) -> str:
+    """Write digits as `%g` does, whose precision is 6 where the fewest digits are asked for."""
     exponent = point - 1
     if exponent < -4 or exponent >= _EXPONENT_FROM:
         mantissa = digits[0] + ("." + digits[1:] if len(digits) > 1 else "")
-        return f"{sign}{mantissa}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
-    return sign + _positional(digits, point)
+        return f"{mantissa}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
+    return _positional(digits, point)
 
 
 def _shortest32(value: float) -> tuple[str, int]:

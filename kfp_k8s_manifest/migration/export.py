@@ -100,7 +100,7 @@ def carry_out(
     work.name_pipelines()
     work.write_all(on_progress)
     work.settle()
-    return work.failures, work.notes
+    return work.failures, [*work.notes, *source.notes()]
 
 
 class _Export:

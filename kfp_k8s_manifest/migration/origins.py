@@ -34,7 +34,7 @@ def read_origins(path: str) -> dict[tuple[str, str], Origin]:
         with Path(path).open(encoding="utf-8", newline="") as lines:
             reader = csv.DictReader(lines)
             if not set(HEADER) <= set(reader.fieldnames or ()):
-                raise SourceError(f"{path} is no report of `kfp-k8s migrate import`")
+                raise SourceError(f"{path} is no report of an import")
             return {
                 (each["kind"], each["id"]): Origin(
                     id=each["original_id"], created_at=each["created_at"]

@@ -14,11 +14,13 @@ from typing import Final
 
 from aiohttp import web
 
+from kfp_k8s_manifest._version import __version__
 from kfp_k8s_manifest.rest import answers, messages
 from kfp_k8s_manifest.rest.authorization import Caller
 from kfp_k8s_manifest.rest.calls import BODIES, Received, prepare, read_timeout
 from kfp_k8s_manifest.rest.errors import Code, GatewayError, RestError
 from kfp_k8s_manifest.rest.metrics import Metrics
+from kfp_k8s_manifest.rest.openapi import document as openapi
 from kfp_k8s_manifest.rest.routing import Call, Misdirected, Moved, Route, find, read_target
 from kfp_k8s_manifest.rest.service import Service
 from kfp_k8s_manifest.rest.uploads import (
@@ -39,6 +41,8 @@ REQUEST_ID: Final = web.RequestKey("kfp-k8s.request-id", str)
 # An id from a client or a proxy is taken over where it cannot do harm in a log or a header.
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _SHOWN: Final = 200
+# Statuses of refusals whose texts do not quote the request's contents.
+_TOLD: Final = frozenset({401, 403, 500, 503})
 # A message of JSON is far smaller than a package.
 _LARGEST_MESSAGE: Final = 4 * 1024 * 1024
 
@@ -75,7 +79,8 @@ def make_app(
     """
     handler = _Handler(service, metrics, bodies, identity_header, build or Build())
     app = web.Application(client_max_size=bodies.limits.most, logger=logging.getLogger("aiohttp"))
-    app.router.add_route("*", "/{path:.*}", handler.answer)
+    # Any path at all, also one with line ends.
+    app.router.add_route("*", r"/{path:[\s\S]*}", handler.answer)
     app.on_response_prepare.append(_name_request)
     app.cleanup_ctx.append(handler.run)
     return app
@@ -113,7 +118,10 @@ class _Handler:
             "tag_name": build.tag,
             "multi_user": service.multi_user,
         }
-        self._health = {
+        header = identity_header if service.multi_user else ""
+        # The answers that are the same to everybody.
+        self._fixed = {
+            Call.OPENAPI: openapi.write(__version__, identity_header=header),
             Call.HEALTH_V1: json.dumps(health).encode(),
             Call.HEALTH: json.dumps({**health, "pipeline_store": service.store.kind}).encode(),
         }
@@ -154,6 +162,7 @@ class _Handler:
             level, "call", requestId=_request_id(request), method=request.method[:_SHOWN],
             path=request.raw_path.partition("?")[0][:_SHOWN], call=noted.call, status=status,
             milliseconds=round(seconds * 1000, 2), peer=request.remote,
+            **({"code": noted.code} if noted.code else {}),
             **({"reason": noted.reason[:_SHOWN]} if noted.reason else {}),
         )  # fmt: skip
 
@@ -168,8 +177,8 @@ class _Handler:
                 override=request.headers.get("X-HTTP-Method-Override", ""),
             )
             noted.call = route.call.value
-            if route.call in self._health:
-                return answers.upload_success(self._health[route.call])
+            if route.call in self._fixed:
+                return answers.upload_success(self._fixed[route.call])
             if route.call in (Call.UPLOAD, Call.UPLOAD_VERSION):
                 creating = True
                 return await self._upload(request, route.call, target.query)
@@ -179,12 +188,14 @@ class _Handler:
         except Misdirected as error:
             return answers.plain(error.status, error.text, sniffable=error.status != 404)
         except UploadError as error:
-            noted.reason = error.reason or error.text
+            noted.reason = error.reason
             if error.plain:
                 return answers.plain(error.status, error.text)
             return answers.upload_refusal(error.status, error.text, creating=error.creating)
         except RestError as error:
-            noted.reason = error.text
+            noted.code = error.code.name
+            # Other texts quote what was sent.
+            noted.reason = error.text if error.status in _TOLD else ""
             return answers.refusal(error)
         except web.HTTPException:
             raise
@@ -265,8 +276,10 @@ class _Noted:
 
     Attributes:
         call: The call, or `none`.
-        reason: Why it is refused, or "".
+        code: The code of its refusal, or "".
+        reason: Why it is refused, where this quotes nothing of its contents, or "".
     """
 
     call: str = "none"
+    code: str = ""
     reason: str = ""

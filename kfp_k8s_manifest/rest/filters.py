@@ -14,7 +14,18 @@ from kfp_k8s_manifest.rest.errors import invalid
 from kfp_k8s_manifest.rest.protojson import Field, Message, ProtoJsonError
 from kfp_k8s_manifest.rest.values import Operation, Predicate
 
-__all__ = ["FIELDS", "Filter", "ListKind", "known_field", "read_filter", "suited"]
+__all__ = [
+    "FIELDS",
+    "OPERATIONS",
+    "VALUES",
+    "Filter",
+    "ListKind",
+    "Parsed",
+    "known_field",
+    "parse",
+    "read_filter",
+    "suited",
+]
 
 ListKind = Literal["Pipeline", "PipelineVersion"]
 """What a list is a list of."""
@@ -28,9 +39,9 @@ FIELDS: Final[Mapping[ListKind, Mapping[str, str]]] = {
 """The fields that a list is filtered and sorted by: what each name of the API means."""
 
 _ONEOF: Final = "kubeflow.pipelines.backend.api.v2beta1.Predicate.value"
-_OPERATIONS: Final = {"OPERATION_UNSPECIFIED": 0} | {each.name: each.value for each in Operation}
-# The values of a predicate and what Go's `%T` calls each; times are int64 seconds.
-_TYPES: Final = {
+OPERATIONS: Final = {"OPERATION_UNSPECIFIED": 0} | {each.name: each.value for each in Operation}
+"""The names of operations, and their numbers."""
+VALUES: Final = {
     "int_value": "int32",
     "long_value": "int64",
     "string_value": "string",
@@ -39,6 +50,7 @@ _TYPES: Final = {
     "string_values": "[]string",
     "long_values": "[]int64",
 }
+"""The values of a predicate, and what Go's `%T` calls each; times are int64 seconds."""
 
 
 def _list_of(kind: str) -> Message:
@@ -51,7 +63,7 @@ _FILTER: Final = Message(
         kind="message",
         repeated=True,
         message=Message(
-            Field(name="operation", kind="enum", enum=_OPERATIONS),
+            Field(name="operation", kind="enum", enum=OPERATIONS),
             Field(name="key"),
             Field(name="int_value", kind="int32", oneof=_ONEOF),
             Field(name="long_value", kind="int64", oneof=_ONEOF),
@@ -209,7 +221,7 @@ def _condition(sent: Mapping[str, Any]) -> tuple[str, Operation, Any]:
         raise invalid(
             "Error using Filter.Predicate.Operation with go_client.Predicate_Operation"
         ) from None
-    given = next((name for name in _TYPES if name in sent), None)
+    given = next((name for name in VALUES if name in sent), None)
     if given is None:
         raise invalid("Error using Filter.Predicate.Value with <nil>")
     value = sent[given]
@@ -220,7 +232,7 @@ def _condition(sent: Mapping[str, Any]) -> tuple[str, Operation, Any]:
         raise invalid(
             f"Predicate key cannot be empty for operation {operation.name} and value {_shown(value)}"
         )
-    _check_type(operation, _TYPES[given], value)
+    _check_type(operation, VALUES[given], value)
     return key, operation, value
 
 
@@ -245,4 +257,4 @@ def _shown(value: Any) -> str:
 
 
 def _operation_name(number: int) -> str:
-    return next((name for name, each in _OPERATIONS.items() if each == number), str(number))
+    return next((name for name, each in OPERATIONS.items() if each == number), str(number))

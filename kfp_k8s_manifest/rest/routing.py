@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
 from kfp_k8s_manifest.rest.errors import Code, GatewayError, RestError
+from kfp_k8s_manifest.rest.openapi import document as openapi
 
 __all__ = ["Call", "Misdirected", "Moved", "Route", "Target", "find", "read_target"]
 
@@ -42,6 +43,7 @@ class Call(Enum):
     UPLOAD_VERSION = "UploadPipelineVersion"
     HEALTH = "GetHealthz"
     HEALTH_V1 = "GetHealthzV1"
+    OPENAPI = "GetOpenapi"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,7 @@ _API: Final = "/apis/v2beta1"
 _WHOLE: Final = {
     f"{_API}/healthz": Call.HEALTH,
     "/apis/v1beta1/healthz": Call.HEALTH_V1,
+    openapi.PATH: Call.OPENAPI,
     f"{_API}/pipelines/upload": Call.UPLOAD,
     f"{_API}/pipelines/upload_version": Call.UPLOAD_VERSION,
 }

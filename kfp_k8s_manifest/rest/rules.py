@@ -11,6 +11,8 @@ from kfp_k8s_manifest.rest.errors import invalid
 __all__ = [
     "MAX_NAMESPACE",
     "MAX_PIPELINE_NAME",
+    "MAX_TAG",
+    "MAX_TAGS",
     "MAX_VERSION_NAME",
     "check_length",
     "check_tags",
@@ -26,9 +28,11 @@ MAX_VERSION_NAME: Final = 127
 MAX_NAMESPACE: Final = 63
 """Bytes of a namespace's name."""
 
-_MAX_TAGS: Final = 20
-# Characters, not bytes.
-_MAX_TAG: Final = 63
+MAX_TAGS: Final = 20
+"""Tags of an object."""
+
+MAX_TAG: Final = 63
+"""Characters, not bytes, of a tag's key, and of its value."""
 
 
 def too_long(field: str, value: str, most: int) -> str:
@@ -61,19 +65,17 @@ def check_tags(tags: Mapping[str, str]) -> None:
     Raises:
         RestError: They do (400).
     """
-    if len(tags) > _MAX_TAGS:
-        raise invalid(f"number of tags ({len(tags)}) exceeds maximum of {_MAX_TAGS} per entity")
+    if len(tags) > MAX_TAGS:
+        raise invalid(f"number of tags ({len(tags)}) exceeds maximum of {MAX_TAGS} per entity")
     for key, value in tags.items():
         if not key:
             raise invalid("tag key cannot be empty")
         if "." in key:
             raise invalid(f"tag key {go_quote(key)} must not contain '.' character")
-        if len(key) > _MAX_TAG:
-            raise invalid(
-                f"tag key {go_quote(key)} exceeds maximum length of {_MAX_TAG} characters"
-            )
-        if len(value) > _MAX_TAG:
+        if len(key) > MAX_TAG:
+            raise invalid(f"tag key {go_quote(key)} exceeds maximum length of {MAX_TAG} characters")
+        if len(value) > MAX_TAG:
             raise invalid(
                 f"tag value {go_quote(value)} for key {go_quote(key)} exceeds maximum length of"
-                f" {_MAX_TAG} characters"
+                f" {MAX_TAG} characters"
             )

@@ -12,7 +12,7 @@ from kfp_k8s_manifest.model.ir import JsonValue
 from kfp_k8s_manifest.rest.errors import RestError
 from kfp_k8s_manifest.rest.packages import RELEASE, read_package, spec_of
 from kfp_k8s_manifest.rest.values import Spec
-from kfp_k8s_manifest.yaml import SORTED, dump
+from kfp_k8s_manifest.yaml.version2 import dump
 
 __all__ = ["SpecError", "from_object", "present", "read_text", "write_text"]
 
@@ -44,9 +44,9 @@ def write_text(spec: Spec) -> str:
     Args:
         spec: A version's content.
     """
-    text = dump(dict(spec.pipeline), order=SORTED)
+    text = dump(spec.pipeline)
     if spec.platform is not None:
-        text += f"\n---\n{dump(dict(spec.platform), order=SORTED)}"
+        text += f"\n---\n{dump(spec.platform)}"
     return text
 
 

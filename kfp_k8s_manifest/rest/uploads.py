@@ -63,7 +63,7 @@ class UploadError(Exception):
         text: Why.
         creating: Whether it came as far as the creation.
         plain: Whether the answer is the text alone.
-        reason: What is behind a text that tells little; for the log.
+        reason: What is behind a text that tells little, for the log; it quotes no contents.
     """
 
     def __init__(
@@ -208,7 +208,7 @@ def _refuse_plainly(problem: str) -> None:
 def _hidden(error: RestError, text: str) -> UploadError:
     """Return the refusal of what KFP answers 400 to, whatever it is; our own troubles stay such."""
     if error.status >= 500:
-        return UploadError(error.status, error.text)
+        return UploadError(error.status, error.text, reason=error.text)
     return UploadError(400, text, reason=error.text)
 
 
@@ -216,5 +216,8 @@ def _creating(error: RestError, text: str) -> UploadError:
     """Return the refusal of a creation."""
     hidden = error.code is Code.ALREADY_EXISTS or error.code is Code.INTERNAL
     return UploadError(
-        error.status, text if hidden else error.text, creating=True, reason=error.text
+        error.status,
+        text if hidden else error.text,
+        creating=True,
+        reason=error.text if error.status >= 500 else "",
     )

@@ -32,6 +32,9 @@ __all__ = ["Server", "ServerOptions", "TlsFiles"]
 
 # aiohttp stops reading a body that nobody takes at twice this, for each connection.
 _READ_AHEAD: Final = 16 * 1024
+# A request's first line, with the REST API's filters and page tokens, and each header field, with callers'
+# tokens. Go's servers read 1 MiB.
+_LONGEST_LINE: Final = 32 * 1024
 # Seconds in which more of a body is read after its refusal, so that the answer reaches its client.
 _LINGER: Final = 0.2
 _SHOWN: Final = 200
@@ -197,6 +200,8 @@ class Server:
             handler_cancellation=True,
             auto_decompress=False,
             read_bufsize=_READ_AHEAD,
+            max_line_size=_LONGEST_LINE,
+            max_field_size=_LONGEST_LINE,
         )
         await self._runner.setup()
         assert self._runner.server is not None

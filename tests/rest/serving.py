@@ -112,8 +112,8 @@ class Serving:
     """
 
     port: int
-    store: ModelStore
-    files: Files
+    store: Any
+    files: Any
     server: Server
     loop: asyncio.AbstractEventLoop
 
@@ -162,8 +162,9 @@ def filter_of(*predicates: Mapping[str, Any]) -> str:
 
 @contextmanager
 def serving(
-    store: ModelStore | None = None,
+    store: Any = None,
     *,
+    files: Any = None,
     service: Mapping[str, Any] | None = None,
     limits: Mapping[str, Any] | None = None,
     bodies: Mapping[str, Any] | None = None,
@@ -173,13 +174,14 @@ def serving(
 
     Args:
         store: The store; by default an empty model.
+        files: What fetches packages; by default it has none.
         service: Options of `Service`; `authorizer` among them.
         limits: Limits on connections.
         bodies: Limits on bodies.
         options: Options of `make_app`.
     """
     store = store or ModelStore()
-    files = Files()
+    files = files or Files()
     metrics = ServerMetrics(PREFIX)
     found = {"authorizer": Open(), **(service or {})}
     made = Service(store, found.pop("authorizer"), files, **found)
@@ -188,7 +190,7 @@ def serving(
     server_options = ServerOptions(
         tls=None, host="127.0.0.1", port=0, limits=ConnectionLimits(**(limits or {}))
     )
-    server = Server(app, server_options, metrics)
+    server = Server(app, server_options, metrics, live="/livez", check=store.ready)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

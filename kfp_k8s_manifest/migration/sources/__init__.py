@@ -52,5 +52,12 @@ class Source(Protocol):
     def versions(self, pipeline_id: str, token: str, size: int) -> RecordPage[ServerVersion]:
         """Return a page of the versions of a pipeline."""
 
+    @property
+    def tells_sources(self) -> bool:
+        """Whether a version without a code source URL has none indeed."""
+
+    def notes(self) -> list[str]:
+        """Return what should be told of all that was read."""
+
     def close(self) -> None:
         """Close connections."""

@@ -74,6 +74,15 @@ class DatabaseSource:
         """How many transactions there were."""
         return self._requests
 
+    @property
+    def tells_sources(self) -> bool:
+        """True: a database tells all that it has."""
+        return True
+
+    def notes(self) -> list[str]:
+        """Return nothing: a database tells all that it has."""
+        return []
+
     def close(self) -> None:
         """Close connections."""
         self._database.engine.dispose()

@@ -24,6 +24,10 @@ __all__ = ["RestServer"]
 
 _AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
 _ORDER: Final = "created_at asc"
+_NO_SOURCES: Final = (
+    "the server has told no code source URL: KFP 2.17 keeps them, and its API does not answer them; an"
+    " export with --database-url has them"
+)
 # A server that has never answered is more likely misspelt than overloaded.
 _FIRST_ATTEMPTS: Final = 2
 # A token may be renewed between reading and checking it.
@@ -54,6 +58,7 @@ class RestServer:
         self._lock = threading.Lock()
         self._requests = 0
         self._reached = False
+        self._tells_sources: bool | None = None
 
     @property
     def name(self) -> str:
@@ -64,6 +69,17 @@ class RestServer:
     def requests(self) -> int:
         """How many requests were sent."""
         return self._requests
+
+    @property
+    def tells_sources(self) -> bool:
+        """True once the server has told a code source URL: KFP 2.17 keeps them to itself."""
+        return self._tells_sources is True
+
+    def notes(self) -> list[str]:
+        """Return what the server may have, and has not told."""
+        if self._tells_sources is not False:
+            return []
+        return [_NO_SOURCES]
 
     def close(self) -> None:
         """Close connections."""
@@ -95,6 +111,9 @@ class RestServer:
             pipeline_id, page_token=token, page_size=size, sort_by=_ORDER,
         )  # fmt: skip
         items = tuple(version_from_json(each) for each in tree.get("pipeline_versions") or ())
+        if items:
+            told = any(each.code_source_url for each in items)
+            self._tells_sources = self._tells_sources or told
         return _page(items, tree)
 
     def call(
@@ -149,6 +168,11 @@ class RestServer:
             response.release_conn()
         except ApiException as error:
             raise self._refused(error) from error
+        except AttributeError as error:
+            # The client fails at its own error where there was no answer.
+            if not isinstance(error.__context__, ApiException):
+                raise
+            raise self._refused(error.__context__) from error
         except urllib3.exceptions.HTTPError as error:
             raise _Failure(text=_first_line(error), lost=True) from error
         except UnicodeDecodeError as error:

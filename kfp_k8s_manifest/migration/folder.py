@@ -1,0 +1,89 @@
+"""The objects of a folder of manifests, one after the other, however many there are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kfp_k8s_manifest.errors import SourceError, YamlError
+from kfp_k8s_manifest.gitops.folder import manifest_files
+from kfp_k8s_manifest.model.items import items_of
+from kfp_k8s_manifest.model.kinds import API_VERSION, KINDS
+from kfp_k8s_manifest.model.trees import string_at
+from kfp_k8s_manifest.reading import read_found
+from kfp_k8s_manifest.yaml import DEFAULT_LIMITS, load_all
+
+__all__ = ["Found", "read_file", "read_folder"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An object of a folder.
+
+    Attributes:
+        path: Its file, from the folder.
+        object: The object.
+    """
+
+    path: str
+    object: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """`Pipeline` or `PipelineVersion`."""
+        return string_at(self.object, "kind")
+
+    @property
+    def name(self) -> str:
+        """Its `metadata.name`."""
+        return string_at(self.object, "metadata", "name")
+
+
+def read_folder(folder: str) -> Iterator[Found]:
+    """Yield the Pipelines and PipelineVersions of a folder, in the order of their files.
+
+    Raises:
+        SourceError: There is no such folder, a file cannot be read, or two hold the same object.
+    """
+    if not os.path.isdir(folder):  # noqa: PTH112
+        raise SourceError(f"{folder}: there is no such folder")
+    seen: dict[tuple[str, str, str], str] = {}
+    for path in manifest_files(folder, os.path.realpath(folder)):
+        for found in read_file(folder, path):
+            namespace = string_at(found.object, "metadata", "namespace")
+            before = seen.setdefault((found.kind, namespace, found.name), path)
+            if before != path:
+                raise SourceError(
+                    f"{folder}: {before} and {path} both hold {found.kind} {found.name!r}; remove one"
+                )
+            yield found
+
+
+def read_file(folder: str, path: str) -> Iterator[Found]:
+    """Yield the Pipelines and PipelineVersions of a file.
+
+    Args:
+        folder: The folder.
+        path: The file, from the folder.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+    name = f"{folder}/{path}"
+    try:
+        data = read_found(name, limit=DEFAULT_LIMITS.size)
+    except OSError as error:
+        raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from error
+    try:
+        documents = load_all(data, source=name, limits=DEFAULT_LIMITS)
+    except YamlError as error:
+        raise SourceError(str(error)) from error
+    for document in documents:
+        for _, obj in items_of(document.value):
+            if string_at(obj, "apiVersion") != API_VERSION or string_at(obj, "kind") not in KINDS:
+                continue
+            if not string_at(obj, "metadata", "name"):
+                raise SourceError(f"{name}: a {string_at(obj, 'kind')} without metadata.name")
+            yield Found(path=path, object=obj)

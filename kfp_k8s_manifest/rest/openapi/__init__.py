@@ -1,0 +1,1 @@
+"""The API's own description: an OpenAPI document of all that the server answers."""

@@ -1,0 +1,85 @@
+"""Calls that schemathesis makes up from the API's description, to a real server over SQLite."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from kfp_k8s_manifest.rest.errors import invalid
+from kfp_k8s_manifest.rest.stores.database import DatabaseStore
+from tests.rest.serving import HELLO, Files, Serving, serving
+
+# A status that is not described, a content type or an answer that breaks its schema, or any 5xx. That a
+# method which is not described is answered 501 is KFP's way: these are not asked for.
+_CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+)
+_SETTINGS = "[phases.coverage]\nunexpected-methods = []\n"
+_CALLS = re.compile(r'calls_total\{call="(\w+)",code="(\w+)"\} ([0-9.]+)')
+
+
+class AnyUrl(Files):
+    """A stand-in for what fetches packages: there is one behind every URL that is one."""
+
+    async def fetch(self, url: str, *, for_version: bool) -> tuple[str, bytes]:
+        try:
+            urlsplit(url)
+        except ValueError as error:
+            raise invalid("Pipeline URL validation failed") from error
+        return "a.yaml", HELLO.encode()
+
+
+@contextmanager
+def serving_a_database(folder: Path, *, files: Files | None = None) -> Iterator[Serving]:
+    """Run a server over a new SQLite file while the context lasts.
+
+    Args:
+        folder: Where the file is put.
+        files: What fetches packages; by default there is one behind every URL.
+    """
+    store: Any = DatabaseStore(f"sqlite:///{folder / 'pipelines.db'}")
+    with serving(store, files=files or AnyUrl()) as server:
+        yield server
+
+
+def call_at_random(server: Serving, folder: Path, *, seed: int, examples: int) -> str:
+    """Make calls; the same seed makes the same ones.
+
+    Args:
+        server: The server.
+        folder: Where schemathesis may write.
+        seed: The seed.
+        examples: How many calls of each kind are made up, besides the ones at the limits.
+
+    Returns:
+        What is wrong, or "".
+    """
+    settings = folder / "schemathesis.toml"
+    settings.write_text(_SETTINGS, encoding="utf-8")
+    command = [
+        sys.executable, "-m", "schemathesis.cli", "--config-file", str(settings), "run",
+        f"http://127.0.0.1:{server.port}/openapi.json", "--checks", ",".join(_CHECKS),
+        "--max-examples", str(examples), "--seed", str(seed), "--max-redirects", "0",
+        "--continue-on-failure", "--no-color", "--warnings", "off",
+        "--generation-database", "none",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=3600)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def answered(server: Serving) -> Counter[tuple[str, str]]:
+    """Return how many calls were answered, by call and status."""
+    text = server.request("GET", "/metrics").body.decode()
+    return Counter(
+        {(call, status): int(float(count)) for call, status, count in _CALLS.findall(text)}
+    )
