@@ -40,7 +40,7 @@ _SECONDS_TO_SETTLE = 30.0
 class Kubeflow:
     """A cluster with our CRDs, and two servers of the REST API with the permissions that we write.
 
-    One is in single-user mode, and has the webhooks in its process; the other is in multi-user mode.
+    One is in single-user mode, the other in multi-user mode; each has the webhooks in its process.
 
     Args:
         binaries: The folder with the cluster's programs.
@@ -60,6 +60,8 @@ class Kubeflow:
         self._binaries = binaries
         self._folder = folder
         self._stack = contextlib.ExitStack()
+        # Whose webhooks are installed.
+        self._judging: Running | None = None
 
     def __enter__(self) -> Kubeflow:
         with contextlib.ExitStack() as stack:
@@ -80,11 +82,12 @@ class Kubeflow:
         for name in PLACES:
             self.plane.create_namespace(name)
             grant(self.plane, _WATCHER, name, ["list"])
-        self.single = self._serve(stack, "single", "--target", TARGET, *self._certificate())
+        certificate = self._certificate()
+        self.single = self._serve(stack, "single", *certificate)
         self.multi = self._serve(
             stack,
             "multi",
-            *("--multi-user", "--authorize", "pipelines", "--disable-webhook"),
+            *("--multi-user", "--authorize", "pipelines", *certificate),
             *("--identity-header", HEADER, "--identity-prefix", ""),
         )
 
@@ -93,13 +96,9 @@ class Kubeflow:
         authority = CertificateAuthority("webhooks")
         certificate, key = authority.issue_server().write(self._folder, "webhooks")
         self._authority = authority.certificate.decode()
-        options = ["--webhook-host", "127.0.0.1", "--webhook-port", "0"]
+        options = {"cert": certificate, "key": key}
         return [
-            *options,
-            "--webhook-tls-cert",
-            str(certificate),
-            "--webhook-tls-key",
-            str(key),
+            word for name, path in options.items() for word in (f"--webhook-tls-{name}", str(path))
         ]
 
     def _serve(self, stack: contextlib.ExitStack, name: str, *options: str) -> Running:
@@ -111,8 +110,9 @@ class Kubeflow:
             running(
                 folder,
                 *("--pipelines-store", "kubernetes", "--namespace", NAMESPACE),
-                *("--kubeconfig", str(kubeconfig), *options),
-                servers=1 if "--disable-webhook" in options else 2,
+                *("--kubeconfig", str(kubeconfig), "--target", TARGET, *options),
+                *("--webhook-host", "127.0.0.1", "--webhook-port", "0"),
+                servers=2,
             )
         )
 
@@ -152,7 +152,10 @@ class Kubeflow:
 
     def prepare(self, scenario: Scenario) -> None:
         """Empty the store, and let callers do what they may do in a scenario."""
-        self._install_webhooks()
+        judging = self.multi if scenario.multi_user else self.single
+        if self._judging is not judging:
+            self._install_webhooks(judging, PLACES[-1] if scenario.multi_user else NAMESPACE)
+            self._judging = judging
         self._remove_everything()
         self.grant(scenario)
 
@@ -184,10 +187,9 @@ class Kubeflow:
                     return True
         return False
 
-    def _install_webhooks(self) -> None:
-        """Install the webhooks, which a scenario may have removed, and wait until they are asked."""
-        listening = self.single.entries("listening")
-        (port,) = [int(str(entry["port"])) for entry in listening if entry["tls"]]
+    def _install_webhooks(self, server: Running, place: str) -> None:
+        """Install a server's webhooks, and wait until they judge what is put into a namespace."""
+        (port,) = [int(each["port"]) for each in server.entries("listening") if each["tls"]]
         documents: Any = webhook_configurations(
             InstallOptions(
                 name="webhooks",
@@ -201,22 +203,22 @@ class Kubeflow:
         )
         for document in documents:
             document["metadata"]["name"] = CONFIGURATION
-        text = json.dumps({**LIST, "items": documents})
-        done = self.plane.kubectl("apply", "-f", "-", stdin=text)
-        if "created" not in done.stdout:
-            return
-        self.plane.request("POST", collection(NAMESPACE, "Pipeline"), pipeline("known"))
-        lost, broken = version("lost-v1", "lost"), version("known-v1", "known")
+        self.plane.kubectl("apply", "-f", "-", stdin=json.dumps({**LIST, "items": documents}))
+        self.plane.request("POST", collection(place, "Pipeline"), pipeline("known"))
+        broken = version("known-v1", "known")
         broken["spec"]["pipelineSpec"]["schemaVersion"] = "1"
+        path = collection(place, "PipelineVersion") + "?dryRun=All"
         deadline = time.monotonic() + _SECONDS_TO_SETTLE
-        path = collection(NAMESPACE, "PipelineVersion") + "?dryRun=All"
-        for obj in (lost, broken):
-            while b"denied the request" not in self.plane.request("POST", path, obj).body:
-                assert time.monotonic() < deadline
+        # One is taken and changed, the other refused: both webhooks are asked, and may read.
+        for obj, sign in ((version("known-v1", "known"), b"pipeline-id"), (broken, b"must be")):
+            while sign not in (body := self.plane.request("POST", path, obj).body):
+                assert time.monotonic() < deadline, body
                 time.sleep(0.1)
 
     def kubectl(self, arguments: list[str], stdin: str) -> Command:
         """Run kubectl as the cluster's administrator, and let what it did be told."""
         done = self.plane.kubectl(*arguments, stdin=stdin, check=False)
+        if any("webhookconfiguration" in each for each in arguments):
+            self._judging = None
         time.sleep(_AFTER_KUBECTL)
         return Command(exit=done.returncode, stdout=done.stdout, stderr=done.stderr)

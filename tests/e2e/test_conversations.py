@@ -10,9 +10,9 @@ import pytest
 from kfp_k8s_manifest.cluster.async_client import AsyncClient
 from kfp_k8s_manifest.rest.authorization import Authorizer, MultiUser, Open
 from kfp_k8s_manifest.rest.stores import Store
-from kfp_k8s_manifest.rest.stores.database import DatabaseStore
+from kfp_k8s_manifest.rest.stores.database import DatabaseStore, store
 from kfp_k8s_manifest.rest.stores.kubernetes import KubernetesStore
-from tests.rest.conversing import Loop, check, play, recorded
+from tests.rest.conversing import Clock, Loop, check, play, recorded
 from tests.rest.databases import DatabaseServer, mariadb, postgres
 from tests.rest.replay import Scenario
 
@@ -55,10 +55,17 @@ def new_store(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("database", ALL[:2])
 @recorded("database", multi_user=False)
 def test_databases_answer_as_kfp_does(
-    scenario: Scenario, database: str, new_store: Callable[[], Store], loop: Loop, shared: Path
+    scenario: Scenario,
+    database: str,
+    new_store: Callable[[], Store],
+    loop: Loop,
+    monkeypatch: pytest.MonkeyPatch,
+    shared: Path,
 ) -> None:
+    clock = Clock()
+    monkeypatch.setattr(store, "_now", clock.now)
     with loop.serve(scenario, new_store) as url:
-        outcomes = play(url, scenario)
+        outcomes = play(url, scenario, pause=clock.pause)
     check(scenario, database, outcomes)
 
 
@@ -91,10 +98,10 @@ def test_the_cluster_answers_as_kfp_does(
         outcomes = play(kubeflow.single.url, scenario, kubectl=kubeflow.kubectl)
     else:
         # A server that is run as a command fetches nothing from its own machine.
-        def store() -> Store:
+        def over_the_cluster() -> Store:
             return KubernetesStore(AsyncClient(kubeflow.config), namespace=NAMESPACE)
 
-        with loop.serve(scenario, store, Open) as url:
+        with loop.serve(scenario, over_the_cluster, Open) as url:
             outcomes = play(url, scenario, kubectl=kubeflow.kubectl)
     check(scenario, "kubernetes", outcomes)
 

@@ -50,6 +50,21 @@ def recorded(store: str, *, multi_user: bool) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("scenario", wanted or [None], ids=str)
 
 
+class Clock:
+    """The time that a store sees: where a recording waited, it moves on at once."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def now(self) -> int:
+        """Return the time in Unix seconds."""
+        return int(time.time() + self._ahead)
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        self._ahead += seconds
+
+
 class FileServer(ThreadingHTTPServer):
     """A web server with the files of a scenario, which it has at `/redirect/` as well."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kfp_k8s_manifest.rest.stores.database import DatabaseStore, store
-from tests.rest.conversing import Loop, check, play, recorded
+from tests.rest.conversing import Clock, Loop, check, play, recorded
 from tests.rest.replay import Scenario
 
 
@@ -17,19 +16,6 @@ from tests.rest.replay import Scenario
 def loop() -> Iterator[Loop]:
     with Loop() as running:
         yield running
-
-
-class Clock:
-    """The time that the store sees: where a recording waited, it moves on at once."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def now(self) -> int:
-        return int(time.time() + self.ahead)
-
-    def pause(self, seconds: float) -> None:
-        self.ahead += seconds
 
 
 @recorded("database", multi_user=False)
