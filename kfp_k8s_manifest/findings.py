@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 __all__ = [
@@ -94,26 +95,35 @@ def format_path(path: Sequence[str | int]) -> str:
     Args:
         path: Keys and list indexes from the root of the object.
     """
-    parts: list[str] = []
-    below_map = False
     if len(path) > _DEEPEST:
         path = (*path[: _DEEPEST // 2], "…", *path[-_DEEPEST // 2 :])
-    for depth, segment in enumerate(path):
-        if isinstance(segment, int):
-            parts.append(f"[{segment}]")
-            below_map = False
-            continue
-        if len(segment) > _LONGEST_KEY:
-            segment = f"{segment[:_LONGEST_KEY]}…"
-        word = segment.replace("-", "_").isidentifier() and segment.isascii()
-        if below_map or not word:
-            parts.append(f"[{segment}]")
-            below_map = False
-            continue
-        parts.append(f".{segment}" if parts else segment)
-        # `metadata` is a map of user keys everywhere but at the top of an object.
-        below_map = segment in _MAPS and not (segment == "metadata" and depth == 0)
-    return "".join(parts)
+    if not path:
+        return ""
+    return _joined(*_written(tuple(path[:-1])), path[-1])[0]
+
+
+# What has one finding often has many of them beside each other.
+@lru_cache(4)
+def _written(path: Path) -> tuple[str, bool]:
+    """Return a path as text, and whether the keys below it are chosen by the user."""
+    text, below_map = "", False
+    for segment in path:
+        text, below_map = _joined(text, below_map, segment)
+    return text, below_map
+
+
+def _joined(text: str, below_map: bool, segment: str | int) -> tuple[str, bool]:  # noqa: FBT001
+    """Return the text of a path with one more segment, and whether it is a map now."""
+    if isinstance(segment, int):
+        return f"{text}[{segment}]", False
+    if len(segment) > _LONGEST_KEY:
+        segment = f"{segment[:_LONGEST_KEY]}…"
+    word = segment.isascii() and segment.replace("-", "_").isidentifier()
+    if below_map or not word:
+        return f"{text}[{segment}]", False
+    # `metadata` is a map of user keys everywhere but at the top of an object.
+    is_map = segment in _MAPS and not (segment == "metadata" and not text)
+    return f"{text}.{segment}" if text else segment, is_map
 
 
 def shortened(text: str, most: int) -> str:

@@ -14,7 +14,14 @@ from typing import Any, Final, Literal, NamedTuple
 
 from kfp_k8s_manifest.findings import Path
 from kfp_k8s_manifest.model.kinds import KINDS
-from kfp_k8s_manifest.releases import DEFAULT_TARGET, FieldType, message_fields, target, type_names
+from kfp_k8s_manifest.releases import (
+    DEFAULT_TARGET,
+    CrdField,
+    FieldType,
+    message_fields,
+    target,
+    type_names,
+)
 
 __all__ = ["MESSAGES", "OBJECT_META", "STRUCTS", "Expected", "MetaField", "expected_at"]
 
@@ -174,15 +181,7 @@ def _in_spec(obj: Mapping[str, Any], steps: list[str | int]) -> Expected:
     if not steps:
         return Expected.OBJECT
     name, *rest = steps
-    # A field has one type in all releases that know it.
-    field = next(
-        (
-            fields[str(name)]
-            for release in target(DEFAULT_TARGET).releases
-            if str(name) in (fields := release.fields(obj["kind"]))
-        ),
-        None,
-    )
+    field = _spec_fields(obj["kind"]).get(str(name))
     if field is None:
         return Expected.UNKNOWN
     if field.type is FieldType.SCHEMALESS:
@@ -191,6 +190,16 @@ def _in_spec(obj: Mapping[str, Any], steps: list[str | int]) -> Expected:
         found = (Expected.OBJECT, Expected.STRING)
         return found[len(rest)] if len(rest) < 2 else Expected.UNKNOWN
     return Expected.UNKNOWN if rest else Expected.STRING
+
+
+@cache
+def _spec_fields(kind: str) -> Mapping[str, CrdField]:
+    """Return the fields that any release knows; a field has one type in all of them."""
+    return {
+        name: field
+        for release in target(DEFAULT_TARGET).releases
+        for name, field in release.fields(kind).items()
+    }
 
 
 def _in_message(obj: Mapping[str, Any], root: str, steps: list[str | int]) -> Expected:

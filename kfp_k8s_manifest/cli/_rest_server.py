@@ -130,6 +130,10 @@ def _store(options: StoreOptions, config: ClusterConfig | None, *, multi_user: b
         from kfp_k8s_manifest.rest.stores.database import DatabaseStore
 
         return DatabaseStore(options.database_url)
+    if options.kind == "files":
+        from kfp_k8s_manifest.rest.stores.files import FilesStore
+
+        return FilesStore(options.folder, namespace=options.namespace)
     assert config is not None
     from kfp_k8s_manifest.rest.stores.kubernetes import KubernetesStore
 

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from kfp_k8s_manifest.cli._apiserver_manifests import manifests
+from kfp_k8s_manifest.cli._apiserver_options import apiserver_options
 from kfp_k8s_manifest.cli._groups import SuggestingGroup
-from kfp_k8s_manifest.cli._options import PATH, target_option
-from kfp_k8s_manifest.cli._serving import (
-    missing_extra,
-    port_option,
-    seconds_option,
-    serving_options,
-    set_up_process,
-)
+from kfp_k8s_manifest.cli._serving import missing_extra, set_up_process
 from kfp_k8s_manifest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,203 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = ["apiserver"]
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-_DATABASE: Final = "sqlite:///pipelines.db"
-_HEADER: Final = "x-goog-authenticated-user-email"
-_PREFIX: Final = "accounts.google.com:"
-_FILE: Final = click.Path(dir_okay=False, path_type=Path)
-
-
-def _store_options(function: F) -> F:
-    for option in (
-        click.option("--context", help="Context of the kubeconfig; by default the current one."),
-        click.option(
-            "--kubeconfig",
-            type=PATH,
-            help="Kubeconfig of the cluster; by default kubectl's, or the pod's.",
-        ),
-        click.option(
-            "-n",
-            "--namespace",
-            envvar="POD_NAMESPACE",
-            help="The server's own namespace; by default the context's.",
-        ),
-        click.option(
-            "--database-url",
-            envvar="KFP_K8S_DATABASE_URL",
-            default=_DATABASE,
-            show_default=True,
-            metavar="URL",
-            help="sqlite:///FILE, postgresql+psycopg://… or mysql+pymysql://… (store database).",
-        ),
-        click.option(
-            "--pipelines-store",
-            "store",
-            type=click.Choice(["database", "kubernetes"]),
-            default="database",
-            show_default=True,
-            help="Where the pipelines are.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-def _listening_options(function: F) -> F:
-    for option in (
-        click.option(
-            "--insecure-http", is_flag=True, help="Serve plain HTTP to other machines, as KFP does."
-        ),
-        click.option("--tls-key", type=_FILE, help="The certificate's key, PEM."),
-        click.option(
-            "--tls-cert",
-            type=_FILE,
-            help="Serve HTTPS with this certificate, PEM; read again when it changes.",
-        ),
-        port_option("--port", 8888, "Port to listen on; 0 for a free one."),
-        click.option(
-            "--host",
-            default="127.0.0.1",
-            show_default=True,
-            help="Address to listen on; an empty one for all.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-def _user_options(function: F) -> F:
-    for option in (
-        click.option(
-            "--require-namespace",
-            is_flag=True,
-            envvar="REQUIRE_NAMESPACE_FOR_PIPELINES",
-            help="Refuse calls about pipelines that name no namespace.",
-        ),
-        click.option(
-            "--shared-read",
-            is_flag=True,
-            envvar="MULTIUSER_SHARED_READ",
-            help="Let everybody read everything.",
-        ),
-        click.option(
-            "--token-audience",
-            envvar="TOKEN_REVIEW_AUDIENCE",
-            default="pipelines.kubeflow.org",
-            show_default=True,
-            help="Audience of bearer tokens.",
-        ),
-        # An empty variable counts, too: click takes it for none.
-        click.option(
-            "--identity-prefix",
-            envvar="KUBEFLOW_USERID_PREFIX",
-            default=lambda: os.environ.get("KUBEFLOW_USERID_PREFIX", _PREFIX),
-            show_default=_PREFIX,
-            help="What the identity header's value begins with; it is cut off.",
-        ),
-        click.option(
-            "--identity-header",
-            envvar="KUBEFLOW_USERID_HEADER",
-            default=_HEADER,
-            show_default=True,
-            help="Header that names the caller; the proxy in front must set it, or remove it.",
-        ),
-        click.option(
-            "--authorize",
-            type=click.Choice(["kep", "pipelines"]),
-            default="kep",
-            show_default=True,
-            help="Ask for pipelineversions too, as the KEP says, or for pipelines alone, as KFP 2.17"
-            " does.",
-        ),
-        click.option(
-            "--multi-user",
-            is_flag=True,
-            envvar="MULTIUSER",
-            help="Tell callers apart, and ask the cluster what they may do.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-def _url_options(function: F) -> F:
-    for option in (
-        click.option(
-            "--url-validation/--no-url-validation",
-            default=True,
-            show_default=True,
-            envvar="PIPELINE_URL_VALIDATION_ENABLED",
-            help="Look at scheme, port and host of packages' URLs; their addresses always are.",
-        ),
-        seconds_option(
-            "--url-timeout", 30, "For fetching a package.", envvar="PIPELINE_URL_TIMEOUT"
-        ),
-        click.option(
-            "--url-http",
-            is_flag=True,
-            envvar="PIPELINE_URL_ALLOW_HTTP",
-            help="Fetch packages over plain HTTP, too.",
-        ),
-        click.option(
-            "--url-domain",
-            "url_domains",
-            multiple=True,
-            metavar="HOST",
-            help="Further host that packages are fetched from; '*' stands for any text; repeatable."
-            " PIPELINE_URL_ALLOWED_DOMAINS has more of them, separated by commas.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-def _webhook_options(function: F) -> F:
-    for option in (
-        click.option(
-            "--global-kubernetes-webhook-mode",
-            "webhooks_alone",
-            is_flag=True,
-            help="Serve the webhooks for the whole cluster, and nothing else.",
-        ),
-        click.option(
-            "--disable-webhook",
-            is_flag=True,
-            help="Do not serve the webhooks (store kubernetes); another server does.",
-        ),
-        click.option("--webhook-tls-key", type=_FILE, help="That certificate's key, PEM."),
-        click.option(
-            "--webhook-tls-cert",
-            type=_FILE,
-            help="Certificate of the webhooks, PEM; by default that of --tls-cert.",
-        ),
-        port_option("--webhook-port", 8443, "Port of the webhooks; 0 for a free one."),
-        click.option(
-            "--webhook-host",
-            default="",
-            help="Address that the webhooks listen on; by default all.",
-        ),
-        target_option,
-    ):
-        function = option(function)
-    return function
-
 
 @click.group(cls=SuggestingGroup, invoke_without_command=True)
-@_store_options
-@_listening_options
-@_user_options
-@_url_options
-@_webhook_options
-@serving_options(connections=400, memory="up to 0.6 MB with TLS", drain=0)
+@apiserver_options
 @click.pass_context
 def apiserver(ctx: click.Context, /, **options: Any) -> None:
     """Serve KFP's REST API of pipelines (v2beta1), for kfp's client.
 
     Without any option: over a database of its own, the file pipelines.db, at http://127.0.0.1:8888. With
     --pipelines-store kubernetes the pipelines are objects of the cluster, and the admission webhooks are
-    served besides.
+    served besides; with --pipelines-store files they are manifests in a folder, read only.
 
     Other paths: /livez, /readyz, /metrics. Needs the extra 'apiserver'. Logs are JSON on the standard
     error.
@@ -273,9 +79,9 @@ def _import(options: dict[str, Any]) -> None:
     """Import what is needed at once, so that whatever is missing is missed before anything begins."""
     from importlib import import_module
 
-    import_module("kfp_k8s_manifest.cli._rest_server")
-    if options["store"] == "database" and not options["webhooks_alone"]:
-        import_module("kfp_k8s_manifest.rest.stores.database")
+    if not options["webhooks_alone"]:
+        import_module("kfp_k8s_manifest.cli._rest_server")
+        import_module(f"kfp_k8s_manifest.rest.stores.{options['store']}")
     if _webhooks(options):
         import_module("kfp_k8s_manifest.cli._webhook_server")
 
@@ -360,7 +166,7 @@ def _rest(options: dict[str, Any], config: ClusterConfig | None) -> Server:
         store=StoreOptions(
             kind=options["store"],
             database_url=options["database_url"],
-            folder="",
+            folder=options["folder"],
             namespace=namespace,
         ),
         users=UserOptions(

@@ -12,7 +12,9 @@ __all__ = ["migrate"]
 @click.group(
     cls=LazyGroup,
     lazy={
+        "apply": ("migrate_apply", "apply", "Apply manifests to a cluster, in order."),
         "export": ("migrate_export", "export", "Write a server's pipelines as manifests."),
+        "import": ("migrate_import", "import_", "Upload manifests to a server."),
         "verify": ("migrate_verify", "verify", "Compare a server with manifests or a cluster."),
     },
 )

@@ -18,10 +18,10 @@ from kfp_k8s_manifest.checks.lint import lint
 from kfp_k8s_manifest.checks.order import is_ours
 from kfp_k8s_manifest.checks.source.odd_keys import mappings_with_odd_keys
 from kfp_k8s_manifest.checks.source.unquoted import lost_strings, may_be_key
-from kfp_k8s_manifest.errors import KfpK8sError, YamlError
+from kfp_k8s_manifest.errors import KfpK8sError, YamlError, YamlLimitError
 from kfp_k8s_manifest.findings import Path, format_path
-from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.validation.others import of_another_operator
+from kfp_k8s_manifest.validation.work import REPAIRED, Work
 from kfp_k8s_manifest.yaml.reader import Document, load_all
 
 __all__ = ["Change", "RepairError", "Repaired", "repair"]
@@ -40,7 +40,7 @@ class Change:
     Attributes:
         line: One-based line in the text.
         column: One-based column in characters.
-        field: The field's path in its object, such as `spec.displayName`.
+        path: The field's path in its object; for a key, that of the mapping.
         written: What stands in the text, such as `08`.
         was: What Kubernetes reads there, such as `8` or `true`.
         key: True for a key.
@@ -48,10 +48,15 @@ class Change:
 
     line: int
     column: int
-    field: str
+    path: Path
     written: str
     was: str
     key: bool
+
+    @property
+    def field(self) -> str:
+        """The path as text, such as `spec.displayName`."""
+        return format_path(self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,19 +80,23 @@ def repair(text: str, *, source: str = "") -> Repaired:
         source: The name of the text, for errors.
 
     Raises:
-        YamlError: The text is not YAML that Kubernetes would read.
+        YamlError: The text is not YAML that Kubernetes would read, or it is too large.
         RepairError: The quotes would change more than the strings in question.
     """
     documents = load_all(text, source=source)
+    work = Work(REPAIRED)
     changes: list[Change] = []
     wanted: list[Any] = []
     for document in documents:
         value = document.value
-        for prefix, obj in items_of(document.value):
+        objects = work.take(document)
+        if objects is None:
+            raise YamlLimitError(work.refusal("repaired"), source=source, line=document.line)
+        for prefix, obj in objects:
             if is_ours(obj) and not of_another_operator(obj):
                 found = list(_changes(obj, prefix, document))
                 changes += [change for change, _ in found]
-                value = _put_right(value, [place for _, place in found])
+                value = _put_right(value, found)
         wanted.append(value)
     if not changes:
         return Repaired(text=text, changes=())
@@ -112,67 +121,73 @@ def repair(text: str, *, source: str = "") -> Repaired:
 
 def _changes(
     obj: dict[str, Any], prefix: Path, document: Document
-) -> Iterator[tuple[Change, tuple[Path, str, bool]]]:
-    """Yield the changes in an object, each with its place, the text, and whether it is a key."""
+) -> Iterator[tuple[Change, Path]]:
+    """Yield the changes in an object, each with its place in the document."""
     spec = obj.get("spec")
     spec = spec if isinstance(spec, dict) else {}
-    found = lint(spec.get("pipelineSpec"), spec.get("platformSpec"))
-    constants = [each.path for each in found if each.rule == registry.CONSTANT_NOT_STRING.id]
-    for path in lost_strings(obj, constants):
+    findings = lint(spec.get("pipelineSpec"), spec.get("platformSpec"))
+    constants = [each.path for each in findings if each.rule == registry.CONSTANT_NOT_STRING.id]
+    for path, value in lost_strings(obj, constants):
         place = (*prefix, *path)
-        written = document.plain_text(place)
-        if written is None:
+        found = document.unquoted(place)
+        if found is None:
             continue
-        line, column = document.scalar_position(place)
-        value: Any = obj
-        for key in path:
-            value = value[key]
+        written, line, column = found
         change = Change(
-            line=line,
-            column=column,
-            field=format_path(path),
-            written=written,
-            was=_json(value),
-            key=False,
+            line=line, column=column, path=path, written=written, was=_json(value), key=False
         )
-        yield change, (place, written, False)
+        yield change, place
     for path in mappings_with_odd_keys(obj):
         for becomes, written in document.renamed_keys((*prefix, *path)).items():
             if not may_be_key(path, written):
                 continue
             place = (*prefix, *path, becomes)
-            line, column = document.scalar_position(place, key=True)
+            found = document.unquoted(place, key=True)
+            assert found is not None
+            _, line, column = found
             change = Change(
-                line=line,
-                column=column,
-                field=format_path(path),
-                written=written,
-                was=becomes,
-                key=True,
+                line=line, column=column, path=path, written=written, was=becomes, key=True
             )
-            yield change, (place, written, True)
+            yield change, place
 
 
 def _json(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _put_right(value: Any, places: list[tuple[Path, str, bool]]) -> Any:
-    """Return a copy of a tree with strings where they were written."""
-    values = {path: written for path, written, key in places if not key}
-    keys = {path: written for path, written, key in places if key}
+class _Below:
+    """What is changed below a place: the keys of a collection, their values, and what is below these."""
 
-    def copied(tree: Any, path: Path) -> Any:
-        if isinstance(tree, dict):
-            return {
-                keys.get((*path, key), key): copied(each, (*path, key))
-                for key, each in tree.items()
-            }
-        if isinstance(tree, list):
-            return [copied(each, (*path, index)) for index, each in enumerate(tree)]
-        return values.get(path, tree)
+    __slots__ = ("below", "keys", "values")
 
-    return copied(value, ()) if places else value
+    def __init__(self) -> None:
+        self.keys: dict[Any, str] = {}
+        self.values: dict[Any, str] = {}
+        self.below: dict[Any, _Below] = {}
+
+
+def _put_right(value: Any, changes: list[tuple[Change, Path]]) -> Any:
+    """Return a copy of a tree with strings where they were written; what is unchanged is shared."""
+    root = _Below()
+    for change, place in changes:
+        node = root
+        for step in place[:-1]:
+            below = node.below.get(step)
+            if below is None:
+                below = node.below[step] = _Below()
+            node = below
+        (node.keys if change.key else node.values)[place[-1]] = change.written
+    return _copied(value, root) if changes else value
+
+
+def _copied(tree: Any, node: _Below) -> Any:
+    changed = {**node.values}
+    changed.update((step, _copied(tree[step], below)) for step, below in node.below.items())
+    if isinstance(tree, list):
+        return [changed.get(index, each) for index, each in enumerate(tree)]
+    if not node.keys:
+        return {**tree, **changed}
+    return {node.keys.get(key, key): changed.get(key, each) for key, each in tree.items()}
 
 
 def _quoted(text: str, changes: list[Change], source: str) -> str:

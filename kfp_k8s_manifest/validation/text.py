@@ -17,7 +17,6 @@ from kfp_k8s_manifest.checks.words import finding
 from kfp_k8s_manifest.errors import YamlError, YamlLimitError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Path
 from kfp_k8s_manifest.golang.sizes import json_size
-from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.model.kinds import MAX_ETCD
 from kfp_k8s_manifest.releases import Target
 from kfp_k8s_manifest.validation.few import Few
@@ -33,6 +32,7 @@ from kfp_k8s_manifest.validation.others import (
     template_alone,
 )
 from kfp_k8s_manifest.validation.outcome import Item, Outcome
+from kfp_k8s_manifest.validation.work import CHECKED, Work
 from kfp_k8s_manifest.yaml.limits import Limits
 from kfp_k8s_manifest.yaml.reader import Document, load_all
 
@@ -46,11 +46,6 @@ PackageCheck = Callable[
 ]
 """From a text, its name and a target to the number of objects and the findings in their places."""
 _PART: Final = 4096
-_CHECKED_NODES: Final = 200_000
-"""Keys and values that are checked in one text. A thousand pipelines of the usual size have twice
-as many, the greatest object that the API server takes hardly ever half as many."""
-_NODES_PER_OBJECT: Final = 50
-"""For how many nodes each object counts: the smallest costs as much."""
 
 Identity = tuple[str, str, str]
 Previous = Mapping[Identity, Any]
@@ -102,13 +97,11 @@ def check_text(
     items: list[Item] = []
     findings: list[Finding] = []
     few = Few()
-    skipped = work = 0
+    skipped, work = 0, Work(CHECKED)
     for index, document in enumerate(documents):
-        objects = list(items_of(document.value))
-        if any(is_ours(obj) for _, obj in objects):
-            work += document.nodes + _NODES_PER_OBJECT * len(objects)
-        if work > _CHECKED_NODES:
-            findings.append(_too_many(document, name))
+        objects = work.take(document)
+        if objects is None:
+            findings.append(_too_many(document, name, work))
             break
         for prefix, obj in objects:
             if of_another_operator(obj):
@@ -135,13 +128,11 @@ def check_text(
     )
 
 
-def _too_many(document: Document, name: str) -> Finding:
+def _too_many(document: Document, name: str, work: Work) -> Finding:
     return finding(
         registry.YAML_LIMIT,
         (),
-        "The rest of the text was not checked: at most"
-        f" {_CHECKED_NODES:,} keys and values of objects are checked in one text, where each object"
-        f" counts for {_NODES_PER_OBJECT}; split it.",
+        f"The rest of the text was not checked: {work.refusal('checked')}.",
     ).at(file=name, line=document.line)
 
 

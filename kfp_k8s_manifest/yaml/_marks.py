@@ -86,13 +86,21 @@ class Marks:
         self.root = root
         self._lines = Lines(chunk)
         self._chunk = chunk
+        # Who asks for one member of a collection most often asks for the next.
+        self._last: tuple[Path, Node | None] = (), root
 
     def find(self, path: Path) -> Node | None:
         """Return the node at a path, None if the path leads nowhere."""
-        node = self.root
-        for step in path:
-            node = node.child(step) if isinstance(node, Collection) else None
-        return node
+        if not path:
+            return self.root
+        above = path[:-1]
+        last, node = self._last
+        if above != last:
+            node = self.root
+            for step in above:
+                node = node.child(step) if isinstance(node, Collection) else None
+            self._last = above, node
+        return node.child(path[-1]) if isinstance(node, Collection) else None
 
     def position(self, path: Path) -> tuple[int, int]:
         """Return line and column of the value at a path, or of the nearest one above."""
@@ -109,13 +117,13 @@ class Marks:
         key = self._key(path) if path else None
         return self.position(path) if key is None else self._at(key)
 
-    def scalar_position(self, path: Path, *, key: bool) -> tuple[int, int]:
-        """Return line and column of the text of an unquoted scalar on one line."""
+    def unquoted(self, path: Path, *, key: bool) -> tuple[str, int, int] | None:
+        """Return the text of an unquoted scalar, with its line and column."""
         node = self._key(path) if key else self.find(path)
         if not isinstance(node, tuple) or node[2] is None:
-            return self.position(path)
+            return None
         # An anchor stands in front of the text, so the end is the way to its beginning.
-        return self._lines.at(node[1] - len(node[2]))
+        return node[2], *self._lines.at(node[1] - len(node[2]))
 
     def plain_text(self, path: Path) -> str | None:
         """Return the text of an unquoted scalar that is not read as a string."""
@@ -145,16 +153,17 @@ class Marks:
         return self._lines.at(node.start if isinstance(node, Collection) else node[0])
 
 
-def mark_tree(chunk: Chunk) -> Marks:
+def mark_tree(chunk: Chunk, *, by_lines: bool) -> Marks:
     """Parse a document again, which has been read before, and note all places.
 
     Args:
         chunk: The document's part of the stream.
+        by_lines: True where it was read line by line.
 
     Returns:
         The places; where JSON is not YAML (rarely), only the document's own place is known.
     """
-    entries = None if chunk.json else line_places(chunk.text)
+    entries = line_places(chunk.text) if by_lines else None
     if entries is not None:
         return Marks(chunk, _from_lines(*entries))
     import yaml

@@ -11,8 +11,7 @@ class Limits(NamedTuple):
     """What a stream may hold. Everything beyond is refused quickly, in bounded memory.
 
     The aim is that whatever is within the limits is read and checked in 2 seconds of processor time
-    and 512 MiB: `benchmarks/families.py` measures the dearest kinds of texts that are known. To
-    repair a text, as `fmt --fix` does, takes longer where a hundred thousand strings are wrong.
+    and 512 MiB: `benchmarks/families.py` measures the dearest kinds of texts that are known.
 
     Attributes:
         size: Bytes of UTF-8 in the stream.

@@ -38,8 +38,6 @@ class Document:
         value: The JSON tree: dict, list, str, int (int64), float (finite), bool and None.
         source: The name that was given for the stream.
         line: The one-based line of the stream where the document's part begins.
-        json_at_most: Bytes that the tree does not exceed as JSON, as Go writes it; None where the
-            text does not tell.
     """
 
     def __init__(
@@ -49,17 +47,23 @@ class Document:
         source: str,
         chunk: Chunk,
         nodes: int | None = None,
-        json_at_most: int | None = None,
+        by_lines: bool = False,
     ) -> None:
         self.value = value
         self._nodes = nodes
-        self.json_at_most = json_at_most
+        self._by_lines = by_lines
         self.source = source
         self.line = chunk.line
         self._chunk = chunk
 
     def __repr__(self) -> str:
         return f"Document(source={self.source!r}, line={self.line})"
+
+    @property
+    def json_at_most(self) -> int | None:
+        """Bytes that the tree does not exceed as JSON, as Go writes it; None if nothing tells."""
+        # Without anchors each character stands for itself.
+        return _JSON_GROWTH * len(self._chunk.text) if self._by_lines else None
 
     @property
     def nodes(self) -> int:
@@ -73,7 +77,7 @@ class Document:
         """The positions of all nodes. They take another pass, which only a finding is worth."""
         from kfp_k8s_manifest.yaml._marks import mark_tree
 
-        return mark_tree(self._chunk)
+        return mark_tree(self._chunk, by_lines=self._by_lines)
 
     def position(self, path: Path = ()) -> tuple[int, int]:
         """Return where a value stands.
@@ -95,14 +99,18 @@ class Document:
         """
         return self._marks.key_position(path)
 
-    def scalar_position(self, path: Path, *, key: bool = False) -> tuple[int, int]:
-        """Return where the text of an unquoted scalar begins, behind its anchor or its alias' one.
+    def unquoted(self, path: Path, *, key: bool = False) -> tuple[str, int, int] | None:
+        """Return what is written where a scalar stands without quotes, and where that begins.
 
         Args:
             path: As for `position`.
             key: Whether the key at the path is meant, not the value.
+
+        Returns:
+            The text, its line and its column, behind its anchor or its alias' one; None where the
+            scalar stands in quotes or has an explicit tag, or where there is none.
         """
-        return self._marks.scalar_position(path, key=key)
+        return self._marks.unquoted(path, key=key)
 
     def plain_text(self, path: Path) -> str | None:
         """Return what was written where an unquoted scalar is not read as a string.
@@ -179,20 +187,15 @@ def _documents(text: str, source: str, budget: Budget) -> Iterator[Document]:
         budget.nodes -= NODES_PER_PART
         left = budget.nodes
         value = read_lines(chunk.text, budget)
-        json_at_most = None
-        if value is not NOT_READ:
-            # Without anchors each character stands for itself.
-            json_at_most = _JSON_GROWTH * len(chunk.text)
-        else:
+        by_lines = value is not NOT_READ
+        if not by_lines:
             # The parser is imported where it is needed: a run without it is over sooner.
             from kfp_k8s_manifest.yaml._parse import parse
 
             value = parse(chunk, source, budget)
         if value is not None:
             nodes = left - budget.nodes
-            yield Document(
-                value, source=source, chunk=chunk, nodes=nodes, json_at_most=json_at_most
-            )
+            yield Document(value, source=source, chunk=chunk, nodes=nodes, by_lines=by_lines)
 
 
 def _count(tree: Any) -> int:

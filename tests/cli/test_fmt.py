@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfp_k8s_manifest import validate_text
-from kfp_k8s_manifest.errors import YamlError
+from kfp_k8s_manifest.errors import YamlError, YamlLimitError
 from kfp_k8s_manifest.validation.repair import RepairError, repair
 from kfp_k8s_manifest.yaml.reader import load_all
 
@@ -385,3 +385,19 @@ def test_validate_accepts_what_fmt_wrote() -> None:
     assert {"metadata-type", "yaml-unquoted-key", "yaml-unquoted-value"} <= rules
     after = {each.rule for each in validate_text(repaired(), assume_pipelines=True).findings}
     assert not {"metadata-type", "yaml-unquoted-key", "yaml-unquoted-value"} & after
+
+
+def test_a_text_with_too_much_in_it_is_refused_quickly() -> None:
+    def text(items: int) -> str:
+        return f"{HEAD}spec: {{displayName: 08, more: [{'0, ' * items}]}}\n"
+
+    assert len(repair(text(149_900)).changes) == 1
+    with pytest.raises(YamlLimitError) as error:
+        repair(f"---\na: b\n---\n{text(150_000)}", source="a.yaml")
+    assert str(error.value) == (
+        "a.yaml:4: at most 150,000 keys and values of objects are repaired in one text, where each"
+        " object counts for 50; split it"
+    )
+    # What is of others is not touched.
+    others = f"kind: List\nitems: [{'0, ' * 150_001}]\n"
+    assert repair(others).changes == ()

@@ -275,8 +275,12 @@ def test_positions(parser: str) -> None:
     assert second.position(("true", 0)) == (7, 5)
     assert second.key_position(("true", 0)) == (7, 5)
     assert second.position(("true", 1, "q")) == (8, 22)
-    assert second.scalar_position(("true", 1, "q")) == (8, 12)
-    assert second.scalar_position(("true", 1, "k")) == (8, 12)
+    assert second.unquoted(("true", 1, "q")) == ("1e3", 8, 12)
+    assert second.unquoted(("true", 1, "k")) == ("1e3", 8, 12)
+    assert second.unquoted(("true",), key=True) == ("y", 6, 1)
+    assert second.unquoted(("true",)) is None
+    assert second.unquoted(("true", 0), key=True) is None
+    assert second.unquoted(("nothing", 5)) is None
     assert second.position(("true", 2)) == (9, 5)
     assert second.position(("c", "p")) == (11, 11)
     assert second.position(("é😀",)) == (15, 5)

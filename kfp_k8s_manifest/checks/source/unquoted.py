@@ -10,7 +10,7 @@ named `y` that becomes `true`, are found as well.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -166,15 +166,16 @@ def _wants_string(found: Finding, obj: Mapping[str, Any]) -> bool:
     return expected_at(obj, found.path) is Expected.STRING
 
 
-def lost_strings(obj: Mapping[str, Any], constants: Iterable[Path] = ()) -> list[Path]:
-    """Return the places where a string is expected, and a number or a boolean stands.
+def lost_strings(
+    obj: Mapping[str, Any], constants: Iterable[Path] = ()
+) -> Iterator[tuple[Path, bool | int | float]]:
+    """Yield the places where a string is expected, and the number or boolean that stands there.
 
     Args:
         obj: An object of ours.
         constants: Further places that are known to expect a string.
     """
     known = set(constants)
-    found: list[Path] = []
     stack: list[tuple[Any, Path]] = [(obj, ())]
     while stack:
         tree, path = stack.pop()
@@ -186,5 +187,4 @@ def lost_strings(obj: Mapping[str, Any], constants: Iterable[Path] = ()) -> list
             elif isinstance(value, (bool, int, float)) and (
                 place in known or expected_at(obj, place) is Expected.STRING
             ):
-                found.append(place)
-    return sorted(found, key=str)
+                yield place, value

@@ -6,6 +6,7 @@ import contextlib
 import math
 import re
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy
@@ -69,11 +70,9 @@ def read_url(text: str) -> URL:
     """
     try:
         url = make_url(text)
-    except ArgumentError as error:
-        # The text may hold a password: it is not repeated.
-        raise UsageError(f"the database URL cannot be read: write it as {_EXAMPLES}") from error
-    except ValueError as error:
-        raise UsageError(f"the database URL cannot be read: {error}") from error
+    except (ArgumentError, ValueError):
+        # The text may hold a password: it is not repeated, nor is what says what is wrong with it.
+        raise UsageError(f"the database URL cannot be read: write it as {_EXAMPLES}") from None
     kind, _, driver = url.drivername.partition("+")
     known = _DRIVERS.get(kind)
     if known is None or (driver and f"{kind}+{driver}" != known and kind != "mariadb"):
@@ -83,7 +82,7 @@ def read_url(text: str) -> URL:
         )
     url = url.set(drivername=known)
     if known == "sqlite":
-        if url.database in (None, "", ":memory:") or "mode=memory" in str(url.query):
+        if url.database in (None, "", ":memory:") or url.query.get("mode") == "memory":
             raise UsageError(
                 "the database URL names no file, and what is in memory is lost with the process:"
                 " write sqlite:///pipelines.db, or sqlite:////var/lib/pipelines.db with a full path"
@@ -124,14 +123,14 @@ def make_engine(url: URL, *, connections: int, seconds: float) -> Engine:
         if kind == "postgresql":
             common["connect_args"] = _postgres_arguments(seconds)
             return sqlalchemy.create_engine(url, **common)
-        if "charset" not in url.query:
-            url = url.update_query_dict({"charset": "utf8mb4"})
         whole = math.ceil(seconds)
         common["connect_args"] = {
             "connect_timeout": _CONNECT_SECONDS,
             "read_timeout": whole,
             "write_timeout": whole,
         }
+        if "charset" not in url.query:
+            common["connect_args"]["charset"] = "utf8mb4"
         engine = sqlalchemy.create_engine(url, **common)
     except ModuleNotFoundError as error:
         package = _PACKAGES.get(error.name or "", error.name)
@@ -141,7 +140,7 @@ def make_engine(url: URL, *, connections: int, seconds: float) -> Engine:
         ) from error
     except (ArgumentError, NoSuchModuleError, TypeError) as error:
         raise UsageError(f"the database URL cannot be used: {error}") from error
-    event.listen(engine, "connect", _set_up_mysql)
+    event.listen(engine, "connect", partial(_set_up_mysql, seconds))
     return engine
 
 
@@ -175,13 +174,22 @@ def _postgres_arguments(seconds: float) -> dict[str, Any]:
     }
 
 
-def _set_up_mysql(connection: Any, _record: object) -> None:
-    with connection.cursor() as cursor:
-        # Texts of a list are ordered by their first 1024 bytes alone unless told otherwise, while
-        # a page begins where whole texts say: items would be lost between pages.
-        cursor.execute("SET SESSION max_sort_length = 8192")
+def _set_up_mysql(seconds: float, connection: Any, _record: object) -> None:
+    settings = [
+        # Texts of a list are ordered by their first 1024 bytes alone unless told otherwise, while a
+        # page begins where whole texts say: items would be lost between pages.
+        "max_sort_length = 8192",
         # As KFP's shipped servers are: a value too long or of other characters is an error.
-        cursor.execute("SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'")
+        "sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'",
+        # A lock that is not got in time is asked for again, within the time that a call has.
+        f"innodb_lock_wait_timeout = {max(1, round(seconds / 4))}",
+        f"max_statement_time = {seconds}"
+        if "MariaDB" in connection.get_server_info()
+        else f"max_execution_time = {round(seconds * 1000)}",
+    ]
+    with connection.cursor() as cursor:
+        for setting in settings:
+            cursor.execute(f"SET SESSION {setting}")
 
 
 def abort(connection: Any) -> None:
@@ -204,12 +212,10 @@ def abort(connection: Any) -> None:
 
 def _number(error: DBAPIError) -> object:
     """Return the driver's number for an error: MySQL's, or PostgreSQL's code."""
-    origin = error.orig
-    state = getattr(origin, "sqlstate", None)
-    if state is not None:
-        return state
-    arguments = getattr(origin, "args", ())
-    return arguments[0] if arguments else None
+    arguments = getattr(error.orig, "args", ())
+    if arguments and isinstance(arguments[0], int):
+        return arguments[0]
+    return getattr(error.orig, "sqlstate", None)
 
 
 def is_worth_another_try(error: Exception) -> bool:

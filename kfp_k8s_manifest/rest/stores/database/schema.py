@@ -36,16 +36,7 @@ def prepare_tables(engine: Engine) -> None:
     """
     missing = _missing(engine)
     if missing:
-        try:
-            METADATA.create_all(engine)
-        except DBAPIError as error:
-            # Another process may have made them at the same time.
-            if _missing(engine):
-                raise DatabaseError(
-                    f"the tables {', '.join(missing)} are missing in {_name(engine)} and cannot be"
-                    f" made: {reason(error)}. Give the user the right to create tables, or start KFP"
-                    " 2.17 on the database once"
-                ) from error
+        _make(engine, missing)
     inspector = inspect(engine)
     for table in METADATA.sorted_tables:
         there = {column["name"] for column in inspector.get_columns(table.name)}
@@ -55,6 +46,22 @@ def prepare_tables(engine: Engine) -> None:
                 f"the table {table.name} in {_name(engine)} has no column {', '.join(lacking)}: an older"
                 " release of KFP made it. Start KFP 2.17 on the database once, which migrates it"
             )
+
+
+def _make(engine: Engine, missing: list[str]) -> None:
+    try:
+        METADATA.create_all(engine)
+    except DBAPIError as error:
+        still_missing = _missing(engine)
+        if len(still_missing) == len(missing):
+            raise DatabaseError(
+                f"the tables {', '.join(missing)} are missing in {_name(engine)} and cannot be made:"
+                f" {reason(error)}. Give the user the right to create tables, or start KFP 2.17 on the"
+                " database once"
+            ) from error
+        # Another process, which makes them at the same time, was ahead with some.
+        if still_missing:
+            _make(engine, still_missing)
 
 
 def prepare_spec_json(engine: Engine) -> bool:

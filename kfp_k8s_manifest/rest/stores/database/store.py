@@ -81,7 +81,10 @@ class DatabaseStore:
             await self._runner.directly(prepare_tables)
             self._specs.has_table = await self._runner.directly(prepare_spec_json)
             await self._runner.read(self._specs.measure)
-        except (SQLAlchemyError, RestError) as error:
+        except BaseException as error:
+            await self.close()
+            if not isinstance(error, SQLAlchemyError | RestError):
+                raise
             cause = (error.__cause__ or error) if isinstance(error, RestError) else error
             raise DatabaseError(
                 f"the database {self._url.render_as_string(hide_password=True)} cannot be used:"
