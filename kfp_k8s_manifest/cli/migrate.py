@@ -14,6 +14,7 @@ __all__ = ["migrate"]
     lazy={
         "apply": ("migrate_apply", "apply", "Apply manifests to a cluster, in order."),
         "export": ("migrate_export", "export", "Write a server's pipelines as manifests."),
+        "ids": ("migrate_ids", "ids", "Tell which id has become which uid."),
         "import": ("migrate_import", "import_", "Upload manifests to a server."),
         "verify": ("migrate_verify", "verify", "Compare a server with manifests or a cluster."),
     },

@@ -24,6 +24,7 @@ from kfp_k8s_manifest.errors import ClusterError, KfpK8sError, SourceError
 from kfp_k8s_manifest.findings import Severity
 from kfp_k8s_manifest.gitops.changes import differences
 from kfp_k8s_manifest.migration.folder import read_file, read_folder
+from kfp_k8s_manifest.migration.objects import ORIGINAL_ID
 from kfp_k8s_manifest.migration.pace import run_paced
 from kfp_k8s_manifest.model.age import sequence_of
 from kfp_k8s_manifest.model.kinds import PIPELINE
@@ -37,6 +38,8 @@ _AGAIN: Final = frozenset({429, 500, 502, 503, 504})
 # KFP's webhook looks into a copy of the cluster, which learns of a new Pipeline a moment later.
 _NOT_KNOWN_YET: Final = "doesn't map to an existing Pipeline object"
 _CONFLICT: Final = 409
+# After so many in a row to which the cluster did not answer at all there is no use in going on.
+_SILENCE: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +165,7 @@ class _Apply:
         self._connect, self._options = connect, options
         self._own = threading.local()
         self._clients: list[Client] = []
+        self._silent = 0
         self.done: dict[_Item, Applied] = {}
 
     def close(self) -> None:
@@ -170,7 +174,11 @@ class _Apply:
             each.close()
 
     def carry(self, task: tuple[_Group, _Item]) -> bool:
-        """Apply an object; return True where it was created, so that the next must wait."""
+        """Apply an object; return True where it was created, so that the next must wait.
+
+        Raises:
+            ClusterError: The cluster has not answered several times in a row.
+        """
         group, item = task
         result = Applied(
             verdict="failed",
@@ -181,7 +189,9 @@ class _Apply:
         )
         try:
             result = self._carried(group, item, result)
+            self._silent = 0
         except (ClusterError, SourceError) as error:
+            self._give_up(error)
             result = replace(result, text=str(error))
         self.done[item] = result
         created = result.verdict == "created"
@@ -190,6 +200,16 @@ class _Apply:
             group.is_new = created and self._options.dry_run
         return created and not self._options.dry_run and item.kind != PIPELINE
 
+    def _give_up(self, error: KfpK8sError) -> None:
+        """Go no further where the cluster does not answer any more; who refuses has answered."""
+        silent = isinstance(error, ClusterError) and not isinstance(error, ApiError)
+        self._silent = self._silent + 1 if silent else 0
+        if self._silent >= _SILENCE:
+            raise ClusterError(
+                f"{error}. The cluster does not answer: run the command again later; what is applied"
+                " already is not sent again"
+            ) from error
+
     def _carried(self, group: _Group, item: _Item, result: Applied) -> Applied:
         if group.failed:
             raise SourceError("its Pipeline could not be applied")
@@ -197,6 +217,8 @@ class _Apply:
         resource = PIPELINES if item.kind == PIPELINE else PIPELINE_VERSIONS
         request = requests.get(resource, item.name, namespace=item.namespace)
         there = self._patiently(lambda client: client.run(operations.find(request)))
+        if there is not None:
+            _refuse_another(there, obj)
         if there is not None and _has(there, obj):
             return replace(result, verdict="unchanged", uid=string_at(there, "metadata", "uid"))
         if group.is_new and item.kind != PIPELINE:
@@ -242,7 +264,7 @@ class _Apply:
         except ApiError as error:
             if error.code != _CONFLICT or self._options.force:
                 raise
-            raise ClusterError(
+            raise SourceError(
                 f"{error.server_message}; --force-conflicts takes the fields over"
             ) from error
         return stored
@@ -269,6 +291,28 @@ class _Apply:
             found = self._own.client = self._connect()
             self._clients.append(found)
         return found
+
+
+def _refuse_another(there: Mapping[str, Any], obj: Mapping[str, Any]) -> None:
+    """Refuse to change what is another object than the manifest's.
+
+    Raises:
+        SourceError: It is.
+    """
+    ids = [string_at(each, "metadata", "annotations", ORIGINAL_ID) for each in (obj, there)]
+    if all(ids) and ids[0] != ids[1]:
+        raise SourceError(
+            f"the name is taken by another, whose id was {ids[1]}: rename one of them"
+        )
+    if string_at(obj, "kind") == PIPELINE:
+        return
+    wanted, stored = mapping_at(obj, "spec"), mapping_at(there, "spec")
+    for key in ("pipelineName", "pipelineSpec", "platformSpec"):
+        if list(differences(stored.get(key), wanted.get(key), ())):
+            raise SourceError(
+                f"the cluster has a version of this name with another spec.{key}, and a version is"
+                " immutable: give this one another name"
+            )
 
 
 def _has(there: Mapping[str, Any], obj: Mapping[str, Any]) -> bool:

@@ -89,7 +89,7 @@ def read_query(
     Raises:
         RestError: Something of it makes no sense (400).
     """
-    sent = filters.parse(filter)
+    sent = filters.read_filter(filter)
     if not page_token:
         size, sort = _size(page_size), _sort(sort_by, kind)
         predicates = sent.on_fields(kind)
