@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.rest.generated import answered, call_at_random, serving_a_database
 
-EXAMPLES = 50
+EXAMPLES = 200
 
 
 def main() -> int:
@@ -29,8 +29,14 @@ def main() -> int:
     calls, seed, started, wrong = 0, asked.seed, time.perf_counter(), 0
     statuses: dict[str, int] = {}
     while calls < asked.calls:
-        with tempfile.TemporaryDirectory() as folder, serving_a_database(Path(folder)) as server:
-            problem = call_at_random(server, Path(folder), seed=seed, examples=EXAMPLES)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            serving_a_database(f"sqlite:///{folder}/pipelines.db") as server,
+        ):
+            first = seed == asked.seed
+            problem = call_at_random(
+                server, Path(folder), seed=seed, examples=EXAMPLES, limits=first
+            )
             counts = answered(server)
         if problem:
             wrong += 1

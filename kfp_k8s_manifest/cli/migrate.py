@@ -12,7 +12,10 @@ __all__ = ["migrate"]
 @click.group(
     cls=LazyGroup,
     lazy={
+        "apply": ("migrate_apply", "apply", "Apply manifests to a cluster, in order."),
         "export": ("migrate_export", "export", "Write a server's pipelines as manifests."),
+        "ids": ("migrate_ids", "ids", "Tell which id has become which uid."),
+        "import": ("migrate_import", "import_", "Upload manifests to a server."),
         "verify": ("migrate_verify", "verify", "Compare a server with manifests or a cluster."),
     },
 )

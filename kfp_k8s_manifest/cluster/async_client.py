@@ -251,6 +251,10 @@ class _Stream:
         return line
 
     def close(self) -> None:
+        """Drop the connection at once: a loop that ends would not wait for the server's farewell."""
+        connection = self._response.connection
+        if connection is not None and connection.transport is not None:
+            connection.transport.abort()
         self._response.close()
 
 

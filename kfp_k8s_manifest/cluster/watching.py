@@ -18,7 +18,6 @@ T = TypeVar("T")
 _GONE: Final = 410
 _TOO_MANY: Final = 429
 _SHORTEST_PAUSE: Final = 1.0
-_LONGEST_PAUSE: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +47,19 @@ Where a step fails, the `ClusterError` is thrown into it.
 
 
 @overload
-def watch(first: Request, *, seconds: int = ..., patience: float = ...) -> Watch[Object]: ...
+def watch(
+    first: Request, *, seconds: int = ..., patience: float = ..., longest_pause: float = ...
+) -> Watch[Object]: ...
 
 
 @overload
 def watch(
-    first: Request, *, keep: Callable[[Object], T], seconds: int = ..., patience: float = ...
+    first: Request,
+    *,
+    keep: Callable[[Object], T],
+    seconds: int = ...,
+    patience: float = ...,
+    longest_pause: float = ...,
 ) -> Watch[T]: ...
 
 
@@ -63,6 +69,7 @@ def watch(
     keep: Callable[[Object], Any] | None = None,
     seconds: int = 300,
     patience: float = 60.0,
+    longest_pause: float = 30.0,
 ) -> Watch[Any]:
     """Tell a whole collection, and from then on all that happens to it.
 
@@ -74,6 +81,8 @@ def watch(
         keep: What is kept of an object, so that a great collection fits into memory; None for all.
         seconds: After which the server ends an answer, which then is taken up.
         patience: Seconds that are waited in all between one success and the next.
+        longest_pause: Seconds that are waited at the most before one attempt, unless the server asks
+            for more.
 
     Raises:
         ClusterError: The server refuses, or patience is at its end.
@@ -100,7 +109,7 @@ def watch(
         if failure is not None and waited > patience:
             raise failure
         yield Pause(wait)
-        pause = min(2 * pause, _LONGEST_PAUSE)
+        pause = min(2 * pause, longest_pause)
 
 
 def _asked_to_wait(failure: ClusterError | None) -> float:

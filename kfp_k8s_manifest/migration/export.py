@@ -153,6 +153,10 @@ class _Export:
         for row in self._journal.former_pipelines():
             if row.object_name:
                 former.setdefault(row.namespace, {})[row.name] = row.object_name
+        for each in records:
+            origin = self._options.origins.get((PIPELINE, each.id))
+            if origin is not None and origin.name:
+                former.setdefault(each.namespace, {})[each.name] = origin.name
         names: dict[str, str] = {}
         for namespace, own in by_namespace.items():
             found_names = pipeline_names((each.name for each in own), former.get(namespace))
@@ -253,13 +257,14 @@ class _Export:
             return
         batch.ids.add(origin.id)
         before = self._journal.former(PIPELINE_VERSION, origin.id)
-        sequence = before.sequence if before and before.sequence else batch.sequence + 1
+        known = origin.sequence or (before.sequence if before else 0)
+        sequence = known or batch.sequence + 1
         batch.sequence = max(batch.sequence, sequence)
         version = _Version(record=record, state=state, origin=origin, sequence=sequence)
         if refused is not None:
             batch.add(version.row(), _side(PIPELINE_VERSION, version.row(), (refused,), record))
             return
-        name = before.version_name if before else ""
+        name = origin.name or (before.version_name if before else "")
         if not name:
             found = self._free_name(version, batch.claims)
             if found is None:
@@ -328,7 +333,10 @@ class _Export:
             )
 
     def _origin(self, kind: str, key: str, created_at: str) -> Origin:
-        return self._options.origins.get((kind, key)) or Origin(id=key, created_at=created_at)
+        found = self._options.origins.get((kind, key))
+        if found is None:
+            return Origin(id=key, created_at=created_at)
+        return found if found.id else replace(found, id=key, created_at=created_at)
 
     def _prefix(self, namespace: str) -> str:
         return f"{namespace or SHARED}/" if self._options.by_namespace else ""

@@ -71,13 +71,26 @@ class Loss:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where an object came from first: its id there, and when it was created.
+    """Where an object came from first.
 
-    What was imported into a server has another id there, and another time of creation.
+    What was imported into a server has another id there, another time of creation, and lacks what
+    an upload cannot say.
+
+    Attributes:
+        id: Its id there.
+        created_at: When it was created there.
+        name: The object's name, or a version's `spec.versionName`, that it has had; or "".
+        sequence: The age that it has had among the versions of its pipeline, or 0.
+        package_url: Where its content was fetched from, or "".
+        code_source_url: Where its source lies, or "".
     """
 
     id: str
     created_at: str
+    name: str = ""
+    sequence: int = 0
+    package_url: str = ""
+    code_source_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,8 +180,8 @@ def make_version(
         display_name=record.display_name or None,
         description=record.description or None,
         tags=tags,
-        code_source_url=record.code_source_url or None,
-        pipeline_spec_uri=record.package_url or None,
+        code_source_url=record.code_source_url or origin.code_source_url or None,
+        pipeline_spec_uri=record.package_url or origin.package_url or None,
         ir=PipelineIR(
             pipeline_spec=record.pipeline_spec,
             platform_spec=record.platform_spec or None,

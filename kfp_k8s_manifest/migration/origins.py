@@ -1,9 +1,14 @@
-"""Where what was imported into a server came from first: the report that an import writes."""
+"""Where what was imported into a server came from first: the report that an import writes.
+
+It holds what the server cannot be told: first ids and times, object names, and URLs. With it, an export
+of that server is the folder that was imported, byte for byte.
+"""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -11,17 +16,21 @@ from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.migration.objects import Origin
 from kfp_k8s_manifest.model.kinds import KINDS
 
-__all__ = ["HEADER", "origins_csv", "read_origins"]
+__all__ = ["origins_csv", "read_origins"]
 
-HEADER: Final = ("kind", "id", "original_id", "created_at")
-"""The columns that count; an import may write others beside them."""
+_TEXTS: Final = ("created_at", "name", "package_url", "code_source_url")
+_HEADER: Final = ("kind", "id", "original_id", "sequence", *_TEXTS)
 
 
-def origins_csv(rows: Iterable[tuple[str, str, Origin]]) -> Iterator[str]:
-    """Yield the lines of the report: of each object its kind, its id now, and its origin."""
-    yield ",".join(HEADER) + "\n"
+def origins_csv(rows: Iterable[tuple[str, str, Origin]]) -> str:
+    """Return the report: of each object its kind, its id now, and its origin."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_HEADER)
     for kind, key, origin in rows:
-        yield f"{kind},{key},{origin.id},{origin.created_at}\n"
+        texts = [getattr(origin, name) for name in _TEXTS]
+        writer.writerow([kind, key, origin.id, origin.sequence, *texts])
+    return out.getvalue()
 
 
 def read_origins(path: str) -> dict[tuple[str, str], Origin]:
@@ -30,17 +39,22 @@ def read_origins(path: str) -> dict[tuple[str, str], Origin]:
     Raises:
         SourceError: The file cannot be read, or is no such report.
     """
+    found = {}
     try:
         with Path(path).open(encoding="utf-8", newline="") as lines:
             reader = csv.DictReader(lines)
-            if not set(HEADER) <= set(reader.fieldnames or ()):
-                raise SourceError(f"{path} is no report of an import")
-            return {
-                (each["kind"], each["id"]): Origin(
-                    id=each["original_id"], created_at=each["created_at"]
+            if not set(_HEADER) <= set(reader.fieldnames or ()):
+                raise SourceError(
+                    f"{path} is no report of `kfp-k8s migrate import`: its columns are others"
                 )
-                for each in reader
-                if each["kind"] in KINDS and each["original_id"]
-            }
-    except (OSError, UnicodeError, csv.Error) as error:
+            for each in reader:
+                if each["kind"] not in KINDS:
+                    raise SourceError(f"{path}:{reader.line_num}: no line of an import")
+                found[each["kind"], each["id"]] = Origin(
+                    id=each["original_id"],
+                    sequence=int(each["sequence"] or 0),
+                    **{name: each[name] or "" for name in _TEXTS},
+                )
+    except (OSError, ValueError, csv.Error) as error:
         raise SourceError(f"{path} cannot be read: {error}") from error
+    return found

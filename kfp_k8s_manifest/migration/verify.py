@@ -93,9 +93,16 @@ class _Entry:
 
 @dataclass(slots=True, kw_only=True)
 class _Index:
-    """The objects of the other side."""
+    """The objects of the other side.
+
+    Attributes:
+        entries: All of them.
+        only: The namespace of all of them, where they and the server's pipelines have but one.
+        found: Them, by what they are found by.
+    """
 
     entries: list[_Entry] = field(default_factory=list)
+    only: str = ""
     found: dict[tuple[str, ...], _Entry] = field(default_factory=dict)
 
     def add(self, obj: Mapping[str, Any], where: str) -> None:
@@ -134,9 +141,13 @@ class _Index:
     ) -> _Entry | None:
         if match == "id":
             return self.found.get((kind, record_id))
-        own = self.found.get((kind, namespace, pipeline, name))
-        # Manifests may leave the namespace to whoever applies them.
-        return own or self.found.get((kind, "", pipeline, name))
+        # Manifests may leave the namespace to whoever applies them, a standalone server has none, and
+        # whoever imports may choose another.
+        for place in (namespace, "", self.only):
+            found = self.found.get((kind, place, pipeline, name))
+            if found is not None:
+                return found
+        return None
 
 
 def verify(
@@ -170,6 +181,9 @@ def verify(
     pipelines = [
         each for namespace in namespaces for each in _pipelines(source, namespace, page_size)
     ]
+    spaces = {each.names.namespace for each in index.entries}
+    if len(spaces) == 1 and len({each.namespace for each in pipelines}) == 1:
+        (index.only,) = spaces
     match = _best_match(index, pipelines)
     index.settle(match)
     work = _Verify(source, index, load, match, known or {}, page_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Final
 
@@ -13,6 +14,7 @@ __all__ = ["plain", "refusal", "success", "upload_refusal", "upload_success"]
 
 _JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=utf-8"
+_AT_ONCE: Final = 128 * 1024
 _STATUS: Final = "type.googleapis.com/google.rpc.Status"
 
 
@@ -23,7 +25,8 @@ def success(body: bytes) -> web.Response:
         body: JSON.
     """
     headers = {"Content-Type": _JSON, "Grpc-Metadata-Content-Type": "application/grpc"}
-    return web.Response(body=body, headers=headers)
+    # A large body that is written at once is copied by what of it the connection does not yet take.
+    return web.Response(body=body if len(body) <= _AT_ONCE else io.BytesIO(body), headers=headers)
 
 
 def refusal(error: RestError) -> web.Response:

@@ -20,9 +20,6 @@ __all__ = [
     "VALUES",
     "Filter",
     "ListKind",
-    "Parsed",
-    "known_field",
-    "parse",
     "read_filter",
     "suited",
 ]
@@ -81,37 +78,7 @@ _NUMBER_PREFIX: Final = re.compile(r"\s*([-+]?[0-9]{1,18})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """A filter that was read.
-
-    Attributes:
-        predicates: The conditions on fields, in order.
-        tags: The tags that must be there, with their values.
-        resendable: Whether KFP takes the filter when it is sent again with a page token. It compares
-            it with what the token holds in JSON, where no number and no list of `IN` stays what it was.
-    """
-
-    predicates: tuple[Predicate, ...] = ()
-    tags: Mapping[str, str] = field(default_factory=dict)
-    resendable: bool = True
-
-
-def read_filter(text: str, kind: ListKind) -> Filter:
-    """Read a filter: it is URL-decoded once more, then proto JSON.
-
-    Args:
-        text: The parameter, decoded as every parameter is; "" for no filter.
-        kind: What is listed.
-
-    Raises:
-        RestError: It is no filter, or one that makes no sense (400).
-    """
-    read = parse(text)
-    return Filter(predicates=read.on_fields(kind), tags=read.tags, resendable=read.resendable)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
-    """A filter whose operations and values are checked, its fields not yet.
+    """A filter whose operations and values are checked; its fields are by `on_fields`.
 
     Attributes:
         conditions: Key, operation and value of each condition.
@@ -123,7 +90,11 @@ class Parsed:
 
     @property
     def resendable(self) -> bool:
-        """See `Filter`."""
+        """Whether KFP takes the filter when it is sent again with a page token.
+
+        It compares it with what the token holds in JSON, where no number and no list of `IN` stays
+        what it was.
+        """
         return all(isinstance(value, str) for _, _, value in self.conditions)
 
     def on_fields(self, kind: ListKind) -> tuple[Predicate, ...]:
@@ -135,18 +106,21 @@ class Parsed:
         return tuple(
             Predicate(field=name, operation=operation, value=suited(name, operation, value))
             for key, operation, value in self.conditions
-            for name in (known_field(key, kind),)
+            for name in (_known_field(key, kind),)
         )
 
 
-def parse(text: str) -> Parsed:
-    """Read a filter as far as this can be done without knowing what is listed.
+def read_filter(text: str) -> Filter:
+    """Read a filter: it is URL-decoded once more, then proto JSON.
+
+    Args:
+        text: The parameter, decoded as every parameter is; "" for no filter.
 
     Raises:
         RestError: It is no filter (400).
     """
     if not text:
-        return Parsed()
+        return Filter()
     try:
         decoded = query_unescape(text)
     except QueryError as error:
@@ -158,7 +132,7 @@ def parse(text: str) -> Parsed:
     sent = message.get("predicates", [])
     # KFP takes the tags out before it looks at anything else.
     tags = dict(_tag(each) for each in sent if each.get("key", "").startswith(_TAGS))
-    return Parsed(
+    return Filter(
         conditions=tuple(
             _condition(each) for each in sent if not each.get("key", "").startswith(_TAGS)
         ),
@@ -166,7 +140,7 @@ def parse(text: str) -> Parsed:
     )
 
 
-def known_field(key: str, kind: ListKind) -> str:
+def _known_field(key: str, kind: ListKind) -> str:
     """Return the field that a key of a filter means.
 
     Raises:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -89,7 +90,7 @@ def read_query(
     Raises:
         RestError: Something of it makes no sense (400).
     """
-    sent = filters.parse(filter)
+    sent = filters.read_filter(filter)
     if not page_token:
         size, sort = _size(page_size), _sort(sort_by, kind)
         predicates = sent.on_fields(kind)
@@ -220,7 +221,7 @@ def _anchor(field: str, value: Any) -> str | int:
     """Return the value that a page begins at; a number on a text stays one: nothing is after it."""
     if field == "created_at" and isinstance(value, str):
         raise _no_token()
-    if isinstance(value, float):
+    if isinstance(value, float) and math.isfinite(value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (str, int)) or _too_large(value):
         raise _no_token()

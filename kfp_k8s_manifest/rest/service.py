@@ -297,9 +297,15 @@ class Service:
         """Return a page of the versions of a pipeline."""
         if not pipeline_id:
             raise invalid("Failed to list pipeline versions. Pipeline id cannot be empty")
-        pipeline = await self.store.get_pipeline(pipeline_id)
-        await self._may(caller, "list", pipeline, name="", resource="pipelineversions")
-        return await self.store.list_versions(pipeline_id, query)
+        if self.multi_user:
+            pipeline = await self.store.get_pipeline(pipeline_id)
+            await self._may(caller, "list", pipeline, name="", resource="pipelineversions")
+            return await self.store.list_versions(pipeline_id, query)
+        page = await self.store.list_versions(pipeline_id, query)
+        if not page.total:
+            # There may be no such pipeline: only then it is worth a question.
+            await self.store.get_pipeline(pipeline_id)
+        return page
 
     async def update_version(
         self, caller: Caller, pipeline_id: str, version_id: str, body: VersionBody,

@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 from yaml.events import (
     AliasEvent,
+    CollectionEndEvent,
     CollectionStartEvent,
     DocumentEndEvent,
     MappingEndEvent,
@@ -32,7 +33,7 @@ from yaml.events import (
 from kfp_k8s_manifest.golang.strconv import format_float32
 from kfp_k8s_manifest.golang.times import is_yaml_timestamp, yaml_time
 from kfp_k8s_manifest.yaml import scalars
-from kfp_k8s_manifest.yaml._budget import Budget
+from kfp_k8s_manifest.yaml._budget import NODES_PER_PART, Budget
 from kfp_k8s_manifest.yaml._compose import ComposeError
 from kfp_k8s_manifest.yaml._events import new_parser
 from kfp_k8s_manifest.yaml._strict import refuse_differences
@@ -106,6 +107,8 @@ def read_mappings(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Iterator[Mapp
                 raise BrokenError(f"yaml: unknown anchor '{event.anchor}' referenced")
             if isinstance(event, (ScalarEvent, CollectionStartEvent)):
                 yield _Reader(parser.get_event, budget).document(event)
+                # So that documents beyond number end, too.
+                budget.nodes -= NODES_PER_PART
     except ComposeError as error:
         raise BrokenError(f"yaml: {error.reason}") from None
     except yaml.YAMLError as error:
@@ -189,12 +192,26 @@ class _Reader:
                 self._refuse_root(event)
         except _UnfitError as error:
             unfit = f"yaml: {error}"
-        while not isinstance(event, DocumentEndEvent):
-            # What is wrong further down in the text comes first.
-            event = self._get_event()
+        self._read_over(event)
         if not unfit and self._unfit:
             unfit = "yaml: unmarshal errors:" + "".join(f"\n  {each}" for each in self._unfit)
         return Mapping3(None if unfit else value, unfit, self._odd_keys, self._unwritable)
+
+    def _read_over(self, event: Any) -> None:
+        """Read the rest of the document: what is wrong further down in the text comes first."""
+        depth = int(isinstance(event, CollectionStartEvent))
+        while not isinstance(event, DocumentEndEvent):
+            event = self._get_event()
+            self._budget.nodes -= 1
+            if self._budget.nodes < 0:
+                raise BrokenError(self._budget.too_many)
+            if isinstance(event, CollectionStartEvent):
+                depth += 1
+                if depth > self._budget.depth:
+                    # Each level costs the parser time in proportion to the levels around it.
+                    raise BrokenError(f"yaml: nested deeper than {self._budget.depth} levels")
+            elif isinstance(event, CollectionEndEvent):
+                depth -= 1
 
     def _refuse_root(self, event: Any) -> None:
         shown = ""

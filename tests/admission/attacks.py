@@ -1,4 +1,7 @@
-"""Attacks on the webhook server, each in a process of its own: `python attacks.py NAME PORT CA`.
+"""Attacks on a server, each in a process of its own: `python attacks.py NAME PORT CA TARGET`.
+
+The webhook server and the REST API's server are attacked alike; what is sent to the one as a review is sent
+to the other as a package.
 
 An attacker prints a line when its attack stands, goes on until its standard input is closed, and is bounded
 in what it sends and in time. It attacks 127.0.0.1 and nothing else.
@@ -15,14 +18,46 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ATTACKS", "attacking", "large_review"]
+__all__ = ["ATTACKS", "TARGETS", "attacking", "large_review"]
 
-VALIDATE = "/webhooks/validate-pipelineversion"
 MEGABYTE = 1_000_000
 SECONDS = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What is attacked.
+
+    Attributes:
+        path: Where bodies are sent.
+        content_type: Their content type.
+        before: What stands before a body.
+        after: What stands behind it.
+    """
+
+    path: str
+    content_type: str
+    before: bytes = b""
+    after: bytes = b""
+
+    def body(self, content: bytes) -> bytes:
+        return self.before + content + self.after
+
+
+TARGETS = {
+    "webhook": Target(path="/webhooks/validate-pipelineversion", content_type="application/json"),
+    "apiserver": Target(
+        path="/apis/v2beta1/pipelines/upload?name=attack",
+        content_type="multipart/form-data; boundary=limit",
+        before=b"--limit\r\nContent-Disposition: form-data; name=uploadfile; filename=a.yaml\r\n\r\n",
+        after=b"\r\n--limit--\r\n",
+    ),
+}
+_target = TARGETS["webhook"]
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Connect = Callable[..., Awaitable[Stream]]
@@ -32,10 +67,11 @@ _KEPT: list[asyncio.Future[Any]] = []
 _KEPT_STREAMS: list[Stream] = []
 
 
-def head(size: int | None, *fields: str, path: str = VALIDATE) -> bytes:
+def head(size: int | None, *fields: str) -> bytes:
     """Return the head of a POST request."""
     length = "Transfer-Encoding: chunked" if size is None else f"Content-Length: {size}"
-    lines = [f"POST {path} HTTP/1.1", "Host: a", "Content-Type: application/json", length, *fields]
+    kind = f"Content-Type: {_target.content_type}"
+    lines = [f"POST {_target.path} HTTP/1.1", "Host: a", kind, length, *fields]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
@@ -92,6 +128,7 @@ def _go_on(attack: Awaitable[Any]) -> None:
 
 async def _requests(connect: Connect, count: int, body: bytes, *fields: str) -> None:
     """Send the same request on many connections at a time, on each again when it was answered."""
+    body = _target.body(body)
     data = head(len(body), *fields) + body
 
     async def one() -> None:
@@ -227,7 +264,9 @@ ATTACKS: dict[str, Callable[[Connect], Awaitable[None]]] = {
 }
 
 
-async def _main(name: str, port: int, authority: Path) -> None:
+async def _main(name: str, port: int, authority: Path, target: str) -> None:
+    global _target
+    _target = TARGETS[target]
     context = ssl.create_default_context(cafile=str(authority))
 
     async def connect(*, tls: bool = False) -> Stream:
@@ -240,16 +279,17 @@ async def _main(name: str, port: int, authority: Path) -> None:
 
 
 @contextmanager
-def attacking(name: str, port: int, authority: Path) -> Iterator[None]:
+def attacking(name: str, port: int, authority: Path, target: str = "webhook") -> Iterator[None]:
     """Attack a server while the context lasts.
 
     Args:
         name: One of `ATTACKS`.
         port: The server's port on 127.0.0.1.
         authority: The file with the authority of its certificate.
+        target: What it is, of `TARGETS`.
     """
     attacker = subprocess.Popen(
-        [sys.executable, __file__, name, str(port), str(authority)],
+        [sys.executable, __file__, name, str(port), str(authority), target],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -269,6 +309,6 @@ if __name__ == "__main__":
 
     # What is still open goes with the process.
     asyncio.new_event_loop().run_until_complete(
-        _main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
+        _main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])
     )
     os._exit(0)

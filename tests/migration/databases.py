@@ -87,11 +87,16 @@ def make_database(path: Path, pipelines: Iterable[Pipeline]) -> str:
     A second of the server's clock goes by with each object.
     """
     url = f"sqlite:///{path}"
+    make_tables(url)
+    add_pipelines(url, pipelines)
+    return url
+
+
+def make_tables(url: str) -> None:
+    """Make KFP's tables in an empty database."""
     engine = create_engine(url)
     tables.METADATA.create_all(engine)
-    add_pipelines(url, pipelines)
     engine.dispose()
-    return url
 
 
 def add_pipelines(url: str, pipelines: Iterable[Pipeline], *, start: int = START) -> None:

@@ -92,9 +92,18 @@ class Session:
             answer = {"status": error.status, "code": content.get("code"), "text": text}
         except ValueError as error:
             answer = {"error": type(error).__name__, "text": str(error).partition(":")[0]}
+        else:
+            self._check_complete(answer)
         # Ids of what was created meanwhile are learned from answers.
         self.learn()
         return self._plain(answer)
+
+    def _check_complete(self, answer: Any) -> None:
+        """The generated client has read all of the JSON that it was answered."""
+        if hasattr(answer, "to_dict"):
+            client = self.api.api_client
+            sent = json.loads(client.last_response.data)
+            assert _with_zulu(client.sanitize_for_serialization(answer)) == sent
 
     def _plain(self, answer: Any) -> Any:
         if hasattr(answer, "to_dict"):
@@ -116,6 +125,15 @@ class Session:
         if key in ("namespace", "next_page_token"):
             return f"<{key}>" if key == "next_page_token" else None
         return self._plain(value)
+
+
+def _with_zulu(tree: Any) -> Any:
+    """Return what the client writes with the `Z` that it was sent."""
+    if isinstance(tree, dict):
+        return {key: _with_zulu(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_with_zulu(each) for each in tree]
+    return f"{tree[:-6]}Z" if isinstance(tree, str) and tree.endswith("+00:00") else tree
 
 
 Table = dict[str, Callable[[Session], Any]]
@@ -348,6 +366,11 @@ def versions_after_uploads(s: Session) -> Any:
 def update_pipeline(s: Session) -> Any:
     body = kfp_server_api.V2beta1Pipeline(display_name="Renamed", tags={"x": "y"})
     return s.api.pipeline_service_update_pipeline(s.ids["new"], body)
+
+
+@_in(WRITES)
+def update_nothing(s: Session) -> Any:
+    return s.api.pipeline_service_update_pipeline(s.ids["new"], kfp_server_api.V2beta1Pipeline())
 
 
 @_in(WRITES)

@@ -40,35 +40,40 @@ class AnyUrl(Files):
 
 
 @contextmanager
-def serving_a_database(folder: Path, *, files: Files | None = None) -> Iterator[Serving]:
-    """Run a server over a new SQLite file while the context lasts.
+def serving_a_database(url: str, *, files: Files | None = None) -> Iterator[Serving]:
+    """Run a server over a database while the context lasts.
 
     Args:
-        folder: Where the file is put.
+        url: The database's URL.
         files: What fetches packages; by default there is one behind every URL.
     """
-    store: Any = DatabaseStore(f"sqlite:///{folder / 'pipelines.db'}")
+    store: Any = DatabaseStore(url)
     with serving(store, files=files or AnyUrl()) as server:
         yield server
 
 
-def call_at_random(server: Serving, folder: Path, *, seed: int, examples: int) -> str:
+def call_at_random(
+    server: Serving, folder: Path, *, seed: int, examples: int, limits: bool = True
+) -> str:
     """Make calls; the same seed makes the same ones.
 
     Args:
         server: The server.
         folder: Where schemathesis may write.
         seed: The seed.
-        examples: How many calls of each kind are made up, besides the ones at the limits.
+        examples: How many calls of each kind are made up.
+        limits: Whether all calls at the limits of their schemas are made, too; they are always the same.
 
     Returns:
         What is wrong, or "".
     """
     settings = folder / "schemathesis.toml"
     settings.write_text(_SETTINGS, encoding="utf-8")
+    phases = "examples,coverage,fuzzing,stateful" if limits else "fuzzing,stateful"
     command = [
         sys.executable, "-m", "schemathesis.cli", "--config-file", str(settings), "run",
         f"http://127.0.0.1:{server.port}/openapi.json", "--checks", ",".join(_CHECKS),
+        "--phases", phases,
         "--max-examples", str(examples), "--seed", str(seed), "--max-redirects", "0",
         "--continue-on-failure", "--no-color", "--warnings", "off",
         "--generation-database", "none",

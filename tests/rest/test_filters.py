@@ -42,19 +42,19 @@ def one(operation: object, key: str, **value: Any) -> str:
 )  # fmt: skip
 def test_predicates(text: str, predicate: tuple[str, Operation, Any]) -> None:
     field, operation, value = predicate
-    found = read_filter(text, "Pipeline").predicates
+    found = read_filter(text).on_fields("Pipeline")
     assert found == (Predicate(field=field, operation=operation, value=value),)
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"predicates":[]}', '{"predicates":null}', "%7B%7D"])
 def test_no_predicates(text: str) -> None:
-    assert read_filter(text, "Pipeline") == Filter()
+    assert read_filter(text) == Filter()
 
 
 def test_it_is_decoded_once_more() -> None:
     for sent, meant in {"a+b": "a b", "a%2Bb": "a+b", "50%25": "50%", "%C3%BC": "ü"}.items():
-        found = read_filter(one("EQUALS", "name", string_value=sent), "Pipeline")
-        assert [each.value for each in found.predicates] == [meant]
+        found = read_filter(one("EQUALS", "name", string_value=sent))
+        assert [each.value for each in found.on_fields("Pipeline")] == [meant]
 
 
 def test_tags() -> None:
@@ -66,9 +66,9 @@ def test_tags() -> None:
         {"operation": "EQUALS", "key": "tags.b.c", "string_value": ""},
         {"operation": "EQUALS", "key": "tags.", "string_value": "x"},
     ]
-    found = read_filter(json.dumps({"predicates": predicates}), "Pipeline")
+    found = read_filter(json.dumps({"predicates": predicates}))
     assert dict(found.tags) == {"a": "2", "b.c": "", "": "x"}
-    assert [each.field for each in found.predicates] == ["name"]
+    assert [each.field for each in found.on_fields("Pipeline")] == ["name"]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_tags() -> None:
     ],
 )
 def test_what_may_be_sent_again(text: str, resendable: bool) -> None:
-    assert read_filter(text, "Pipeline").resendable is resendable
+    assert read_filter(text).resendable is resendable
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_what_may_be_sent_again(text: str, resendable: bool) -> None:
 )  # fmt: skip
 def test_refusals(text: str, refusal: str) -> None:
     with pytest.raises(RestError) as caught:
-        read_filter(text, "Pipeline")
+        read_filter(text).on_fields("Pipeline")
     assert (caught.value.status, caught.value.text) == (400, refusal)
     # The server refuses these, not its gateway: they have details.
     assert not isinstance(caught.value, GatewayError)
@@ -142,13 +142,13 @@ def test_refusals(text: str, refusal: str) -> None:
 )
 def test_fields_of_others(kind: ListKind, key: str) -> None:
     with pytest.raises(RestError, match=f'unrecognized field "{key}"'):
-        read_filter(one("EQUALS", key, string_value="a"), kind)
+        read_filter(one("EQUALS", key, string_value="a")).on_fields(kind)
 
 
 def test_all_operations_are_checked_before_any_field() -> None:
     predicates = [{"operation": 1, "key": "nope", "int_value": 1}, {}]
     with pytest.raises(RestError, match=r"Error using Filter\.Predicate\.Operation"):
-        read_filter(json.dumps({"predicates": predicates}), "Pipeline")
+        read_filter(json.dumps({"predicates": predicates}))
 
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from('{}[]":,%+')))
@@ -156,7 +156,7 @@ def test_texts_are_read_or_refused(text: str) -> None:
     """Nothing else is raised, and a refusal can be answered."""
     for sent in (text, f'{{"predicates":[{{"key":"{text}'):
         try:
-            read_filter(sent, "Pipeline")
+            read_filter(sent).on_fields("Pipeline")
         except RestError as error:
             refusal = error
         else:

@@ -113,7 +113,7 @@ def test_what_kfp_answered_is_described(shared: Path) -> None:
 
 def test_made_up_calls_are_answered_as_described(tmp_path: Path) -> None:
     """No 5xx, no status, content type or answer that is not described."""
-    with generated.serving_a_database(tmp_path) as server:
+    with generated.serving_a_database(f"sqlite:///{tmp_path / 'pipelines.db'}") as server:
         assert generated.call_at_random(server, tmp_path, seed=1, examples=2) == ""
         counts = generated.answered(server)
     assert sum(counts.values()) > 300

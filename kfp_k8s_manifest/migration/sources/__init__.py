@@ -7,7 +7,7 @@ from typing import Protocol
 from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.migration.records import RecordPage, ServerPipeline, ServerVersion
 
-__all__ = ["ServerError", "ServerRefusalError", "Source"]
+__all__ = ["ServerError", "ServerRefusalError", "ServerUncertainError", "Source"]
 
 
 class ServerError(KfpK8sError):
@@ -27,6 +27,10 @@ class ServerRefusalError(KfpK8sError):
         self.status = status
         self.message = message
         super().__init__(text)
+
+
+class ServerUncertainError(ServerRefusalError):
+    """A request has failed that should not simply be sent again: it may have been carried out."""
 
 
 class Source(Protocol):

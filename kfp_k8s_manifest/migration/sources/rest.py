@@ -16,7 +16,11 @@ from kfp_k8s_manifest.migration.records import (
     pipeline_from_json,
     version_from_json,
 )
-from kfp_k8s_manifest.migration.sources import ServerError, ServerRefusalError
+from kfp_k8s_manifest.migration.sources import (
+    ServerError,
+    ServerRefusalError,
+    ServerUncertainError,
+)
 from kfp_k8s_manifest.migration.sources.signing import Access, make_client
 from kfp_k8s_manifest.migration.sources.waiting import Patience, retry_after
 
@@ -49,7 +53,7 @@ class RestServer:
         import kfp_server_api
 
         self._access = access
-        self._patience = patience or Patience()
+        self.patience = patience or Patience()
         self._timeout = (timeout, timeout)
         self._client = make_client(access)
         self.pipeline_api = kfp_server_api.PipelineServiceApi(self._client)
@@ -130,6 +134,7 @@ class RestServer:
 
         Raises:
             ServerRefusalError: The server refuses it, or keeps failing at it.
+            ServerUncertainError: It has failed, may have been carried out, and was to be sent once.
             ServerError: There is no going on with the server at all.
         """
         attempt = 1
@@ -137,21 +142,26 @@ class RestServer:
             try:
                 return self._sent(method, args, options)
             except _Failure as failure:
-                if attempt >= self._attempts(failure, again=again):
+                if not again and (failure.status in _AGAIN - {429} or failure.lost):
+                    text = f"{self.name}: {failure.text[:500]}"
+                    raise ServerUncertainError(
+                        text, status=failure.status, message=failure.text
+                    ) from failure
+                if attempt >= self._attempts(failure):
                     raise failure.final(self.name, attempt) from failure
-                self._patience.wait(attempt, failure.wait)
+                self.patience.wait(attempt, failure.wait)
             attempt += 1
 
-    def _attempts(self, failure: _Failure, *, again: bool) -> int:
+    def _attempts(self, failure: _Failure) -> int:
         """Return how often a request is sent that fails in such a way."""
         if failure.status == 401:
             # Only a token that may change can be better the next time.
             return _SIGNED_ATTEMPTS if self._access.token_file else 1
         if failure.status == 429:
-            return self._patience.attempts
-        if not again or not (failure.status in _AGAIN or failure.lost):
+            return self.patience.attempts
+        if not (failure.status in _AGAIN or failure.lost):
             return 1
-        return self._patience.attempts if self._reached else _FIRST_ATTEMPTS
+        return self.patience.attempts if self._reached else _FIRST_ATTEMPTS
 
     def _sent(self, method: Callable[..., Any], args: Any, options: dict[str, Any]) -> Any:
         import urllib3

@@ -54,6 +54,9 @@ class Alphabet:
         pipeline_fields: By what pipelines are sorted and filtered.
         version_fields: By what versions are.
         comparing: The operations of filters besides `IN` and substrings.
+        tags: The tags of pipelines and versions.
+        wanted: The tags that lists ask for.
+        content: Makes a content in normal form that differs with a text.
     """
 
     names: st.SearchStrategy[str] = NAMES
@@ -67,6 +70,14 @@ class Alphabet:
         default_factory=lambda: st.dictionaries(
             st.text("abk01", min_size=1, max_size=2), LETTERS, max_size=3
         )
+    )
+    wanted: st.SearchStrategy[dict[str, str]] = field(
+        default_factory=lambda: st.dictionaries(
+            st.text("abk01", min_size=1, max_size=2), LETTERS, max_size=1
+        )
+    )
+    content: Callable[[str], Spec] = lambda told: Spec(
+        pipeline={"pipelineInfo": {"name": "p"}, "root": {"dag": {}}, "x": told}
     )
 
 
@@ -134,7 +145,8 @@ def machine(
             except RestError as error:
                 # Which of several versions is named is not said anywhere.
                 text = re.sub(r"\(e\.g\. .{36}\)", "(e.g. one)", error.text)
-                return None, (error.status, text.replace("already exists.", "already exist."))
+                text = text.replace("already exists. Please specify", "already exist. Specify")
+                return None, (error.status, text.replace("exist. Please specify", "exist. Specify"))
 
         @initialize(
             target=pipelines,
@@ -189,8 +201,13 @@ def machine(
             return multiple() if record is None else record.id
 
         def _version(self, name: str, told: str, tags: dict[str, str]) -> NewVersion:
-            spec = Spec(pipeline={"pipelineInfo": {"name": "p"}, "root": {"dag": {}}, "x": told})
-            return NewVersion(name=name, display_name=name, description=told, spec=spec, tags=tags)
+            return NewVersion(
+                name=name,
+                display_name=name,
+                description=told,
+                spec=alphabet.content(told),
+                tags=tags,
+            )
 
         @rule(parent=pipelines, shown=changed_name, tags=changed_tags)
         def update_pipeline(
@@ -297,6 +314,5 @@ def _queries(
             Sort, field=st.sampled_from((*fields, "created_at")), descending=st.booleans()
         ),
         predicates=st.just(()) | st.lists(condition, min_size=1, max_size=2).map(tuple),
-        tags=st.just({})
-        | st.dictionaries(st.text("abk01", min_size=1, max_size=2), LETTERS, max_size=1),
+        tags=st.just({}) | alphabet.wanted,
     )

@@ -6,6 +6,9 @@ import contextlib
 import math
 import re
 import socket
+import sqlite3
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy
@@ -69,11 +72,9 @@ def read_url(text: str) -> URL:
     """
     try:
         url = make_url(text)
-    except ArgumentError as error:
-        # The text may hold a password: it is not repeated.
-        raise UsageError(f"the database URL cannot be read: write it as {_EXAMPLES}") from error
-    except ValueError as error:
-        raise UsageError(f"the database URL cannot be read: {error}") from error
+    except (ArgumentError, ValueError):
+        # The text may hold a password: it is not repeated, nor is what says what is wrong with it.
+        raise UsageError(f"the database URL cannot be read: write it as {_EXAMPLES}") from None
     kind, _, driver = url.drivername.partition("+")
     known = _DRIVERS.get(kind)
     if known is None or (driver and f"{kind}+{driver}" != known and kind != "mariadb"):
@@ -83,7 +84,7 @@ def read_url(text: str) -> URL:
         )
     url = url.set(drivername=known)
     if known == "sqlite":
-        if url.database in (None, "", ":memory:") or "mode=memory" in str(url.query):
+        if url.database in (None, "", ":memory:") or url.query.get("mode") == "memory":
             raise UsageError(
                 "the database URL names no file, and what is in memory is lost with the process:"
                 " write sqlite:///pipelines.db, or sqlite:////var/lib/pipelines.db with a full path"
@@ -117,7 +118,7 @@ def make_engine(url: URL, *, connections: int, seconds: float) -> Engine:
             engine = sqlalchemy.create_engine(
                 url, poolclass=sqlalchemy.QueuePool, isolation_level=None, **common
             )
-            event.listen(engine, "connect", _set_up_sqlite)
+            event.listen(engine, "connect", partial(_set_up_sqlite, seconds / 2))
             event.listen(engine, "begin", _begin_sqlite)
             return engine
         common.update(pool_pre_ping=True, pool_recycle=1800)
@@ -141,19 +142,33 @@ def make_engine(url: URL, *, connections: int, seconds: float) -> Engine:
         ) from error
     except (ArgumentError, NoSuchModuleError, TypeError) as error:
         raise UsageError(f"the database URL cannot be used: {error}") from error
-    event.listen(engine, "connect", _set_up_mysql)
+    event.listen(engine, "connect", partial(_set_up_mysql, seconds))
     return engine
 
 
-def _set_up_sqlite(connection: Any, _record: object) -> None:
+def _set_up_sqlite(seconds: float, connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     # Readers and a writer do not wait for each other; a commit survives a power cut.
-    cursor.execute("PRAGMA journal_mode=WAL")
+    deadline = time.monotonic() + seconds
+    while not _writes_ahead(cursor, is_last_try=time.monotonic() > deadline):
+        time.sleep(0.02)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA cache_size=-16384")
     cursor.execute("PRAGMA mmap_size=268435456")
     cursor.close()
+
+
+def _writes_ahead(cursor: sqlite3.Cursor, *, is_last_try: bool) -> bool:
+    """Have the file written ahead, which stays with it; tell whether it is."""
+    try:
+        cursor.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        # Another process opens the new file: for this SQLite itself does not wait.
+        if is_last_try or "locked" not in str(error):
+            raise
+        return False
+    return True
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -175,13 +190,22 @@ def _postgres_arguments(seconds: float) -> dict[str, Any]:
     }
 
 
-def _set_up_mysql(connection: Any, _record: object) -> None:
-    with connection.cursor() as cursor:
-        # Texts of a list are ordered by their first 1024 bytes alone unless told otherwise, while
-        # a page begins where whole texts say: items would be lost between pages.
-        cursor.execute("SET SESSION max_sort_length = 8192")
+def _set_up_mysql(seconds: float, connection: Any, _record: object) -> None:
+    settings = [
+        # Texts of a list are ordered by their first 1024 bytes alone unless told otherwise, while a
+        # page begins where whole texts say: items would be lost between pages.
+        "max_sort_length = 8192",
         # As KFP's shipped servers are: a value too long or of other characters is an error.
-        cursor.execute("SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'")
+        "sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'",
+        # A lock that is not got in time is asked for again, within the time that a call has.
+        f"innodb_lock_wait_timeout = {max(1, round(seconds / 4))}",
+        f"max_statement_time = {seconds}"
+        if "MariaDB" in connection.get_server_info()
+        else f"max_execution_time = {round(seconds * 1000)}",
+    ]
+    with connection.cursor() as cursor:
+        for setting in settings:
+            cursor.execute(f"SET SESSION {setting}")
 
 
 def abort(connection: Any) -> None:
@@ -204,12 +228,10 @@ def abort(connection: Any) -> None:
 
 def _number(error: DBAPIError) -> object:
     """Return the driver's number for an error: MySQL's, or PostgreSQL's code."""
-    origin = error.orig
-    state = getattr(origin, "sqlstate", None)
-    if state is not None:
-        return state
-    arguments = getattr(origin, "args", ())
-    return arguments[0] if arguments else None
+    arguments = getattr(error.orig, "args", ())
+    if arguments and isinstance(arguments[0], int):
+        return arguments[0]
+    return getattr(error.orig, "sqlstate", None)
 
 
 def is_worth_another_try(error: Exception) -> bool:

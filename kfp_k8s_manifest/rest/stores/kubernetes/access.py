@@ -35,7 +35,8 @@ _SECONDS: Final = 15.0
 _LIST_SECONDS: Final = 45.0
 _PATIENCE: Final = 5.0
 _ATTEMPTS: Final = 8
-_PAGE: Final = 100
+# Small pages: an object may have 1.5 MB, and a page is in memory as a whole.
+_PAGE: Final = 25
 _METADATA_PAGE: Final = 1000
 # Whole collections that are read at a time: each is many objects in memory.
 _LISTS: Final = 2

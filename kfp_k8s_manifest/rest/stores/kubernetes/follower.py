@@ -24,7 +24,8 @@ ItemT = TypeVar("ItemT", bound=Item)
 T = TypeVar("T")
 
 _SHORTEST_PAUSE: Final = 1.0
-_LONGEST_PAUSE: Final = 30.0
+# While the cache is not current every list is read from the cluster, so it should not stay long so.
+_LONGEST_PAUSE: Final = 4.0
 # A watch that the server has ended is taken up within this time, or else is not waited for.
 _GAP: Final = 1.0
 
@@ -66,7 +67,7 @@ class Follower(Generic[ItemT]):
         return self._connected.is_set()
 
     async def start(self, *, patience: float) -> None:
-        """Begin, and wait until the collection has been read once.
+        """Begin, and wait until the cache is current.
 
         Args:
             patience: Seconds to go on trying where the API server cannot be reached.
@@ -76,11 +77,11 @@ class Follower(Generic[ItemT]):
         """
         self._task = asyncio.create_task(self._follow())
         give_up = asyncio.get_running_loop().time() + patience
-        while not self._listed.is_set():
+        while not self._connected.is_set():
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._listed.wait(), 0.1)
+                await asyncio.wait_for(self._connected.wait(), 0.1)
             failure = self._failure
-            if failure is None or self._listed.is_set():
+            if failure is None or self._connected.is_set():
                 continue
             refused = isinstance(failure, ApiError) and failure.code < 500
             if refused or asyncio.get_running_loop().time() > give_up:
@@ -105,7 +106,7 @@ class Follower(Generic[ItemT]):
     async def _follow(self) -> None:
         pause = _SHORTEST_PAUSE
         while True:
-            watch = watching.watch(self._first, keep=self._keep)
+            watch = watching.watch(self._first, keep=self._keep, longest_pause=_LONGEST_PAUSE)
             try:
                 async with contextlib.aclosing(self._events(watch)) as events:
                     async for event in events:

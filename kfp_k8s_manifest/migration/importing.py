@@ -1,0 +1,374 @@
+"""Uploads a folder of manifests to a KFP server, through its API.
+
+What is there already is left alone: pipelines are found by name, versions by name and content. What
+may change of them (display name and tags) is brought up to date.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from kfp_k8s_manifest.errors import KfpK8sError, SourceError
+from kfp_k8s_manifest.migration.compare import names_of
+from kfp_k8s_manifest.migration.folder import read_file, read_folder
+from kfp_k8s_manifest.migration.mapping import from_csv
+from kfp_k8s_manifest.migration.objects import CREATED_AT, Origin
+from kfp_k8s_manifest.migration.pace import run_paced
+from kfp_k8s_manifest.migration.sources import ServerRefusalError, ServerUncertainError
+from kfp_k8s_manifest.migration.sources.rest import RestServer
+from kfp_k8s_manifest.migration.uploads import Uploads
+from kfp_k8s_manifest.model.age import sequence_of
+from kfp_k8s_manifest.model.kinds import PIPELINE
+from kfp_k8s_manifest.model.trees import mapping_at, string_at
+
+__all__ = ["ImportOptions", "Outcome", "import_folder", "read_names"]
+
+_EXISTS: Final = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOptions:
+    """How a folder is imported.
+
+    Attributes:
+        folder: The folder.
+        namespace: The namespace of all pipelines, or None for that of the objects.
+        dry_run: True to change nothing.
+        concurrency: How many requests are under way at a time.
+        names: What objects were called on the server first, by kind, namespace and object name.
+    """
+
+    folder: str
+    namespace: str | None = None
+    names: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    dry_run: bool = False
+    concurrency: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What has become of an object.
+
+    Attributes:
+        verdict: `created`, `updated`, `unchanged` or `failed`.
+        kind: Its kind.
+        namespace: The pipeline's namespace on the server, or "".
+        pipeline: The pipeline's API name.
+        name: Its API name.
+        path: Its file.
+        text: Why it failed, or what could not be brought up to date; or "".
+        id: Its id on the server, or "".
+        origin: What the server cannot be told of it.
+    """
+
+    verdict: str
+    kind: str
+    namespace: str
+    pipeline: str
+    name: str
+    path: str
+    text: str = ""
+    id: str = ""
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Item:
+    """An object of the folder, without its content."""
+
+    kind: str
+    path: str
+    object_name: str
+    name: str
+    sequence: int
+
+
+@dataclass(slots=True, kw_only=True)
+class _Group:
+    """A pipeline and its versions, the oldest first.
+
+    Attributes:
+        namespace: The namespace on the server.
+        name: The API name.
+        id: The pipeline's id, once it is known.
+        failed: Why it has none.
+    """
+
+    namespace: str
+    name: str
+    items: list[_Item] = field(default_factory=list)
+    id: str = ""
+    failed: str = ""
+    uploads: Uploads | None = None
+
+
+def import_folder(
+    server: RestServer,
+    options: ImportOptions,
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> list[Outcome]:
+    """Upload what is not there yet.
+
+    Args:
+        server: The server.
+        options: How.
+        on_progress: Told how many objects are done, and how many there are.
+
+    Returns:
+        What has become of each object, in the order of pipelines and ages.
+
+    Raises:
+        KfpK8sError: The folder cannot be read, or there is no going on with the server.
+    """
+    groups = _groups(options)
+    with tempfile.TemporaryDirectory(prefix="kfp-k8s-") as place:
+        work = _Import(server, options, Path(place))
+        work.find_pipelines(groups)
+        tasks = [[(group, item) for item in group.items] for group in groups]
+        run_paced(tasks, work.carry, concurrency=options.concurrency, on_progress=on_progress)
+    return [
+        work.outcomes[item.kind, group.namespace, item.object_name]
+        for group in groups
+        for item in group.items
+    ]
+
+
+def read_names(path: str) -> dict[tuple[str, str, str], str]:
+    """Return what objects were called on the server, from the report of its export.
+
+    Raises:
+        SourceError: The report cannot be read.
+    """
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as lines:
+            return {
+                (row.kind, row.namespace, row.object_name): row.name
+                for row in from_csv(lines, path)
+                if row.object_name
+            }
+    except (OSError, UnicodeError) as error:
+        raise SourceError(f"{path} cannot be read: {error}") from error
+
+
+def _groups(options: ImportOptions) -> list[_Group]:
+    groups: dict[tuple[str, str], _Group] = {}
+    originals: dict[tuple[str, str], str] = {}
+    for found in read_folder(options.folder):
+        names = names_of(found.object)
+        namespace = names.namespace if options.namespace is None else options.namespace
+        key = (namespace, names.pipeline)
+        group = groups.setdefault(key, _Group(namespace=namespace, name=names.pipeline))
+        # What is told by name wins; the namespace of a server without any is "".
+        told = options.names.get((names.kind, names.namespace, found.name))
+        told = told or options.names.get((names.kind, "", found.name))
+        name = told or names.original_name
+        if names.kind == PIPELINE:
+            originals[key] = name
+        group.items.append(
+            _Item(
+                kind=names.kind,
+                path=found.path,
+                object_name=found.name,
+                name=name,
+                sequence=sequence_of(found.object),
+            )
+        )
+    for key, group in groups.items():
+        group.name = originals.get(key, group.name)
+        group.items.sort(key=lambda each: (each.kind, each.sequence, each.object_name))
+    ordered = [groups[key] for key in sorted(groups)]
+    taken: set[tuple[str, str]] = set()
+    for group in ordered:
+        before = len(taken)
+        taken.add((group.namespace, group.name))
+        if len(taken) == before:
+            raise SourceError(
+                f"{options.folder}: two pipelines would be called {group.name!r} on the server; give"
+                " one of them another name"
+            )
+    return ordered
+
+
+class _Import:
+    def __init__(self, server: RestServer, options: ImportOptions, place: Path) -> None:
+        self._server, self._options, self._place = server, options, place
+        self.outcomes: dict[tuple[str, str, str], Outcome] = {}
+        self._pipelines: dict[tuple[str, str], Any] = {}
+
+    def find_pipelines(self, groups: list[_Group]) -> None:
+        """Look for the pipelines on the server."""
+        for namespace in sorted({each.namespace for each in groups}):
+            token = ""
+            while True:
+                page = self._server.pipelines(namespace, token, 200)
+                self._pipelines |= {(namespace, each.name): each for each in page.items}
+                token = page.token
+                if not token:
+                    break
+        for group in groups:
+            found = self._pipelines.get((group.namespace, group.name))
+            if found is not None:
+                group.id = found.id
+            group.uploads = Uploads(self._server, self._place)
+
+    def carry(self, task: tuple[_Group, _Item]) -> bool:
+        """Bring an object to the server; return True where something was created."""
+        group, item = task
+        obj = self._load(item)
+        assert group.uploads is not None
+        done = Outcome(
+            verdict="failed", kind=item.kind, namespace=group.namespace, pipeline=group.name,
+            name=item.name, path=item.path, origin=_origin(obj),
+        )  # fmt: skip
+        try:
+            if item.kind == PIPELINE:
+                done = self._carry_pipeline(group, obj, done)
+            else:
+                done = self._carry_version(group, obj, done)
+        except (ServerRefusalError, SourceError) as error:
+            done = replace(done, text=str(error))
+        self.outcomes[item.kind, group.namespace, item.object_name] = done
+        if item.kind == PIPELINE:
+            group.failed = done.text if done.verdict == "failed" else ""
+        # The next version must be younger, by KFP's clock, which knows whole seconds.
+        return done.verdict == "created" and not self._options.dry_run and item.kind != PIPELINE
+
+    def _load(self, item: _Item) -> Mapping[str, Any]:
+        for found in read_file(self._options.folder, item.path):
+            if (found.kind, found.name) == (item.kind, item.object_name):
+                return found.object
+        raise KfpK8sError(f"{self._options.folder}/{item.path} has changed while it was imported")
+
+    def _carry_pipeline(self, group: _Group, obj: Mapping[str, Any], done: Outcome) -> Outcome:
+        body: dict[str, Any] = {
+            "name": group.name,
+            "display_name": string_at(obj, "spec", "displayName") or group.name,
+            "description": string_at(obj, "spec", "description"),
+            "tags": dict(mapping_at(obj, "spec", "tags")),
+            "namespace": group.namespace,
+        }
+        there = self._pipelines.get((group.namespace, group.name))
+        api = self._server.pipeline_api
+        if there is not None:
+            change = _change(there, body)
+            if change and not self._options.dry_run:
+                self._server.call(api.pipeline_service_update_pipeline, there.id, change)
+            return _settled(done, there, change, body["description"])
+        if self._options.dry_run:
+            return replace(done, verdict="created")
+        sent = {key: value for key, value in body.items() if value}
+
+        def find() -> Any:
+            token = ""
+            while True:
+                page = self._server.pipelines(group.namespace, token, 200)
+                for each in page.items:
+                    if each.name == group.name:
+                        return each
+                token = page.token
+                if not token:
+                    return None
+
+        def create() -> str:
+            tree = self._server.call(api.pipeline_service_create_pipeline, sent, again=False)
+            return str(tree.get("pipeline_id", ""))
+
+        group.id = _created(self._server, create, lambda: getattr(find(), "id", ""))
+        return replace(done, verdict="created", id=group.id)
+
+    def _carry_version(self, group: _Group, obj: Mapping[str, Any], done: Outcome) -> Outcome:
+        uploads = group.uploads
+        assert uploads is not None
+        if not group.id:
+            if self._options.dry_run and not group.failed:
+                return replace(done, verdict="created")
+            why = (
+                group.failed
+                or f"pipeline {group.name!r} is neither in the folder nor on the server"
+            )
+            raise SourceError(f"its pipeline is not there: {why}")
+        own = uploads.content(obj)
+        there = uploads.find(group.id, done.name)
+        if there is not None:
+            if there.digest != own.digest:
+                raise SourceError(
+                    f"the server has another content under the name {done.name!r}, and a version is"
+                    " immutable: give this one another name"
+                )
+            body = uploads.shown(obj, done.name)
+            change = _change(there.record, body)
+            if change and not self._options.dry_run:
+                self._server.call(
+                    self._server.pipeline_api.pipeline_service_update_pipeline_version,
+                    group.id, there.record.id, change,
+                )  # fmt: skip
+            return _settled(done, there.record, change, body["description"])
+        if self._options.dry_run:
+            return replace(done, verdict="created")
+
+        def find() -> str:
+            uploads.forget()
+            found = uploads.find(group.id, done.name)
+            if found is not None and found.digest != own.digest:
+                raise SourceError(f"somebody else has just created a version {done.name!r}")
+            return found.record.id if found is not None else ""
+
+        key = _created(self._server, lambda: uploads.upload(group.id, done.name, obj, own), find)
+        return replace(done, verdict="created", id=key)
+
+
+def _created(server: RestServer, create: Callable[[], str], find: Callable[[], str]) -> str:
+    """Create something, once: where it is uncertain whether it was, look.
+
+    Returns:
+        Its id.
+    """
+    attempt = 1
+    while True:
+        try:
+            return create()
+        except ServerRefusalError as error:
+            uncertain = isinstance(error, ServerUncertainError)
+            if not uncertain and error.status != _EXISTS:
+                raise
+            found = find()
+            if found:
+                return found
+            if not uncertain or attempt >= server.patience.attempts:
+                raise
+            server.patience.wait(attempt, None)
+        attempt += 1
+
+
+def _change(there: Any, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what may be changed of an object of the server, and is another."""
+    change: dict[str, Any] = {}
+    if there.display_name != body["display_name"]:
+        change["display_name"] = body["display_name"]
+    if dict(there.tags) != body["tags"]:
+        change["tags"] = body["tags"]
+    return change
+
+
+def _settled(done: Outcome, there: Any, change: Mapping[str, Any], description: str) -> Outcome:
+    text = ""
+    if there.description != description:
+        text = "the server has another description, which cannot be changed"
+    verdict = "updated" if change else "unchanged"
+    return replace(done, verdict=verdict, id=there.id, text=text)
+
+
+def _origin(obj: Mapping[str, Any]) -> Origin:
+    names = names_of(obj)
+    return Origin(
+        id=names.original_id,
+        created_at=string_at(obj, "metadata", "annotations", CREATED_AT),
+        name=names.name,
+        sequence=sequence_of(obj),
+        package_url=string_at(obj, "spec", "pipelineSpecURI"),
+        code_source_url=string_at(obj, "spec", "codeSourceURL"),
+    )

@@ -1,0 +1,109 @@
+"""The store `kubernetes` over a real cluster, for tests, with no more than its own permissions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from kfp_k8s_manifest.cluster import load_config
+from kfp_k8s_manifest.cluster.async_client import AsyncClient
+from kfp_k8s_manifest.model.kinds import GROUP
+from kfp_k8s_manifest.rest import specs
+from kfp_k8s_manifest.rest.errors import RestError
+from kfp_k8s_manifest.rest.stores.kubernetes import KubernetesStore
+from kfp_k8s_manifest.rest.values import ListQuery, NewPipeline, NewVersion, Page, Sort, Spec
+from tests.apiserver.controlplane import ControlPlane
+
+from .installations import version
+
+ACCOUNT = "pipeline-store"
+BY_NAME = ListQuery(sort=Sort(field="name"), page_size=200)
+
+
+def store_kubeconfig(plane: ControlPlane) -> Path:
+    """Return the configuration of the server's own user, with the permissions that KFP's server has."""
+    verbs = ["create", "get", "list", "watch", "update", "patch", "delete"]
+    resources = ["pipelines", "pipelineversions", "pipelineversions/status"]
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": ACCOUNT},
+        "rules": [{"apiGroups": [GROUP], "resources": resources, "verbs": verbs}],
+    }
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": ACCOUNT},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": ACCOUNT,
+        },
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": ACCOUNT}],
+    }
+    for each in (role, binding):
+        plane.kubectl("apply", "-f", "-", stdin=json.dumps(each))
+    return plane.user_kubeconfig(ACCOUNT)
+
+
+@asynccontextmanager
+async def opened(
+    kubeconfig: Path, namespace: str, *, all_namespaces: bool = False
+) -> AsyncIterator[KubernetesStore]:
+    client = AsyncClient(load_config(str(kubeconfig)))
+    store = KubernetesStore(client, namespace=namespace, all_namespaces=all_namespaces)
+    await store.start()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+Use = Callable[[KubernetesStore], Awaitable[None]]
+
+
+def with_store(kubeconfig: Path, namespace: str, use: Use, *, all_namespaces: bool = False) -> None:
+    """Run something with a store."""
+
+    async def body() -> None:
+        async with opened(kubeconfig, namespace, all_namespaces=all_namespaces) as store:
+            await use(store)
+
+    asyncio.run(body())
+
+
+def content(name: str = "hello", **more: Any) -> Spec:
+    spec = version("x", "y")["spec"]["pipelineSpec"]
+    return specs.from_object({"pipelineSpec": {**spec, "pipelineInfo": {"name": name}}, **more})
+
+
+def new_pipeline(name: str, **fields: Any) -> NewPipeline:
+    return NewPipeline(name=name, **{"display_name": name, **fields})
+
+
+def new_version(name: str, **fields: Any) -> NewVersion:
+    return NewVersion(name=name, **{"display_name": name, "spec": content(), **fields})
+
+
+def names(page: Page[Any]) -> list[str]:
+    return [item.name for item in page.items]
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], *, seconds: float = 10.0) -> None:
+    """Wait for what others have changed: the cache is told of it a moment later."""
+    give_up = asyncio.get_running_loop().time() + seconds
+    while not await condition():
+        assert asyncio.get_running_loop().time() < give_up
+        await asyncio.sleep(0.02)
+
+
+async def is_there(store: KubernetesStore, pipeline_id: str) -> bool:
+    with contextlib.suppress(RestError):
+        await store.get_pipeline(pipeline_id)
+        return True
+    return False

@@ -1,0 +1,304 @@
+"""The store `kubernetes` where something is wrong: objects nobody has checked, an API server that is away."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kfp_k8s_manifest.cluster import ApiError, load_config
+from kfp_k8s_manifest.cluster.answers import Answer
+from kfp_k8s_manifest.cluster.async_client import AsyncClient
+from kfp_k8s_manifest.cluster.requests import Request
+from kfp_k8s_manifest.errors import ClusterError
+from kfp_k8s_manifest.installation.crds import crds
+from kfp_k8s_manifest.model.kinds import GROUP, PLURALS
+from kfp_k8s_manifest.releases import target
+from kfp_k8s_manifest.rest.errors import Code, RestError
+from kfp_k8s_manifest.rest.stores.kubernetes import KubernetesStore
+from kfp_k8s_manifest.rest.values import ListQuery
+from tests.apiserver.controlplane import ControlPlane
+from tests.apiserver.webhook_server import LIST
+
+from .installations import API, collection, pipeline, version
+from .stores import (
+    BY_NAME,
+    eventually,
+    is_there,
+    names,
+    new_pipeline,
+    new_version,
+    opened,
+    store_kubeconfig,
+    with_store,
+)
+
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def plane(
+    cluster_binaries: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ControlPlane]:
+    """A cluster of its own, which these tests may stop, with our CRDs and without webhooks."""
+    with ControlPlane(cluster_binaries, tmp_path_factory.mktemp("store-plane")) as running:
+        documents = json.dumps({**LIST, "items": crds(target("2.17"))})
+        running.kubectl("apply", "--server-side", "-f", "-", stdin=documents)
+        kinds = [f"crd/{plural}.{GROUP}" for plural in PLURALS.values()]
+        running.kubectl("wait", "--for=condition=Established", *kinds)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(plane: ControlPlane) -> Path:
+    return store_kubeconfig(plane)
+
+
+@pytest.fixture
+def namespace(plane: ControlPlane) -> str:
+    return plane.create_namespace(f"faults-{next(NUMBERS)}")
+
+
+def stored(plane: ControlPlane, namespace: str, kind: str) -> list[str]:
+    answer = plane.request("GET", collection(namespace, kind))
+    return sorted(item["metadata"]["name"] for item in answer.json()["items"])
+
+
+def test_versions_that_nobody_has_checked(
+    plane: ControlPlane, kubeconfig: Path, namespace: str
+) -> None:
+    def post(name: str, uid: str, *, label: bool = True, owner: bool = True, **spec: Any) -> str:
+        obj = version(name, "par", **spec)
+        if label:
+            obj["metadata"]["labels"] = {"pipelines.kubeflow.org/pipeline-id": uid}
+        if owner:
+            obj["metadata"]["ownerReferences"] = [
+                {"apiVersion": API, "kind": "Pipeline", "name": "par", "uid": uid}
+            ]
+        answer = plane.request("POST", collection(namespace, "PipelineVersion"), obj)
+        assert answer.status == 201, answer.body
+        return str(answer.json()["metadata"]["uid"])
+
+    async def use(store: KubernetesStore) -> None:
+        par, _ = await store.create_pipeline_with_version(new_pipeline("par"), new_version("par"))
+        bad = post("bad", par.id, pipelineSpec={"foo": "bar"})
+        post("noowner", par.id, owner=False)
+        nolabel = post("nolabel", par.id, label=False)
+        post("platform", par.id, platformSpec={"platforms": {"other": {"a": 1}}})
+
+        async def all_seen() -> bool:
+            return (await store.list_versions(par.id, ListQuery())).total == 4
+
+        await eventually(all_seen)
+        listed = await store.list_versions(par.id, BY_NAME)
+        assert [(each.name, each.pipeline_id == par.id, each.error) for each in listed.items] == [
+            ("bad", True, "no pipeline spec is provided"),
+            ("noowner", False, ""),
+            ("par", True, ""),
+            ("platform", True, ""),
+        ]
+        assert (await store.get_version(nolabel)).name == "nolabel"
+        assert (await store.get_version(bad)).error == "no pipeline spec is provided"
+        changed = await store.update_version(bad, display_name="x", tags=None)
+        assert (changed.display_name, changed.spec_json) == ("x", b"")
+        with pytest.raises(RestError, match=r"Set cascade=true to delete all versions$"):
+            await store.delete_pipeline(par.id, cascade=False)
+        await store.delete_version(bad)
+        assert names(await store.list_versions(par.id, BY_NAME)) == ["noowner", "par", "platform"]
+        await store.delete_pipeline(par.id, cascade=True)
+        assert (await store.list_pipelines(None, ListQuery())).total == 0
+
+    with_store(kubeconfig, namespace, use)
+    # What the label does not name is Kubernetes' to collect.
+    assert stored(plane, namespace, "PipelineVersion") == ["nolabel"]
+
+
+class Stumbling(AsyncClient):
+    """A client whose way to the cluster breaks, as told.
+
+    Attributes:
+        loses: Whose answers get lost, after the cluster has done what was asked.
+        refuses: Whose requests never get there.
+    """
+
+    loses = ""
+    refuses = ""
+
+    async def _send(self, request: Request) -> Answer:
+        if self.refuses and self.refuses in str(request):
+            raise ClusterError("the way to the cluster is broken")
+        answer = await super()._send(request)
+        if self.loses and self.loses in str(request):
+            raise ClusterError("the way to the cluster is broken")
+        return answer
+
+
+@asynccontextmanager
+async def stumbling(
+    kubeconfig: Path, namespace: str
+) -> AsyncIterator[tuple[KubernetesStore, Stumbling]]:
+    client = Stumbling(load_config(str(kubeconfig)))
+    store = KubernetesStore(client, namespace=namespace)
+    await store.start()
+    try:
+        yield store, client
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("fault", ["loses", "refuses"])
+def test_a_pipeline_is_not_left_without_its_first_version(
+    plane: ControlPlane, kubeconfig: Path, namespace: str, fault: str
+) -> None:
+    async def body() -> None:
+        async with stumbling(kubeconfig, namespace) as (store, client):
+            setattr(client, fault, f"POST {collection(namespace, 'PipelineVersion')}")
+            with pytest.raises(RestError) as caught:
+                await store.create_pipeline_with_version(new_pipeline("p"), new_version("p"))
+            assert caught.value.code is Code.UNAVAILABLE
+            assert (await store.list_pipelines(None, ListQuery())).total == 0
+
+    asyncio.run(body())
+    assert stored(plane, namespace, "Pipeline") == []
+    assert stored(plane, namespace, "PipelineVersion") == []
+
+
+def test_a_caller_that_leaves_does_not_stop_it_half_way(
+    plane: ControlPlane, kubeconfig: Path, namespace: str
+) -> None:
+    async def use(store: KubernetesStore) -> None:
+        for number in range(30):
+            name = f"p{number}"
+            call = store.create_pipeline_with_version(new_pipeline(name), new_version(name))
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(call, 0.0005 * number)
+
+        async def done() -> bool:
+            made = stored(plane, namespace, "Pipeline")
+            return len(made) > 25 and made == stored(plane, namespace, "PipelineVersion")
+
+        await eventually(done)
+
+    with_store(kubeconfig, namespace, use)
+
+
+def api_server(plane: ControlPlane) -> Any:
+    return plane._servers[-1]
+
+
+def test_an_api_server_that_is_away_for_a_while(
+    plane: ControlPlane, kubeconfig: Path, namespace: str
+) -> None:
+    async def body() -> None:
+        async with opened(kubeconfig, namespace) as store:
+            made, own = await store.create_pipeline_with_version(
+                new_pipeline("p"), new_version("p")
+            )
+            query = ListQuery(page_size=1)
+            assert await store.ready()
+            # It answers nothing, and its connections stay open.
+            api_server(plane).send(signal.SIGKILL)
+
+            async def noticed() -> bool:
+                return not await store.ready()
+
+            await eventually(noticed)
+            for call in (
+                store.get_pipeline(made.id),
+                store.get_version(own.id),
+                store.get_pipeline_by_name("", "p"),
+                store.list_pipelines(None, query),
+                store.list_versions(made.id, query),
+                store.create_pipeline(new_pipeline("q")),
+                store.create_pipeline_with_version(new_pipeline("q"), new_version("q")),
+                store.create_version(made, new_version("v")),
+                store.update_pipeline(made.id, display_name="x", tags=None),
+                store.delete_pipeline(made.id, cascade=True),
+                store.delete_version(own.id),
+            ):
+                began = time.monotonic()
+                with pytest.raises(RestError) as caught:
+                    await call
+                assert caught.value.code is Code.UNAVAILABLE
+                assert caught.value.text.startswith(
+                    "The Kubernetes API server does not answer: the API server at"
+                    f" {plane.server} cannot be reached: "
+                )
+                assert time.monotonic() - began < 10
+            restart(plane)
+            while not await store.ready():
+                # It is right again before the store is told of changes again.
+                await is_there(store, made.id)
+                await asyncio.sleep(0.05)
+            assert (await store.list_pipelines(None, query)).items == (made,)
+            answer = plane.request("POST", collection(namespace, "Pipeline"), pipeline("later"))
+            assert answer.status == 201
+
+            async def seen() -> bool:
+                return names(await store.list_pipelines(None, BY_NAME)) == ["later", "p"]
+
+            await eventually(seen)
+            await store.update_version(own.id, display_name="x", tags=None)
+
+    asyncio.run(body())
+
+
+def restart(plane: ControlPlane) -> None:
+    """Start the API server again, as it was."""
+    old = api_server(plane)
+    old.stop(grace=0)
+    command = old._process.args
+    plane._servers[-1] = type(old)("kube-apiserver", command, log_folder=old.log.parent, environ={})
+    plane._servers[-1].wait_until(plane._is_ready, seconds=60)
+
+
+def test_a_watch_that_lags_is_made_up_for(
+    plane: ControlPlane, kubeconfig: Path, namespace: str
+) -> None:
+    async def body() -> None:
+        async with opened(kubeconfig, namespace) as store:
+            follower = store._versions._follower
+            made, first = await store.create_pipeline_with_version(
+                new_pipeline("p"), new_version("p")
+            )
+            # As if the watch had ended: what others do is not told any more.
+            follower._task.cancel()  # type: ignore[union-attr]
+            follower._connected.clear()
+            path = f"{collection(namespace, 'PipelineVersion')}/p"
+            assert plane.request("DELETE", path).status == 200
+            other = version("p-2", "p")
+            other["metadata"]["labels"] = {"pipelines.kubeflow.org/pipeline-id": made.id}
+            answer = plane.request("POST", collection(namespace, "PipelineVersion"), other)
+            uid = answer.json()["metadata"]["uid"]
+            assert names(await store.list_versions(made.id, BY_NAME)) == ["p-2"]
+            assert (await store.get_version(uid)).name == "p-2"
+            with pytest.raises(RestError, match=f"^PipelineVersion {first.id} not found$"):
+                await store.get_version(first.id)
+            page = await store.list_versions(made.id, replace(BY_NAME, page_size=1))
+            assert (page.total, page.next) == (1, None)
+
+    asyncio.run(body())
+
+
+def test_a_cluster_that_cannot_be_followed(plane: ControlPlane, tmp_path: Path) -> None:
+    async def start(path: Path) -> None:
+        client = AsyncClient(load_config(str(path)))
+        await KubernetesStore(client, namespace="default").start(patience=1.0)
+
+    with pytest.raises(ApiError, match=r"answered 403 Forbidden to GET .*/pipeline"):
+        asyncio.run(start(plane.user_kubeconfig("stranger")))
+    config = json.loads(plane.kubeconfig.read_text(encoding="utf-8"))
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+    nobody = tmp_path / "nobody"
+    nobody.write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(ClusterError, match=r"at https://127\.0\.0\.1:1 cannot be reached"):
+        asyncio.run(start(nobody))
