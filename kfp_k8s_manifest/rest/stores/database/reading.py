@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select
 
 from kfp_k8s_manifest.rest.errors import not_found
 from kfp_k8s_manifest.rest.stores.database import queries
+from kfp_k8s_manifest.rest.stores.database.counting import count
 from kfp_k8s_manifest.rest.stores.database.queries import PIPELINES, READY, VERSIONS, Listed
 from kfp_k8s_manifest.rest.stores.database.records import (
     PIPELINE_COLUMNS,
@@ -137,7 +138,7 @@ def _page(
     if query.start is None and len(found) <= query.page_size:
         total: int = len(found)
     else:
-        total = connection.execute(*queries.count(listed, scope, query, dialect)).scalar_one()
+        total = count(connection, listed, scope, query)
     following = None
     if len(found) > query.page_size:
         identity, value = found.pop()
