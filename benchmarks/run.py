@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-BENCHMARKS = ("yaml", "compile", "validate", "webhook", "attack", "build", "rest")
+BENCHMARKS = ("yaml", "compile", "validate", "webhook", "attack", "build", "rest", "migrate")
 
 
 def main() -> int:

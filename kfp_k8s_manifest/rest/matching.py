@@ -103,9 +103,7 @@ class Listing(Generic[T]):
             RestError: A range is asked for where there are none (400).
         """
         entries = self._order(query.sort.field)
-        if query.predicates or query.tags:
-            passes = _filter(self._facts, query, ranges=self._ranges)
-            entries = [each for each in entries if passes(each.item)]
+        entries = _filtered(entries, self._facts, query, ranges=self._ranges)
         return _cut(entries, query, self._facts)
 
     def _order(self, field: str) -> list[_Entry[T]]:
@@ -166,19 +164,16 @@ def _after(entries: list[_Entry[Any]], start: Anchor) -> int:
     return index + 1 if index < len(entries) and entries[index].key == key else index
 
 
-def _filter(facts: Facts[T], query: ListQuery, *, ranges: bool) -> Callable[[T], bool]:
-    """Return the test of an item: predicates, then tags, of which an absent one is empty."""
-    ordered = sorted(query.predicates, key=lambda each: _ORDER.index(each.operation))
-    tests = [(each.field, _test(each, ranges=ranges)) for each in ordered]
-    wanted = tuple(query.tags.items())
-
-    def passes(item: T) -> bool:
-        if not all(test(facts.filtered(item, field)) for field, test in tests):
-            return False
-        tags = facts.tags(item) if wanted else {}
-        return all(tags.get(key, "") == value for key, value in wanted)
-
-    return passes
+def _filtered(
+    entries: list[_Entry[T]], facts: Facts[T], query: ListQuery, *, ranges: bool
+) -> list[_Entry[T]]:
+    """Return what all predicates let through, and has all tags; an absent tag is an empty one."""
+    for predicate in sorted(query.predicates, key=lambda each: _ORDER.index(each.operation)):
+        test, field, value = _test(predicate, ranges=ranges), predicate.field, facts.filtered
+        entries = [each for each in entries if test(value(each.item, field))]
+    for key, wanted in query.tags.items():
+        entries = [each for each in entries if facts.tags(each.item).get(key, "") == wanted]
+    return entries
 
 
 def _test(predicate: Predicate, *, ranges: bool) -> Callable[[str | int], bool]:

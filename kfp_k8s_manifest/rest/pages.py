@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -220,7 +221,7 @@ def _anchor(field: str, value: Any) -> str | int:
     """Return the value that a page begins at; a number on a text stays one: nothing is after it."""
     if field == "created_at" and isinstance(value, str):
         raise _no_token()
-    if isinstance(value, float):
+    if isinstance(value, float) and math.isfinite(value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (str, int)) or _too_large(value):
         raise _no_token()

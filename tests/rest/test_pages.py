@@ -195,6 +195,9 @@ def test_a_token_is_written_as_kfp_writes_it() -> None:
         packed(KFPS | {"Filter": {"EQ": {"pipelines.Status": ["a"]}}}),
         packed(KFPS | {"Filter": {"EQ": {"1=1 OR pipelines.Name": ["a"]}}}),
         packed(KFPS | {"Tags": {"a": 1}}),
+        # A number that is too large for Python's floats, or has too many digits for its integers.
+        base64.b64encode(b'{"SortByFieldName":"Name","SortByFieldValue":1e400,"KeyFieldValue":"x"}').decode(),
+        base64.b64encode(b'{"SortByFieldValue":' + b"9" * 5_000 + b"}").decode(),
         base64.b64encode(b"[" * 200_000).decode(),
         base64.b64encode(b"\xff").decode(),
     ],
@@ -243,9 +246,10 @@ def test_what_names_another_table_is_read_for_this_list() -> None:
     assert read_query("Pipeline", page_token=token).start == ANCHOR
 
 
-def test_a_number_on_a_text_stays_one() -> None:
+@pytest.mark.parametrize("number", [5, 5.0, 5.9])
+def test_a_number_on_a_text_stays_one(number: float) -> None:
     """So that a store can tell that nothing is behind it."""
-    token = packed(KFPS | {"SortByFieldValue": 5})
+    token = packed(KFPS | {"SortByFieldValue": number})
     assert read_query("Pipeline", page_token=token).start == Anchor(value=5, id=ANCHOR.id)
 
 

@@ -6,6 +6,8 @@ import contextlib
 import math
 import re
 import socket
+import sqlite3
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -116,7 +118,7 @@ def make_engine(url: URL, *, connections: int, seconds: float) -> Engine:
             engine = sqlalchemy.create_engine(
                 url, poolclass=sqlalchemy.QueuePool, isolation_level=None, **common
             )
-            event.listen(engine, "connect", _set_up_sqlite)
+            event.listen(engine, "connect", partial(_set_up_sqlite, seconds / 2))
             event.listen(engine, "begin", _begin_sqlite)
             return engine
         common.update(pool_pre_ping=True, pool_recycle=1800)
@@ -144,15 +146,29 @@ def make_engine(url: URL, *, connections: int, seconds: float) -> Engine:
     return engine
 
 
-def _set_up_sqlite(connection: Any, _record: object) -> None:
+def _set_up_sqlite(seconds: float, connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     # Readers and a writer do not wait for each other; a commit survives a power cut.
-    cursor.execute("PRAGMA journal_mode=WAL")
+    deadline = time.monotonic() + seconds
+    while not _writes_ahead(cursor, is_last_try=time.monotonic() > deadline):
+        time.sleep(0.02)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA cache_size=-16384")
     cursor.execute("PRAGMA mmap_size=268435456")
     cursor.close()
+
+
+def _writes_ahead(cursor: sqlite3.Cursor, *, is_last_try: bool) -> bool:
+    """Have the file written ahead, which stays with it; tell whether it is."""
+    try:
+        cursor.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        # Another process opens the new file: for this SQLite itself does not wait.
+        if is_last_try or "locked" not in str(error):
+            raise
+        return False
+    return True
 
 
 def _begin_sqlite(connection: Connection) -> None:
