@@ -498,6 +498,7 @@ def test_versions_in_multi_user_mode() -> None:
         assert server.request("GET", f"{path}/x").refusal[0] == 404
         assert server.request("DELETE", one, headers=alice).body == b"{}"
     asked = knows.asked
+    assert ("create", "team-a", "", "pipelineversions", "a") in asked
     assert ("list", "team-a", "", "pipelineversions", "") in asked
     assert ("get", "team-a", "a", "pipelineversions", "a") in asked
     assert ("delete", "team-a", "a", "pipelineversions", "a") in asked
