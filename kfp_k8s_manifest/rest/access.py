@@ -61,7 +61,7 @@ class Access:
             await self._authorizer.check(caller, verb=verb, namespace=namespace, name=name)
 
     async def may_create(
-        self, caller: Caller, namespace: str, *, name: str = "", version: str = ""
+        self, caller: Caller, namespace: str, *, name: str = "", with_version: bool = False
     ) -> None:
         """Refuse a caller who may not create pipelines in a namespace.
 
@@ -69,19 +69,18 @@ class Access:
             caller: Who calls.
             namespace: The namespace.
             name: The pipeline's name.
-            version: The name of a version that is created with it, or "".
+            with_version: Whether a version is created with it.
         """
         if not self._multi_user:
             return
-        resource: Resource = "pipelineversions" if version else "pipelines"
+        resource: Resource = "pipelineversions" if with_version else "pipelines"
         await self._authorizer.check(
-            caller, verb="create", namespace=namespace, name=name, resource=resource,
-            version_name=version,
-        )  # fmt: skip
+            caller, verb="create", namespace=namespace, name=name, resource=resource
+        )
 
     async def may(
         self, caller: Caller, verb: Verb, pipeline: PipelineRecord, *, name: str | None = None,
-        resource: Resource = "pipelines", version: str = "",
+        resource: Resource = "pipelines",
     ) -> None:  # fmt: skip
         """Refuse a caller who may not do something to a pipeline.
 
@@ -91,7 +90,6 @@ class Access:
             pipeline: The pipeline.
             name: What is asked about in place of the pipeline's name.
             resource: What the call is about.
-            version: The name of the version that it is about, or "".
         """
         if not self._multi_user:
             return
@@ -100,8 +98,7 @@ class Access:
             verb=verb,
             namespace=pipeline.namespace,
             name=pipeline.name if name is None else name,
-            resource="pipelineversions" if version else resource,
-            version_name=version,
+            resource=resource,
         )
 
     async def may_version(self, caller: Caller, verb: Verb, version: VersionRecord) -> None:
@@ -114,4 +111,4 @@ class Access:
             # It belongs to no pipeline, so nobody knows whose it is: it counts as the server's own.
             namespace = self._store.default_namespace
             pipeline = PipelineRecord(id="", name="", display_name="", namespace=namespace)
-        await self.may(caller, verb, pipeline, version=version.name or version.id)
+        await self.may(caller, verb, pipeline, resource="pipelineversions")

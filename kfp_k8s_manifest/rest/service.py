@@ -112,7 +112,7 @@ class Service:
             name = url.rstrip("/").rpartition("/")[2] or url[:1] or "."
             new = replace(new, name=name, display_name=new.display_name or name)
         self.access.demand_namespace(new.namespace)
-        await self.access.may_create(caller, new.namespace, name=new.name, version=new.name)
+        await self.access.may_create(caller, new.namespace, name=new.name, with_version=True)
         require_url(url, for_version=False)
         text = await self._fetch(url, for_version=False)
         tags = (version.tags if version is not None else None) or {}
@@ -233,7 +233,9 @@ class Service:
         pipeline = None
         if self.multi_user:
             pipeline = await self.store.get_pipeline(pipeline_id)
-            await self.access.may(caller, "create", pipeline, name=name, version=name)
+            await self.access.may(
+                caller, "create", pipeline, name=name, resource="pipelineversions"
+            )
         require_url(url, for_version=True)
         text = await self._fetch(url, for_version=True)
         if pipeline is None:

@@ -93,12 +93,12 @@ async def upload_pipeline(service: Service, upload: Uploaded) -> PipelineRecord:
     _refuse_plainly(too_long("Pipeline.Namespace", namespace, MAX_NAMESPACE))
     namespace = service.access.effective(namespace)
     _refuse_plainly(service.access.lacks_namespace(namespace))
-    name = query.get("name") or query.get("display_name") or file.name
     try:
-        await service.access.may_create(upload.caller, namespace, version=name)
+        await service.access.may_create(upload.caller, namespace, with_version=True)
     except RestError as error:
         raise _hidden(error, _NO_PIPELINE) from error
     tags = _tags(query)
+    name = query.get("name") or query.get("display_name") or file.name
     _refuse_plainly(too_long("Pipeline.Name", name, MAX_PIPELINE_NAME))
     new = NewPipeline(
         name=name,
