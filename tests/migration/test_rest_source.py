@@ -324,6 +324,15 @@ def test_what_is_no_server_of_kfp_is_told(tmp_path: Path, fault: Fault, text: st
     assert done.stderr.strip() == f"Error: {text.format(url=between.url)}"
 
 
+def test_a_server_that_answers_the_same_page_for_ever_is_told(tmp_path: Path) -> None:
+    page = b'{"pipelines": [{"pipeline_id": "1", "name": "a"}], "next_page_token": "again"}'
+    with proxy(1, lambda _: Fault(kind="answer", status=200, body=page)) as between:
+        done = run_rest(between.url, tmp_path / "out", code=1)
+    assert done.stderr.strip() == (
+        "Error: the server has answered that the next page is the same page again"
+    )
+
+
 def test_a_server_that_does_not_listen_is_told_soon(tmp_path: Path) -> None:
     done = run_rest("http://127.0.0.1:1", tmp_path / "out", code=1)
     assert done.stderr.startswith("Error: http://127.0.0.1:1 cannot be reached (2 attempts): ")
