@@ -16,7 +16,8 @@ from kfp_k8s_manifest.files import write_texts
 from kfp_k8s_manifest.gitops.folder import remove_leftovers
 from kfp_k8s_manifest.gitops.layouts import Surroundings
 from kfp_k8s_manifest.migration import mapping
-from kfp_k8s_manifest.migration.export import SHARED, ExportOptions, Failure, carry_out
+from kfp_k8s_manifest.migration.batches import Failure
+from kfp_k8s_manifest.migration.export import SHARED, ExportOptions, carry_out
 from kfp_k8s_manifest.migration.journal import Journal
 from kfp_k8s_manifest.migration.sources import Source
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
