@@ -168,7 +168,7 @@ def main() -> int:
             )
             if options.peer:
                 print(f"KFP's script: {_peer(folder, options.peer, server.url, count)}")
-    return report("migrate", figures)
+    return int(not report("migrate", figures))
 
 
 def _rate(folder: Path, url: str, count: int) -> str:

@@ -269,10 +269,12 @@ async def measure(place: Place, options: argparse.Namespace) -> list[Figure]:
     await warm(place)
     for sort in ("", "name%20desc"):
         await pages(place, options.versions, sort)
+        before = cpu_seconds(place.process)
         taken = await pages(place, options.versions, sort)
+        each = (cpu_seconds(place.process) - before) / len(taken) * 1000
         tenth = max(1, len(taken) // 10)
         first, last = statistics.median(taken[:tenth]), statistics.median(taken[-tenth:])
-        detail = f"(ms; {len(taken)} pages, {shown(taken)})"
+        detail = f"(ms; {len(taken)} pages, {shown(taken)}; {each:.1f} ms of processor)"
         title = f"{name}: a page of {PAGE}{' by name, descending' if sort else ''}"
         median = statistics.median(taken) * 1000
         figures += [

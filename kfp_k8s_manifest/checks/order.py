@@ -8,7 +8,6 @@ schema, these before the validating webhook, and storage comes last.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from kfp_k8s_manifest import releases
@@ -274,7 +273,7 @@ def named(obj: Any, findings: Sequence[Finding]) -> list[Finding]:
     if not findings:
         return []
     kind, namespace, name = identity(obj)
-    return [replace(each, kind=kind, namespace=namespace, name=name) for each in findings]
+    return [each._replace(kind=kind, namespace=namespace, name=name) for each in findings]
 
 
 def _check(obj: dict[str, Any], context: ObjectContext, at_most: int | None) -> Iterator[Finding]:

@@ -66,17 +66,22 @@ FOLDER = _PathType("folder", "dir")
 
 
 class _TargetType(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """The name of a target; the list of them is loaded only when one is looked up."""
+    """The name of a target; what releases know is loaded only for the message of a wrong one."""
 
     name = "target"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check the name."""
+        from kfp_k8s_manifest.model.targets import is_target
+
+        name = str(value)
+        if is_target(name):
+            return name
         from kfp_k8s_manifest.errors import UsageError
         from kfp_k8s_manifest.releases import target
 
         try:
-            return target(str(value)).name
+            return target(name).name
         except UsageError as error:
             self.fail(str(error), param, ctx)
 
@@ -86,7 +91,7 @@ class _TargetType(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         """Offer the targets that begin as typed."""
         from click.shell_completion import CompletionItem
 
-        from kfp_k8s_manifest.releases import TARGET_NAMES
+        from kfp_k8s_manifest.model.targets import TARGET_NAMES
 
         return [CompletionItem(name) for name in TARGET_NAMES if name.startswith(incomplete)]
 

@@ -22,6 +22,12 @@ __all__ = ["import_"]
 @click.argument("folder", type=FOLDER)
 @server_options
 @click.option("-n", "--namespace", help="Namespace of all pipelines.  [default: the objects' own]")
+@click.option(
+    "--names",
+    type=PATH,
+    metavar="FILE",
+    help="The rename-report.csv of an export: what it has renamed gets its first name back.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 @click.option(
     "--report",
@@ -48,6 +54,7 @@ __all__ = ["import_"]
 def import_(
     folder: str,
     namespace: str | None,
+    names: str | None,
     dry_run: bool,  # noqa: FBT001 (click passes options by name)
     report: str | None,
     concurrency: int,
@@ -66,13 +73,17 @@ def import_(
 
     from kfp_k8s_manifest.cli.build import progress
     from kfp_k8s_manifest.files import write_text
-    from kfp_k8s_manifest.migration.importing import ImportOptions, import_folder
+    from kfp_k8s_manifest.migration.importing import ImportOptions, import_folder, read_names
     from kfp_k8s_manifest.migration.origins import origins_csv
 
     gc.enable()
     server = open_server(connections=concurrency, **access)
     options = ImportOptions(
-        folder=folder, namespace=namespace, dry_run=dry_run, concurrency=concurrency
+        folder=folder,
+        namespace=namespace,
+        names=read_names(names) if names else {},
+        dry_run=dry_run,
+        concurrency=concurrency,
     )
     with progress("importing") as on_progress:
         outcomes = import_folder(server, options, on_progress)

@@ -7,8 +7,9 @@ program. So nothing is taken for granted of an answer, and every error says what
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from kfp_k8s_manifest.cluster.requests import Object, Request
@@ -16,6 +17,7 @@ from kfp_k8s_manifest.cluster.resource_types import ResourceType
 from kfp_k8s_manifest.errors import ClusterError
 
 __all__ = [
+    "TOO_DEEP",
     "Answer",
     "ApiError",
     "Event",
@@ -31,6 +33,13 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+TOO_DEEP: Final = "\0 nested too deep"
+"""What stands for values that are nested deeper than Python reads them; see `Request.shallow`."""
+
+# Kubernetes takes 10,000 levels, Python somewhat less than 1,000.
+_DEEPEST: Final = 400
+_NESTING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{}\]]', re.DOTALL)
 
 EventType = Literal["LISTED", "ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
 
@@ -142,7 +151,7 @@ def read_json(request: Request, answer: Answer) -> Mapping[str, Any]:
         ApiError: The server answered with an error.
         ClusterError: The answer is no JSON object.
     """
-    tree = _parse(answer.body)
+    tree = _parse(request, answer.body)
     if not 200 <= answer.status < 300:
         told = isinstance(tree, Mapping) and ("reason" in tree or "message" in tree)
         raise _api_error(answer.status, tree if told else None, request, answer)
@@ -197,7 +206,7 @@ def read_event(request: Request, line: bytes) -> Event[Object]:
         ApiError: The line tells an error, such as 410 where events were lost.
         ClusterError: The line is no event.
     """
-    tree = _parse(line)
+    tree = _parse(request, line)
     obj = tree.get("object") if isinstance(tree, Mapping) else None
     if not isinstance(tree, Mapping) or not isinstance(obj, Mapping):
         raise _odd(request, f"a line that is no event: {_shown(line)}")
@@ -250,12 +259,35 @@ def _odd(request: Request, what: str) -> ClusterError:
     return ClusterError(f"the API server answered {request} with {what}")
 
 
-def _parse(body: bytes) -> Any:
+def _parse(request: Request, body: bytes) -> Any:
     """Return the JSON tree of a body, or None where it is none."""
     try:
         return json.loads(body)
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
+    except RecursionError:
+        return (
+            _parse(replace(request, shallow=False), _without_depths(body))
+            if request.shallow
+            else None
+        )
+
+
+def _without_depths(body: bytes) -> bytes:
+    """Return a JSON text with `TOO_DEEP` in the place of what is nested too deep."""
+    kept: list[bytes] = []
+    begin, depth = 0, 0
+    for match in _NESTING.finditer(body):
+        mark = body[match.start()]
+        if mark in b"{[":
+            depth += 1
+            if depth == _DEEPEST + 1:
+                kept += (body[begin : match.start()], json.dumps(TOO_DEEP).encode())
+        elif mark in b"}]":
+            depth -= 1
+            if depth == _DEEPEST:
+                begin = match.end()
+    return b"".join([*kept, body[begin:]])
 
 
 def _shown(body: bytes) -> str:

@@ -63,6 +63,8 @@ class Request:
         content_type: The body's media type.
         body: The body, or None for none.
         limit: The greatest number of bytes of an answer, or of a line of a watch, that are read.
+        shallow: Whether `answers.TOO_DEEP` takes the place of what Python could not read, where an
+            answer holds it. Such an object must not be written back.
     """
 
     method: str
@@ -73,6 +75,7 @@ class Request:
     content_type: str = "application/json"
     body: bytes | None = None
     limit: int = ANSWER_LIMIT
+    shallow: bool = False
 
     @property
     def target(self) -> str:
@@ -90,6 +93,7 @@ def get(
     namespace: str | None = None,
     metadata_only: bool = False,
     limit: int = ANSWER_LIMIT,
+    shallow: bool = False,
 ) -> Request:
     """Return the request for one object, in its newest state.
 
@@ -99,6 +103,7 @@ def get(
         namespace: Its namespace.
         metadata_only: True to leave out everything but `metadata`.
         limit: The greatest number of bytes of the answer.
+        shallow: As in `Request`.
     """
     return Request(
         method="GET",
@@ -106,6 +111,7 @@ def get(
         resource=resource,
         accept=_accept("PartialObjectMetadata", metadata_only=metadata_only),
         limit=limit,
+        shallow=shallow,
     )
 
 
@@ -117,6 +123,7 @@ def list_objects(
     labels: str = "",
     fields: str = "",
     metadata_only: bool = False,
+    shallow: bool = False,
 ) -> Request:
     """Return the request for the first page of a collection, in its newest state.
 
@@ -127,6 +134,7 @@ def list_objects(
         labels: A label selector, or "".
         fields: A field selector, or "".
         metadata_only: True to leave out everything but `metadata`.
+        shallow: As in `Request`.
     """
     return Request(
         method="GET",
@@ -134,6 +142,7 @@ def list_objects(
         resource=resource,
         query=_query({"labelSelector": labels, "fieldSelector": fields, "limit": str(size)}),
         accept=_accept("PartialObjectMetadataList", metadata_only=metadata_only),
+        shallow=shallow,
     )
 
 

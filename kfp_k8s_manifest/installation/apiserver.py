@@ -126,7 +126,7 @@ def _store_rules() -> list[Object]:
             "resources": [pipelines, versions],
             "verbs": ["get", "list", "watch", "create", "update", "delete"],
         },
-        {"apiGroups": [GROUP], "resources": [f"{versions}/status"], "verbs": ["update"]},
+        {"apiGroups": [GROUP], "resources": [f"{versions}/status"], "verbs": ["patch"]},
         # An owner reference that blocks its owner's deletion asks for this, where the API server
         # enforces permissions of owner references.
         {"apiGroups": [GROUP], "resources": [f"{pipelines}/finalizers"], "verbs": ["update"]},

@@ -15,6 +15,7 @@ from typing import Any, Final
 from kfp_k8s_manifest.errors import KfpK8sError, SourceError
 from kfp_k8s_manifest.migration.compare import names_of
 from kfp_k8s_manifest.migration.folder import read_file, read_folder
+from kfp_k8s_manifest.migration.mapping import from_csv
 from kfp_k8s_manifest.migration.objects import CREATED_AT, Origin
 from kfp_k8s_manifest.migration.pace import run_paced
 from kfp_k8s_manifest.migration.sources import ServerRefusalError, ServerUncertainError
@@ -24,7 +25,7 @@ from kfp_k8s_manifest.model.age import sequence_of
 from kfp_k8s_manifest.model.kinds import PIPELINE
 from kfp_k8s_manifest.model.trees import mapping_at, string_at
 
-__all__ = ["ImportOptions", "Outcome", "import_folder"]
+__all__ = ["ImportOptions", "Outcome", "import_folder", "read_names"]
 
 _EXISTS: Final = 409
 
@@ -38,10 +39,12 @@ class ImportOptions:
         namespace: The namespace of all pipelines, or None for that of the objects.
         dry_run: True to change nothing.
         concurrency: How many requests are under way at a time.
+        names: What objects were called on the server first, by kind, namespace and object name.
     """
 
     folder: str
     namespace: str | None = None
+    names: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     dry_run: bool = False
     concurrency: int = 4
 
@@ -134,6 +137,23 @@ def import_folder(
     ]
 
 
+def read_names(path: str) -> dict[tuple[str, str, str], str]:
+    """Return what objects were called on the server, from the report of its export.
+
+    Raises:
+        SourceError: The report cannot be read.
+    """
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as lines:
+            return {
+                (row.kind, row.namespace, row.object_name): row.name
+                for row in from_csv(lines, path)
+                if row.object_name
+            }
+    except (OSError, UnicodeError) as error:
+        raise SourceError(f"{path} cannot be read: {error}") from error
+
+
 def _groups(options: ImportOptions) -> list[_Group]:
     groups: dict[tuple[str, str], _Group] = {}
     originals: dict[tuple[str, str], str] = {}
@@ -142,14 +162,18 @@ def _groups(options: ImportOptions) -> list[_Group]:
         namespace = names.namespace if options.namespace is None else options.namespace
         key = (namespace, names.pipeline)
         group = groups.setdefault(key, _Group(namespace=namespace, name=names.pipeline))
+        # What is told by name wins; the namespace of a server without any is "".
+        told = options.names.get((names.kind, names.namespace, found.name))
+        told = told or options.names.get((names.kind, "", found.name))
+        name = told or names.original_name
         if names.kind == PIPELINE:
-            originals[key] = names.original_name
+            originals[key] = name
         group.items.append(
             _Item(
                 kind=names.kind,
                 path=found.path,
                 object_name=found.name,
-                name=names.original_name,
+                name=name,
                 sequence=sequence_of(found.object),
             )
         )

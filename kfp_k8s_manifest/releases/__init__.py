@@ -17,6 +17,7 @@ target none either; `fields()` and the schema load `data.json` once.
 
 from __future__ import annotations
 
+from kfp_k8s_manifest.model.targets import DEFAULT_TARGET, TARGET_NAMES
 from kfp_k8s_manifest.releases._schema import (
     EnumValue,
     IRField,
@@ -26,8 +27,6 @@ from kfp_k8s_manifest.releases._schema import (
     type_names,
 )
 from kfp_k8s_manifest.releases._values import (
-    DEFAULT_TARGET,
-    TARGET_NAMES,
     CrdField,
     FieldType,
     Release,

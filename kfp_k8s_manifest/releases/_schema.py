@@ -35,14 +35,12 @@ __all__ = [
 def data() -> Mapping[str, Any]:
     """Return the content of the data file, read once. Do not change it."""
     # Not `importlib.resources`: importing that takes as long as a tenth of a whole `validate` run.
-    # `get_data` is its older, slimmer sibling, which every loader of packages provides.
+    # `get_data` is what every loader of packages provides, that of zip files as well.
     import json
-    import pkgutil
 
-    content = pkgutil.get_data("kfp_k8s_manifest.releases", "data.json")
-    if content is None:
-        raise FileNotFoundError("kfp_k8s_manifest/releases/data.json cannot be read")
-    loaded: Mapping[str, Any] = json.loads(content)
+    loader: Any = __spec__.loader
+    path = f"{__file__.rpartition('_schema.')[0]}data.json"
+    loaded: Mapping[str, Any] = json.loads(loader.get_data(path))
     return loaded
 
 

@@ -9,24 +9,17 @@ from typing import Final, NamedTuple
 
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
+from kfp_k8s_manifest.model.targets import NEWEST_PATCHES, TARGET_NAMES, is_target
 from kfp_k8s_manifest.naming import MAX_LABEL
 from kfp_k8s_manifest.releases import _schema
 
 __all__ = [
-    "DEFAULT_TARGET",
-    "TARGET_NAMES",
     "CrdField",
     "FieldType",
     "Release",
     "Target",
     "target",
 ]
-
-DEFAULT_TARGET: Final = "portable"
-"""The target that is meant where none is named."""
-
-TARGET_NAMES: Final = ("2.14", "2.15", "2.16", "2.17", "kep", "portable")
-"""The names to offer in help and messages; full releases such as `2.14.3` are names as well."""
 
 # From this patch release on the webhook cuts the label to 63 bytes.
 _FIRST_THAT_CUTS: Final = (2, 14, 3)
@@ -217,14 +210,14 @@ def target(name: str) -> Target:
         return Target(name=name, releases=(kep,))
     if name in _MINOR_RELEASES:
         return Target(name=name, releases=tuple(_release(each) for each in _MINOR_RELEASES[name]))
-    for minor, newest_patch in _NEWEST_PATCHES.items():
-        patches = [f"{minor}.{patch}" for patch in range(newest_patch + 1)]
-        if name in patches:
-            return Target(name=name, releases=(_release(name),))
+    if is_target(name):
+        return Target(name=name, releases=(_release(name),))
+    for minor, newest_patch in NEWEST_PATCHES.items():
         if name.startswith(f"{minor}."):
             raise UsageError(
-                f"target {name!r} is not known. KFP {minor} has the releases {patches[0]} to"
-                f" {patches[-1]}; {minor!r} stands for all of them, and for those still to come"
+                f"target {name!r} is not known. KFP {minor} has the releases {minor}.0 to"
+                f" {minor}.{newest_patch}; {minor!r} stands for all of them, and for those still to"
+                " come"
             )
     raise UsageError(
         f"target {name!r} is not known. Valid: {', '.join(TARGET_NAMES)}, or a full release of "
@@ -232,8 +225,6 @@ def target(name: str) -> Target:
     )
 
 
-# The newest patch of each, of KFP's SDK or backend; what may be named is what was released.
-_NEWEST_PATCHES: Final = {"2.14": 6, "2.15": 2, "2.16": 1, "2.17": 3}
 # The releases that behave differently from each other. Within 2.14 the label rule changed.
 _MINOR_RELEASES: Final = {
     "2.14": ("2.14.0", "2.14.3"),

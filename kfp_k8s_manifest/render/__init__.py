@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from kfp_k8s_manifest.findings import Report
@@ -26,7 +25,7 @@ def render(report: Report, format_name: str, *, strict: bool = False, color: boo
     Raises:
         KeyError: There is no such format.
     """
-    report = replace(report, findings=tuple(map(brief, report.findings)))
+    report = report._replace(findings=tuple(map(brief, report.findings)))
     # Imported one by one: a run needs one of them, and its start is measured.
     if format_name == "text":
         from kfp_k8s_manifest.render import text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any, Final
 
 from kfp_k8s_manifest.findings import Finding, Report, shortened
@@ -34,7 +33,7 @@ def brief(finding: Finding) -> Finding:
         },
     }
     changed = {name: value for name, value in short.items() if value != getattr(finding, name)}
-    return replace(finding, **changed) if changed else finding
+    return finding._replace(**changed) if changed else finding
 
 
 def _cut_value(value: Any, depth: int = 0) -> Any:

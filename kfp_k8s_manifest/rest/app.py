@@ -39,7 +39,7 @@ REQUEST_ID: Final = web.RequestKey("kfp-k8s.request-id", str)
 """Where a request's id is kept."""
 
 # An id from a client or a proxy is taken over where it cannot do harm in a log or a header.
-_SANE_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_SANE_ID: Final = re.compile(r"[A-Za-z0-9._:+=@-]{1,128}")
 _SHOWN: Final = 200
 # Statuses of refusals whose texts do not quote the request's contents.
 _TOLD: Final = frozenset({401, 403, 500, 503})

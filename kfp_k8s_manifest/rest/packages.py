@@ -17,7 +17,7 @@ from kfp_k8s_manifest.checks.webhook.judge import JudgedSpec, Ruling, judge
 from kfp_k8s_manifest.checks.webhook.view import Oddity, View, view
 from kfp_k8s_manifest.errors import YamlError
 from kfp_k8s_manifest.releases import Release, target
-from kfp_k8s_manifest.rest.errors import invalid
+from kfp_k8s_manifest.rest.errors import RestError, invalid
 from kfp_k8s_manifest.rest.values import Spec
 from kfp_k8s_manifest.rest.workflows import completed, is_workflow
 from kfp_k8s_manifest.yaml import load_all
@@ -27,6 +27,8 @@ __all__ = ["RELEASE", "read_package", "spec_of"]
 
 RELEASE: Final[Release] = target("2.17").releases[-1]
 """The release whose schema and rules hold."""
+
+_LONGEST: Final = 4096
 
 _GENERATIONS: Final = (RELEASE.generation,)
 
@@ -49,7 +51,7 @@ def read_package(data: bytes) -> Spec:
             document = next(documents, None)
         except BrokenError as error:
             if not found:
-                raise invalid(f"failed to parse pipeline spec YAML: {error}") from None
+                raise _refused(f"failed to parse pipeline spec YAML: {error}") from None
             document = Mapping3(None, unfit=str(error))
         if document is None:
             break
@@ -66,7 +68,7 @@ def read_package(data: bytes) -> Spec:
     ruling = judge(judged, RELEASE)
     if ruling.message:
         message = refusals.get(ruling.spec) if ruling.spec is not None else None
-        raise invalid(message or ruling.message)
+        raise _refused(message or ruling.message)
     return spec_of(ruling)
 
 
@@ -93,6 +95,11 @@ def _judged(document: Mapping3) -> JudgedSpec:
         oddities.append(Oddity(kind="number-key", path=(), value=None, on_key=True))
     seen = View(document=value, as_platform=value, oddities=tuple(oddities))
     return JudgedSpec("pipelineSpec", value, _GENERATIONS, seen=seen)
+
+
+def _refused(text: str) -> RestError:
+    """Return a refusal that may quote the package, whose texts can be of any length."""
+    return invalid(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
 
 
 def _workflow(data: bytes) -> Spec:

@@ -209,7 +209,11 @@ def _content(token: str) -> Mapping[str, Any]:
     try:
         # Go skips line ends in base64, and nothing else.
         packed = re.sub(r"[\r\n]", "", token).encode("ascii")
-        content = json.loads(base64.b64decode(packed, validate=True), parse_constant=_refuse)
+        text = base64.b64decode(packed, validate=True).decode()
+        content = json.loads(text, parse_constant=_refuse)
+        if "\\u" in text:
+            # Half of a character cannot be compared in every store.
+            json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, binascii.Error, RecursionError) as error:
         raise _no_token() from error
     if content is not None and not isinstance(content, dict):

@@ -1,6 +1,6 @@
 """Remember the verdicts of texts, so that texts that have not changed are not checked again.
 
-What is remembered changes how long a run takes, never what it says. A key is the SHA-256 of all that
+What is remembered changes how long a run takes, never what it says. A key is the BLAKE2b hash of all that
 a verdict depends on: the bytes, what was asked for, this package's own code and data, Python, and
 PyYAML. Kept are the texts that have no error, with their warnings and notes, and that a set of texts
 as a whole has no findings. What depends on the previous states of objects is not kept.
@@ -13,15 +13,20 @@ from __future__ import annotations
 
 import binascii
 import contextlib
-import hashlib
 import importlib.machinery
 import json
 import os
 import stat
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
+
+try:
+    # The whole of hashlib loads OpenSSL, which takes longer than to hash what most folders hold.
+    from _blake2 import blake2b
+except ImportError:  # not every Python has it by itself
+    from hashlib import blake2b
 
 from kfp_k8s_manifest._version import __version__
 from kfp_k8s_manifest.errors import OutputError
@@ -34,8 +39,10 @@ from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
 __all__ = ["Cache", "key_of", "open_cache"]
 
 _FILE: Final = "validated"
-_HEADER: Final = b"validated 1"
+_HEADER: Final = b"validated 2"
 _KEY: Final = 64
+_WORTH_A_THREAD: Final = 2_000_000
+"""Bytes from which on a second thread pays."""
 _MOST_ENTRIES: Final = 50_000
 _MOST_BYTES: Final = 64 * 2**20
 _LARGEST_ENTRY: Final = 256 * 1024
@@ -62,7 +69,7 @@ def open_cache(target: str) -> Cache | None:
     if not root or not code:
         return None
     parts = [__version__, code, sys.version, sys.platform, repr(DEFAULT_LIMITS), target]
-    mark = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    mark = _new_hash(json.dumps(parts).encode()).hexdigest()
     return Cache(root, mark)
 
 
@@ -74,7 +81,7 @@ def key_of(mark: str, data: bytes, *, explicit: bool) -> str:
         data: The text.
         explicit: Whether somebody named it.
     """
-    found = hashlib.sha256(f"{mark} {explicit:d} ".encode())
+    found = _new_hash(f"{mark} {explicit:d} ".encode())
     found.update(data)
     return found.hexdigest()
 
@@ -105,18 +112,35 @@ class Cache:
         if not self._lines:
             # There is no need to read anything.
             return known
-        for index, each in enumerate(inputs):
-            if each.skip:
-                continue
-            try:
-                data = each.read(DEFAULT_LIMITS.size)
-            except OSError:
-                continue
-            key = key_of(self.mark, data, explicit=each.explicit)
+        keys = self._keys(inputs)
+        for index in sorted(keys):
             with contextlib.suppress(*_MALFORMED):
-                head, _ = self._get(key).split(b"\t")
-                known[index] = key, _unpacked(head, each.name)
+                head, _ = self._get(keys[index]).split(b"\t")
+                known[index] = keys[index], _unpacked(head, inputs[index].name)
         return known
+
+    def _keys(self, inputs: Sequence[Input]) -> dict[int, str]:
+        """Return the keys of the texts that can be read, by their indexes."""
+        keys: dict[int, str] = {}
+
+        def read(first: int, step: int) -> None:
+            for index in range(first, len(inputs), step):
+                each = inputs[index]
+                if each.skip:
+                    continue
+                with contextlib.suppress(OSError):
+                    data = each.read(DEFAULT_LIMITS.size)
+                    keys[index] = key_of(self.mark, data, explicit=each.explicit)
+
+        if sum(each.size for each in inputs) < _WORTH_A_THREAD:
+            read(0, 1)
+            return keys
+        # Reading and hashing take most of the time, and neither holds the interpreter's lock.
+        other = threading.Thread(target=read, args=(1, 2))
+        other.start()
+        read(0, 2)
+        other.join()
+        return keys
 
     def complete(self, recalled: Mapping[int, Checked]) -> dict[int, Checked]:
         """Return verdicts with their objects."""
@@ -124,7 +148,7 @@ class Cache:
         for index, (key, outcome) in recalled.items():
             with contextlib.suppress(*_MALFORMED):
                 _, items = self._get(key).split(b"\t")
-                known[index] = key, replace(outcome, items=_items(items))
+                known[index] = key, outcome._replace(items=_items(items))
         return known
 
     def knows_set(self, keys: Iterable[str], known: Sequence[str], *, assume: bool) -> bool:
@@ -171,13 +195,18 @@ class Cache:
 
     def _set_key(self, keys: Iterable[str], known: Sequence[str], *, assume: bool) -> str:
         parts = [self.mark, *keys, sorted(known), assume]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        return _new_hash(json.dumps(parts).encode()).hexdigest()
 
     def _get(self, key: str) -> bytes:
         """Return what is remembered by a key, or b"" where that is nothing, or damaged."""
         line = self._lines.get(key.encode(), b"")
         text = line[_KEY + 10 :]
         return text if line[_KEY + 1 : _KEY + 9] == _checksum(text) else b""
+
+
+def _new_hash(data: bytes = b"") -> blake2b:
+    # Half of its length: keys as long as those of SHA-256.
+    return blake2b(data, digest_size=_KEY // 2)
 
 
 def _root() -> str:
@@ -319,7 +348,7 @@ def _finding(fields: Sequence[Any], file: str) -> Finding:
 def _fingerprint() -> str:
     """Return a mark of the code and the data that decide, or "" where they cannot be read."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
-    mark = hashlib.sha256()
+    mark = _new_hash()
     try:
         for name in _PARTS:
             for path in _sources(os.path.join(package, name)):  # noqa: PTH118

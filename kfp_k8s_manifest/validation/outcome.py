@@ -7,8 +7,7 @@ imported where they are needed.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.findings import (
@@ -26,8 +25,7 @@ __all__ = ["Checked", "Gathered", "Item", "Outcome", "selected", "with_nothing_t
 _REMEDY: Final = "Name what holds them, or pass --allow-empty where there may be none."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Item:
+class Item(NamedTuple):
     """One object of ours in a text.
 
     Attributes:
@@ -36,13 +34,13 @@ class Item:
         object: The object, or its skeleton.
     """
 
+    # No dataclass: making one takes a millisecond at every start of the command.
     document: int
     prefix: Path
     object: Any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Outcome:
+class Outcome(NamedTuple):
     """What came out of one text.
 
     Attributes:
@@ -54,12 +52,13 @@ class Outcome:
         excerpts: The lines that findings point at.
     """
 
+    # No dataclass: making one takes a millisecond at every start of the command.
     items: tuple[Item, ...] = ()
     objects: int = 0
     passed_over: str = ""
     skipped: int = 0
     findings: tuple[Finding, ...] = ()
-    excerpts: Mapping[int, str] = field(default_factory=dict)
+    excerpts: Mapping[int, str] = {}
 
 
 Checked = tuple[str, Outcome]
@@ -150,7 +149,7 @@ def with_nothing_to_check(report: Report, named: Container[str]) -> Report:
         )
     if not findings:
         return report
-    return replace(report, findings=tuple(sort_findings([*report.findings, *findings])))
+    return report._replace(findings=tuple(sort_findings([*report.findings, *findings])))
 
 
 def _nothing(text: str, severity: Severity) -> Finding:
@@ -179,7 +178,7 @@ def selected(report: Report, select: Sequence[str], ignore: Sequence[str]) -> Re
         for each in report.findings
         if (not select or each.rule in chosen) and each.rule not in left
     ]
-    return replace(report, findings=tuple(findings))
+    return report._replace(findings=tuple(findings))
 
 
 def _rule_ids(names: Iterable[str]) -> set[str]:

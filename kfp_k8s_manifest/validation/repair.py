@@ -137,7 +137,7 @@ def _changes(
             line=line, column=column, path=path, written=written, was=_json(value), key=False
         )
         yield change, place
-    for path in mappings_with_odd_keys(obj):
+    for path in () if document.keys_as_written else mappings_with_odd_keys(obj):
         for becomes, written in document.renamed_keys((*prefix, *path)).items():
             if not may_be_key(path, written):
                 continue

@@ -7,7 +7,6 @@ the checks of the whole set ask for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks import registry
@@ -170,8 +169,8 @@ def _package(
         objects, placed = check_package(data, name, context.target)
     findings = []
     for index, path, found in placed:
-        (located,) = locate([replace(found, path=path)], documents[index], (), name)
-        findings.append(replace(located, path=found.path))
+        (located,) = locate([found._replace(path=path)], documents[index], (), name)
+        findings.append(located._replace(path=found.path))
     return Outcome(objects=objects, findings=tuple(findings), excerpts=_excerpts(data, findings))
 
 
@@ -191,7 +190,7 @@ def _check(
         from kfp_k8s_manifest.checks.source.unquoted import explain_unquoted
 
         found = explain_unquoted(found, obj, document, prefix)
-    odd = mappings_with_odd_keys(obj)
+    odd = () if document.keys_as_written else mappings_with_odd_keys(obj)
     if odd:
         from kfp_k8s_manifest.checks.source.unquoted import check_keys, without_fallout
 
@@ -222,9 +221,9 @@ def locate(
     located = []
     for each in findings:
         line, column = _place(each, document, prefix)
-        each = replace(each, file=name, line=line, column=column)
+        each = each._replace(file=name, line=line, column=column)
         if _is_large(each.value):
-            each = replace(each, value=ABSENT)
+            each = each._replace(value=ABSENT)
         located.append(each)
     return located
 

@@ -3,7 +3,7 @@
 Most lines of most manifests are `key: value`, `- value` or the text of a literal block, and the
 same lines come again and again. What a line says is looked up here, and the parser is asked only
 where a document holds anything else: flow collections, anchors, tags, comments behind a value,
-scalars of several lines, and whatever is wrong. So this module refuses nothing and explains
+scalars of several lines, keys that are read as others, and whatever is wrong. So this module refuses nothing and explains
 nothing; it either reads a document exactly as the parser does, or leaves it alone.
 `tests/yaml/test_lines.py` compares both ways.
 """
@@ -265,6 +265,9 @@ def _line(line: str) -> _Line | None:
             try:
                 key = scalars.resolve_key(written)
             except scalars.ScalarError:
+                return None
+            if key != written:
+                # So that whoever looks for such keys can tell where there are none.
                 return None
     said = _value(rest)
     return None if said is None else (indent, behind, key, *said, match.end(3), match.start(4))

@@ -66,6 +66,11 @@ class Document:
         return _JSON_GROWTH * len(self._chunk.text) if self._by_lines else None
 
     @property
+    def keys_as_written(self) -> bool:
+        """True where it is known that no key is read otherwise than it is written."""
+        return self._by_lines
+
+    @property
     def nodes(self) -> int:
         """How many keys and values the document has."""
         if self._nodes is None:

@@ -44,6 +44,7 @@ __all__ = ["BrokenError", "Mapping3", "read_mappings"]
 _TAG: Final = "tag:yaml.org,2002:"
 _KNOWN_TAGS: Final = ("!!str", "!!bool", "!!int", "!!float", "!!null", "!!timestamp", "!!binary")
 _SHOWN: Final = 10
+_MOST_TOLD: Final = 100
 _NO_KEY: Final = object()
 _MERGE: Final = object()
 
@@ -106,6 +107,10 @@ def read_mappings(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Iterator[Mapp
             if isinstance(event, AliasEvent):
                 raise BrokenError(f"yaml: unknown anchor '{event.anchor}' referenced")
             if isinstance(event, (ScalarEvent, CollectionStartEvent)):
+                # Each document costs time and memory, also an empty one.
+                budget.nodes -= NODES_PER_PART
+                if budget.nodes < 0:
+                    raise BrokenError(budget.too_many)
                 yield _Reader(parser.get_event, budget).document(event)
                 # So that documents beyond number end, too.
                 budget.nodes -= NODES_PER_PART
@@ -305,9 +310,10 @@ class _Reader:
         line = event.start_mark.line + 1
         first = frame.lines.setdefault(text, line)
         if len(frame.lines) == frame.pairs:
-            self._unfit.append(
-                f"line {line}: mapping key {_quoted(text)} already defined at line {first}"
-            )
+            if len(self._unfit) < _MOST_TOLD:
+                self._unfit.append(
+                    f"line {line}: mapping key {_quoted(text)} already defined at line {first}"
+                )
         else:
             frame.pairs += 1
         if text == "<<" and (

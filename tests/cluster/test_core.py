@@ -18,7 +18,7 @@ from kfp_k8s_manifest.cluster import (
     operations,
     requests,
 )
-from kfp_k8s_manifest.cluster.answers import Answer, pause_before_retry, read_event
+from kfp_k8s_manifest.cluster.answers import TOO_DEEP, Answer, pause_before_retry, read_event
 from kfp_k8s_manifest.cluster.requests import Request
 from kfp_k8s_manifest.cluster.watching import Connect, Pause, ReadLine, watch
 from kfp_k8s_manifest.errors import ClusterError, InvalidNameError
@@ -429,6 +429,27 @@ class Dialogue:
     def pause(self, seconds: float) -> None:
         assert self.step == Pause(seconds)
         self.reply()
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"), [('{"a\\"[[{":', "}"), ("[", "]"), ('[{"x":', "}]")]
+)
+def test_what_python_cannot_read_is_cut(opening: str, closing: str) -> None:
+    deep = opening * 5000 + "1" + closing * 5000
+    text = f'{{"items": [{{"metadata": {{"name": "a"}}, "spec": {deep}, "b": "}}]"}}, {{"c": [{{}}]}}]}}'
+    answer = answered(200, text.encode())
+    first = requests.list_objects(PIPELINES)
+    with pytest.raises(ClusterError, match="with something else than JSON"):
+        carry_out(operations.list_all(first), answer)
+    shallow = requests.list_objects(PIPELINES, shallow=True)
+    found, _ = carry_out(operations.list_all(shallow), answer)
+    one, other = found.items
+    assert (one["metadata"], one["b"]) == ({"name": "a"}, "}]")
+    assert json.dumps(TOO_DEEP) in json.dumps(one["spec"])
+    assert other == {"c": [{}]}
+    # An answer that is broken besides is none.
+    with pytest.raises(ClusterError, match="with something else than JSON"):
+        carry_out(operations.list_all(shallow), answered(200, text.encode()[:-1]))
 
 
 def test_what_is_kept_of_objects() -> None:

@@ -24,7 +24,7 @@ from kfp_k8s_manifest.installation.crds import crds
 from kfp_k8s_manifest.model.kinds import GROUP, PLURALS
 from kfp_k8s_manifest.releases import target
 from kfp_k8s_manifest.rest.errors import Code, RestError
-from kfp_k8s_manifest.rest.stores.kubernetes import KubernetesStore
+from kfp_k8s_manifest.rest.stores.kubernetes import KubernetesStore, access
 from kfp_k8s_manifest.rest.values import ListQuery
 from tests.apiserver.controlplane import ControlPlane
 from tests.apiserver.webhook_server import LIST
@@ -120,6 +120,36 @@ def test_versions_that_nobody_has_checked(
     with_store(kubeconfig, namespace, use)
     # What the label does not name is Kubernetes' to collect.
     assert stored(plane, namespace, "PipelineVersion") == ["nolabel"]
+
+
+def test_a_content_that_is_nested_too_deep_for_python(
+    plane: ControlPlane, kubeconfig: Path, namespace: str
+) -> None:
+    async def use(store: KubernetesStore) -> None:
+        made, good = await store.create_pipeline_with_version(new_pipeline("p"), new_version("p"))
+        obj = version("deep", "p", pipelineSpec={"x": "DEEP"})
+        obj["metadata"]["labels"] = {"pipelines.kubeflow.org/pipeline-id": made.id}
+        text = json.dumps(obj).replace('"DEEP"', '{"a":' * 3000 + "1" + "}" * 3000)
+        answer = plane.request("POST", collection(namespace, "PipelineVersion"), text)
+        assert answer.status == 201, answer.body[:300]
+
+        async def seen() -> bool:
+            return (await store.list_versions(made.id, ListQuery())).total == 2
+
+        await eventually(seen)
+        await store.close()
+        # Told by an event, and by a list.
+        async with opened(kubeconfig, namespace) as another:
+            for each in (store, another):
+                listed = await each.list_versions(made.id, BY_NAME)
+                assert [(item.name, item.error) for item in listed.items] == [
+                    ("deep", "the content is nested too deep to be read"),
+                    ("p", ""),
+                ]
+            await another.delete_version(listed.items[0].id)
+            assert (await another.list_versions(made.id, ListQuery())).items == (good,)
+
+    with_store(kubeconfig, namespace, use)
 
 
 class Stumbling(AsyncClient):
@@ -248,6 +278,41 @@ def test_an_api_server_that_is_away_for_a_while(
 
             await eventually(seen)
             await store.update_version(own.id, display_name="x", tags=None)
+
+    asyncio.run(body())
+
+
+def test_an_api_server_that_hangs(
+    plane: ControlPlane, kubeconfig: Path, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "_SECONDS", 1.0)
+    monkeypatch.setattr(access, "_LIST_SECONDS", 1.0)
+
+    async def body() -> None:
+        async with opened(kubeconfig, namespace) as store:
+            made, own = await store.create_pipeline_with_version(
+                new_pipeline("p"), new_version("p")
+            )
+            api_server(plane).send(signal.SIGSTOP)
+            try:
+                # What is known is known to be true as of a moment ago.
+                assert (await store.list_versions(made.id, ListQuery())).items == (own,)
+                for call in (
+                    store.create_pipeline(new_pipeline("q")),
+                    store.create_version(made, new_version("v")),
+                    store.update_version(own.id, display_name="x", tags=None),
+                    store.delete_pipeline(made.id, cascade=True),
+                    store.get_pipeline("00000000-0000-4000-8000-000000000000"),
+                    store.get_pipeline_by_name("", "q"),
+                ):
+                    with pytest.raises(RestError) as caught:
+                        await call
+                    assert caught.value.code is Code.UNAVAILABLE
+                    assert caught.value.text == (
+                        "The Kubernetes API server does not answer: nothing came for 1 seconds"
+                    )
+            finally:
+                api_server(plane).send(signal.SIGCONT)
 
     asyncio.run(body())
 

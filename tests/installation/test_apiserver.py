@@ -15,7 +15,7 @@ STORE_RULES = [
         "resources": ["pipelines", "pipelineversions"],
         "verbs": ["get", "list", "watch", "create", "update", "delete"],
     },
-    {"apiGroups": [GROUP], "resources": ["pipelineversions/status"], "verbs": ["update"]},
+    {"apiGroups": [GROUP], "resources": ["pipelineversions/status"], "verbs": ["patch"]},
     {"apiGroups": [GROUP], "resources": ["pipelines/finalizers"], "verbs": ["update"]},
 ]
 REVIEW_RULES = [

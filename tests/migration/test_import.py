@@ -188,6 +188,34 @@ def test_manifests_that_no_export_has_written(empty: str, server: Serving, tmp_p
     assert done.exit_code == 0, done.output
 
 
+def test_what_came_over_the_cluster_goes_back_under_its_first_name(
+    folder: Path, empty: str, server: Serving, tmp_path: Path
+) -> None:
+    run_import(folder, host(server))
+    # As a server over the cluster is exported: its names are those of objects, its ids are others.
+    since = tmp_path / "since"
+    for path, data in tree(folder).items():
+        if path.endswith(".yaml"):
+            lines = data.decode().splitlines(keepends=True)
+            kept = [
+                line for line in lines if "original-name" not in line and "original-id" not in line
+            ]
+            (since / path).parent.mkdir(parents=True, exist_ok=True)
+            (since / path).write_text("".join(kept))
+    (new,) = since.glob("b-*/versions/b-*-v2.yaml")
+    text = new.read_text().replace("kfp-2.17.2", "kfp-2.17.9").replace("-v2\n", "-v9\n")
+    text = text.replace("versionName: v2", "versionName: v9").replace(
+        "sequence: '2'", "sequence: '3'"
+    )
+    new.with_name("new.yaml").write_text(text)
+    done = run_import(since, host(server), "--names", str(folder / "rename-report.csv"))
+    assert done.stdout.splitlines() == [
+        "created   PipelineVersion 'v9' of 'B'",
+        "note: an upload has no place for package and code source URLs, which 1 version has; --report keeps them",
+        "1 created, 0 updated, 12 unchanged, 0 failed",
+    ]
+
+
 def test_a_version_without_its_pipeline_is_told(folder: Path, server: Serving) -> None:
     (folder / "a/pipeline.yaml").unlink()
     done = run_import(folder, host(server), code=1)

@@ -12,6 +12,7 @@ import base64
 import contextlib
 import gzip
 import http.client
+import itertools
 import json
 import re
 import time
@@ -26,11 +27,13 @@ RECORDINGS = "reference/rest-conversations.jsonl.gz"
 # Header fields of an answer that are compared, and how: their value, or that there are any.
 _HEADERS = ("content-type", "grpc-metadata-content-type", "location", "x-content-type-options")
 _BOUNDARY = "boundary-of-the-replayed-upload"
+# What stands in recorded texts for what is another one each time.
 _PLACEHOLDERS = {
-    "<time>": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"),
-    "<uuid>": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
-    "<token>": re.compile(r"[A-Za-z0-9+/]+=*"),
+    "<time>": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ",
+    "<uuid>": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "<token>": r"[A-Za-z0-9+/]+=*",
 }
+_PLACEHOLDER = re.compile("|".join(_PLACEHOLDERS))
 _VARIABLE = re.compile(r"\$\{([A-Z]+\d*)\}")
 
 
@@ -170,17 +173,19 @@ class Player:
 
     def _call(self, step: Mapping[str, Any]) -> Outcome:
         reply = send(self._url, self._filled(step["request"]))
-        answered = reply.json()
-        self._capture(step, answered)
-        wanted = step["response"]
+        wanted, answered = step["response"], reply.json()
         stable = not step.get("unstable")
+        as_set = step.get("compare") == "as a set"
+        if as_set:
+            answered = _in_order_of(self._filled(wanted["json"]), answered)
+        self._capture(step, answered)
         difference = ""
         if "no_answer" in wanted:
-            difference = f"KFP never answers; here: {reply.status} {reply.body[:300]!r}"
-        elif stable or step.get("compare"):
-            difference = _compare_replies(
-                self._filled(wanted), reply, as_set=step.get("compare") == "as a set"
-            )
+            # Whatever KFP's server is busy with, ours says what is wrong with the request.
+            if not 400 <= reply.status < 500:
+                difference = f"status {reply.status} instead of 4xx: {reply.body[:300]!r}"
+        elif stable or as_set:
+            difference = _compare_replies(self._filled(wanted), reply, answered)
         elif wanted["status"] != reply.status:
             difference = f"status {reply.status} instead of {wanted['status']}: {reply.body!r}"
         return Outcome(step=step["id"], status=reply.status, stable=stable, difference=difference)
@@ -272,7 +277,7 @@ def _look_up(tree: Any, path: str) -> str | None:
     return tree if isinstance(tree, str) else None
 
 
-def _compare_replies(wanted: Mapping[str, Any], reply: Reply, *, as_set: bool) -> str:
+def _compare_replies(wanted: Mapping[str, Any], reply: Reply, answered: Any) -> str:
     """Return where an answer differs, or ""."""
     if wanted["status"] != reply.status:
         return f"status {reply.status} instead of {wanted['status']}: {reply.body[:1000]!r}"
@@ -282,14 +287,12 @@ def _compare_replies(wanted: Mapping[str, Any], reply: Reply, *, as_set: bool) -
         if text != wanted["text"]:
             found.append(f"text {text!r} instead of {wanted['text']!r}")
     elif "json" in wanted:
-        answered = reply.json()
         if answered is None:
             found.append(f"no JSON: {reply.body[:1000]!r}")
         elif wanted["status"] >= 400:
             found += _compare(_refusal(wanted["json"]), _refusal(answered))
         else:
-            order = _sorted_lists if as_set else (lambda tree: tree)
-            found += _compare(order(wanted["json"]), order(answered))
+            found += _compare(wanted["json"], answered)
     return "; ".join(found)
 
 
@@ -310,16 +313,29 @@ def _refusal(tree: Any) -> Any:
     return {key: value for key, value in tree.items() if key != "message"}
 
 
-def _sorted_lists(tree: Any) -> Any:
-    """Return an answer whose lists are in one order, whatever their own."""
+def _in_order_of(wanted: Any, answered: Any) -> Any:
+    """Return an answer with its list in the recorded order, as far as the items are the same.
+
+    An id that is not known yet may be any: it is recorded as that of the item that came there.
+    """
+    if not isinstance(answered, Mapping):
+        return answered
+    ordered = dict(answered)
+    for key, items in wanted.items():
+        if isinstance(items, list) and isinstance(answered.get(key), list):
+            left, found = list(answered[key]), []
+            for item in items:
+                same = (i for i, each in enumerate(left) if not _compare(_any_ids(item), each))
+                found += [left.pop(i) for i in (next(same, None),) if i is not None]
+            ordered[key] = found + left
+    return ordered
+
+
+def _any_ids(item: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        key: sorted(value, key=_identity) if isinstance(value, list) else value
-        for key, value in tree.items()
+        key: "<uuid>" if isinstance(value, str) and _VARIABLE.fullmatch(value) else value
+        for key, value in item.items()
     }
-
-
-def _identity(item: Mapping[str, Any]) -> tuple[str, str]:
-    return str(item.get("pipeline_version_id", "")), str(item.get("pipeline_id", ""))
 
 
 def _compare(wanted: Any, answered: Any, path: str = "") -> list[str]:
@@ -336,12 +352,21 @@ def _compare(wanted: Any, answered: Any, path: str = "") -> list[str]:
             return [f"{path} has {len(answered)} items instead of {len(wanted)}"]
         pairs = enumerate(zip(wanted, answered, strict=True))
         return [each for i, pair in pairs for each in _compare(*pair, f"{path}[{i}]")]
-    if isinstance(wanted, str) and isinstance(answered, str) and wanted in _PLACEHOLDERS:
-        if _PLACEHOLDERS[wanted].fullmatch(answered):
+    if isinstance(wanted, str) and isinstance(answered, str):
+        if wanted == answered or _pattern(wanted).fullmatch(answered):
             return []
     elif wanted == answered and isinstance(wanted, bool) is isinstance(answered, bool):
         return []
     return [f"{path or 'the body'} is {answered!r:.1000} instead of {wanted!r:.1000}"]
+
+
+def _pattern(wanted: str) -> re.Pattern[str]:
+    """Return what a text with placeholders stands for."""
+    texts = map(re.escape, _PLACEHOLDER.split(wanted))
+    patterns = [_PLACEHOLDERS[each] for each in _PLACEHOLDER.findall(wanted)]
+    return re.compile(
+        "".join(itertools.chain(*itertools.zip_longest(texts, patterns, fillvalue="")))
+    )
 
 
 def _objects(stdout: str) -> list[Any]:
@@ -362,14 +387,20 @@ def _compare_commands(wanted: Mapping[str, Any], done: Command, objects: list[An
     """Return where the outcome of a command differs, or ""."""
     if wanted["exit"] != done.exit:
         return f"exit {done.exit} instead of {wanted['exit']}: {done.stderr}"
+    said = {"stdout": done.stdout, "stderr": done.stderr}
     found = [
-        f"{key} {getattr(done, key)!r} instead of {wanted[key]!r}"
-        for key in ("stdout", "stderr")
-        if key in wanted and wanted[key] != getattr(done, key)
+        f"{key} {text!r} instead of {wanted[key]!r}"
+        for key, text in said.items()
+        if key in wanted and _without_reason(wanted[key]) != _without_reason(text)
     ]
     if "objects" in wanted:
-        found += _compare(wanted["objects"], [_plain(each) for each in objects])
+        found += _compare([*map(_plain, wanted["objects"])], [*map(_plain, objects)])
     return "; ".join(found)
+
+
+def _without_reason(text: str) -> str:
+    """Return what kubectl says without the words of a webhook, which are ours."""
+    return text.partition(" denied the request: ")[0]
 
 
 def _plain(obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -379,4 +410,9 @@ def _plain(obj: Mapping[str, Any]) -> dict[str, Any]:
         kept = {k: v for k, v in metadata["annotations"].items() if k != _LAST_APPLIED}
         metadata["annotations"] = kept
     plain = {**obj, "metadata": metadata}
+    if "status" in obj:
+        # Recorded for every condition, though neither KFP nor its CRD knows of it.
+        conditions = [{k: v for k, v in each.items() if k != "lastTransitionTime"}
+                      for each in obj["status"]["conditions"]]  # fmt: skip
+        plain["status"] = {**obj["status"], "conditions": conditions}
     return {key: value for key, value in plain.items() if value != {} or key == "metadata"}

@@ -367,8 +367,8 @@ def test_request_ids(server: Serving) -> None:
             ]
         )
 
-    assert id_for("01H:a/b+c=@_.-z") == "01H:a/b+c=@_.-z"
-    for bad in ("", "a b", "a;b", "é", "x" * 129, "a\tb"):
+    assert id_for("01H:ab+c=@_.-z") == "01H:ab+c=@_.-z"
+    for bad in ("", "a b", "a/b", "a;b", "é", "x" * 129, "a\tb"):
         made = id_for(bad)
         assert len(made) == 32
         assert made.isalnum()

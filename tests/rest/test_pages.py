@@ -198,6 +198,12 @@ def test_a_token_is_written_as_kfp_writes_it() -> None:
         # A number that is too large for Python's floats, or has too many digits for its integers.
         base64.b64encode(b'{"SortByFieldName":"Name","SortByFieldValue":1e400,"KeyFieldValue":"x"}').decode(),
         base64.b64encode(b'{"SortByFieldValue":' + b"9" * 5_000 + b"}").decode(),
+        packed(KFPS | {"SortByFieldValue": "a\ud800"}),
+        packed(KFPS | {"KeyFieldValue": "\udc00"}),
+        packed(KFPS | {"Tags": {"\ud800": "a"}}),
+        packed(KFPS | {"Filter": {"EQ": {"pipelines.Name": ["\ud800"]}}}),
+        base64.b64encode(b'{"KeyFieldValue":"\xed\xa0\x80"}').decode(),
+        base64.b64encode('{"KeyFieldValue":"a"}'.encode("utf-16")).decode(),
         base64.b64encode(b"[" * 200_000).decode(),
         base64.b64encode(b"\xff").decode(),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,7 +114,7 @@ def test_of_many_findings_of_one_rule_the_rest_is_counted() -> None:
 def test_the_rest_is_as_grave_as_the_worst_of_it() -> None:
     few = Few()
     note = Finding(rule="r", severity=Severity.NOTE, message="m")
-    told = few.pass_on([*[note] * MOST, note, replace(note, severity=Severity.WARNING), note])
+    told = few.pass_on([*[note] * MOST, note, note._replace(severity=Severity.WARNING), note])
     assert told == [note] * MOST
     (rest,) = few.rest(told)
     assert rest.severity is Severity.WARNING

@@ -28,7 +28,7 @@ READ = [
     "- a: 1\n  b:\n  - c\n-\n",
     "# c\na: b\n\n    # d\nc: d\n",
     "a: 'it''s'\n'b c': \"q\\n\\\"\\\\\"\n\"d\": ''\n",
-    "y: n\n08: 08\n1.5: 1.5\n0x1F: 0o17\na: ~\nb: null\nc: 1e3\nd: 2001-01-01\n",
+    "k: n\n8: 08\n1.5: 1.5\n'y': 0o17\na: ~\nb: null\nc: 1e3\nd: 2001-01-01\n",
     "a: -x\nb: --flag\nc: ---\nd: a - b\ne: a:b\nf: a#b\ng: é\nh: (a, b) [c] {d} & * ! %\n",
     "a: |\n  x\n\n   y\n  z\n\n\nb: |-\n\n  x\nc: |+\n  x\n\nd: |2-\n    x\n     y\ne: |-1\n  x\n",
     "a: |\n  x\n \n  y\n# c\n",
@@ -42,7 +42,7 @@ NOT = [
     "a: b\n  c\n", "a: 'b\n  c'\n", 'a: "\\x41"\n', 'a: "\\/"\n', "a: 'b' c\n", "a: >\n  b\n", "a: |x\n",
     "a: 1\na: 2\n", "a:\n  b: 1\n c: 2\n", "a: 1\n  b: 2\n", "- a\nb: c\n", "a: b\n- c\n", " a: 1\nb: 2\n",
     "a:\tb\n", "a: b \n", " \na: b\n", "a: \x85\n", "a: |\n  \u2028\n  b\n", "\ufeffa: b\n", "a: |\n\n", "a: |\n    \n  b\n",
-    "a: |\n b\n  # c\nd: |\ne: f\n", "%YAML 1.1\n", "a: b\n...\n", "a: @\n", "a: `\n", "a: b\r\n", "- - a\n", "a:\n- - a\n",
+    "a: |\n b\n  # c\nd: |\ne: f\n", "%YAML 1.1\n", "a: b\n...\n", "y: a\n", "08: a\n", "0x1F: a\n", "a:\n- b:\n    no: c\n", "a: @\n", "a: `\n", "a: b\r\n", "- - a\n", "a:\n- - a\n",
 ]  # fmt: skip
 
 

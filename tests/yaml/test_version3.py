@@ -195,13 +195,14 @@ def test_what_is_refused_in_other_words_or_is_read_by_go(data: bytes, said: str)
 
 
 def test_limits() -> None:
-    few = Limits(size=100, nodes=10, depth=3)
+    few = Limits(size=100, nodes=30, depth=3)
     assert read(b"a: [[b]]", few) == [{"a": [["b"]]}]
     assert read(b"a: [[[b]]]", few) == ["yaml: nested deeper than 3 levels"]
-    assert read(b"a: [" + b"b," * 9 + b"]", few)[0].startswith("too many keys and values: at most")
+    assert read(b"a: [" + b"b," * 10 + b"]", few)[0].startswith("too many keys and values: at most")
     assert read(b"a: &x [b, c]\nd: [*x, *x, *x]", few)[0].startswith("too many keys and values")
     # In what is read over, too: a list in place of a mapping, and many documents.
     assert read(b"[" * 90, few) == ["yaml: nested deeper than 3 levels"]
     assert read(b"[" + b"b," * 9 + b"]", few)[0].startswith("too many keys and values: at most")
     assert read(b"---\na: b\n" * 3, few)[-1].startswith("too many keys and values: at most")
+    assert read(b"---\n---\n", few)[1].startswith("too many keys and values")
     assert read(b"a" * 101, few) == ["larger than 100 bytes, the most that is read of one text"]

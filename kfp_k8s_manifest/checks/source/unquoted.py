@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any, Protocol
 
 from kfp_k8s_manifest import naming
@@ -73,7 +72,7 @@ def _explained(found: Finding, obj: Mapping[str, Any], source: Source, prefix: P
     if found.severity is Severity.NOTE:
         if not changed:
             return found
-        found = replace(found, rule=registry.YAML_UNQUOTED_VALUE.id, severity=Severity.WARNING)
+        found = found._replace(rule=registry.YAML_UNQUOTED_VALUE.id, severity=Severity.WARNING)
     said = finding(
         registry.YAML_UNQUOTED_VALUE,
         found.path,
@@ -81,7 +80,7 @@ def _explained(found: Finding, obj: Mapping[str, Any], source: Source, prefix: P
         " expected.",
         hint=_quoting(text),
     )
-    return replace(found, message=said.message, hint=said.hint)
+    return found._replace(message=said.message, hint=said.hint)
 
 
 def _quoting(text: str) -> str:

@@ -17,6 +17,7 @@ from sys import intern
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
+from kfp_k8s_manifest.cluster.answers import TOO_DEEP
 from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_ID_LABEL
 from kfp_k8s_manifest.model.trees import mapping_at, string_at
@@ -36,6 +37,8 @@ __all__ = [
 
 _NO_STATUS: Final = "<nil>"
 _LEVEL: Final = 3
+_TOO_DEEP: Final = json.dumps(TOO_DEEP).encode("ascii")
+_TOO_DEEP_TEXT: Final = "the content is nested too deep to be read"
 
 
 class PackedSpec:
@@ -43,14 +46,15 @@ class PackedSpec:
 
     Args:
         text: The content as JSON.
+        error: Why it cannot be read, where that is known; or "".
     """
 
     __slots__ = ("__weakref__", "_data", "_error", "_normal")
 
-    def __init__(self, text: bytes) -> None:
-        self._data = zlib.compress(text, _LEVEL)
-        self._normal = False
-        self._error = ""
+    def __init__(self, text: bytes, *, error: str = "") -> None:
+        self._data = b"" if error else zlib.compress(text, _LEVEL)
+        self._normal = bool(error)
+        self._error = error
 
     @property
     def is_normal(self) -> bool:
@@ -66,6 +70,8 @@ class PackedSpec:
             self._data = zlib.compress(text, _LEVEL)
         except KfpK8sError as error:
             text, self._data, self._error = b"", b"", str(error)
+        except RecursionError:
+            text, self._data, self._error = b"", b"", _TOO_DEEP_TEXT
         self._normal = True
         return text, self._error
 
@@ -79,7 +85,12 @@ class SpecPool:
     def pack(self, spec: Mapping[str, Any]) -> PackedSpec:
         """Return the content of the `spec` of a PipelineVersion."""
         kept = {key: spec[key] for key in ("pipelineSpec", "platformSpec") if key in spec}
-        text = json.dumps(kept, separators=(",", ":")).encode("ascii")
+        try:
+            text = json.dumps(kept, separators=(",", ":")).encode("ascii")
+        except RecursionError:
+            text = _TOO_DEEP
+        if _TOO_DEEP in text:
+            return PackedSpec(b"", error=_TOO_DEEP_TEXT)
         digest = hashlib.blake2b(text, digest_size=16).digest()
         found = self._known.get(digest)
         if found is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kfp_k8s_manifest.cluster.answers import TOO_DEEP
 from kfp_k8s_manifest.rest.stores.items import FACTS, SpecPool, read_pipeline, read_version
 from kfp_k8s_manifest.rest.stores.kubernetes.conversion import (
     owner_ids,
@@ -126,6 +127,17 @@ def test_a_content_that_cannot_be_read(spec: dict[str, Any]) -> None:
     assert record.spec_json == b""
     assert record.error == "no pipeline spec is provided"
     assert record.id == "uid-of-bad"
+
+
+def test_a_content_that_is_nested_too_deep() -> None:
+    deep: Any = {}
+    for _ in range(5000):
+        deep = {"a": deep}
+    for content in (deep, {"a": TOO_DEEP}):
+        obj = {"metadata": metadata("deep"), "spec": {"pipelineSpec": content}}
+        record = read_version(obj, SpecPool()).record()
+        assert record.error == "the content is nested too deep to be read"
+        assert (record.id, record.spec_json) == ("uid-of-deep", b"")
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ class Access(Generic[ItemT]):
         self._resource = resource
         self._namespace = namespace
         self._keep = keep
-        first = requests.list_objects(resource, namespace=namespace, size=_PAGE)
+        first = requests.list_objects(resource, namespace=namespace, size=_PAGE, shallow=True)
         self._follower: Follower[ItemT] = Follower(client, first, keep, FACTS)
         self._locator = Locator(self._read_places)
         self._gate = asyncio.Semaphore(_LISTS)
@@ -147,10 +147,10 @@ class Access(Generic[ItemT]):
                 return Page(items=(), total=0)
             namespace = parent
         first = requests.list_objects(
-            self._resource, namespace=namespace, labels=labels, size=_PAGE
+            self._resource, namespace=namespace, labels=labels, size=_PAGE, shallow=True
         )
         async with self._gate:
-            listed = await self._ask(operations.list_all(first, self._keep), _LIST_SECONDS)
+            listed = await self._ask(operations.list_all(first, self._keep), is_list=True)
         return select(
             [each for each in listed.items if parent in (None, each.parent)], query, FACTS
         )
@@ -168,7 +168,7 @@ class Access(Generic[ItemT]):
             size=_METADATA_PAGE,
             metadata_only=True,
         )
-        listed = await self._ask(operations.list_all(first, self._keep), _LIST_SECONDS)
+        listed = await self._ask(operations.list_all(first, self._keep), is_list=True)
         return list(listed.items)
 
     async def metadata(self, namespace: str, name: str) -> Mapping[str, Any] | None:
@@ -210,9 +210,9 @@ class Access(Generic[ItemT]):
         Raises:
             RestError: The cluster refuses or does not answer.
         """
-        place = item.namespace, item.object_name
         for attempt in range(1, _ATTEMPTS + 1):
-            obj = await self._ask(operations.find(self._get(*place)))
+            request = requests.get(self._resource, item.object_name, namespace=item.namespace)
+            obj = await self._ask(operations.find(request))
             if obj is None or string_at(obj, "metadata", "uid") != item.id:
                 self.cache.drop(item.id)
                 return None
@@ -256,11 +256,9 @@ class Access(Generic[ItemT]):
             self.cache.drop(uid)
 
     async def _read(self, namespace: str, name: str) -> ItemT | None:
-        obj = await self._ask(operations.find(self._get(namespace, name)))
+        request = requests.get(self._resource, name, namespace=namespace, shallow=True)
+        obj = await self._ask(operations.find(request))
         return None if obj is None else self._take_in(obj)
-
-    def _get(self, namespace: str, name: str) -> Request:
-        return requests.get(self._resource, name, namespace=namespace)
 
     def _take_in(self, obj: Mapping[str, Any]) -> ItemT:
         item = self._keep(obj)
@@ -273,10 +271,11 @@ class Access(Generic[ItemT]):
         first = requests.list_objects(
             self._resource, namespace=self._namespace, size=_METADATA_PAGE, metadata_only=True
         )
-        listed = await self._ask(operations.list_all(first, _place), _LIST_SECONDS)
+        listed = await self._ask(operations.list_all(first, _place), is_list=True)
         return dict(listed.items)
 
-    async def _ask(self, operation: Operation[T], seconds: float = _SECONDS) -> T:
+    async def _ask(self, operation: Operation[T], *, is_list: bool = False) -> T:
+        seconds = _LIST_SECONDS if is_list else _SECONDS
         try:
             return await self._limited(self._client.run(operation, patience=_PATIENCE), seconds)
         except ClusterError as error:

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Final, Generic, TypeVar
 
 from kfp_k8s_manifest.cluster import ApiError, Event, Object, watching
-from kfp_k8s_manifest.cluster.answers import Answer
+from kfp_k8s_manifest.cluster.answers import Answer, read_json
 from kfp_k8s_manifest.cluster.async_client import AsyncClient
 from kfp_k8s_manifest.cluster.requests import Request
 from kfp_k8s_manifest.cluster.watching import Connect, ReadLine, Watch
@@ -125,16 +126,33 @@ class Follower(Generic[ItemT]):
         return self._client.watch(_observed(watch, self._observe))
 
     def _observe(self, step: object, reply: object) -> None:
-        """Look at what happens to the connection, of which events do not tell."""
+        """Look at what happens to the connection, of which events do not tell.
+
+        Args:
+            step: A step of the watch.
+            reply: What came of it; None before it is taken.
+        """
+        if not isinstance(step, (Event, ReadLine)):
+            # What happens from now on is not told until there is an answer to a watch again.
+            self._connected.clear()
         if isinstance(reply, ClusterError):
             self._fail(reply)
-        elif isinstance(step, Connect) and isinstance(reply, Answer) and reply.status == 200:
+        elif isinstance(reply, Answer) and reply.status not in (HTTPStatus.OK, HTTPStatus.GONE):
+            request = step.request if isinstance(step, Connect) else step
+            assert isinstance(request, Request)
+            try:
+                read_json(request, reply)
+            except ClusterError as error:
+                self._fail(error)
+        elif (
+            isinstance(step, Connect)
+            and isinstance(reply, Answer)
+            and reply.status == HTTPStatus.OK
+        ):
             if self._failure is not None:
                 log(logging.INFO, "cluster is followed again", collection=self._first.path)
             self._failure = None
             self._connected.set()
-        elif isinstance(step, ReadLine) and reply is None:
-            self._connected.clear()
 
     def _fail(self, error: ClusterError) -> None:
         self._connected.clear()
@@ -163,9 +181,10 @@ def _observed(watch: Watch[T], observe: Callable[[object, object], None]) -> Wat
     """Return a watch that shows every step and what came of it to somebody."""
     step = next(watch)
     while True:
+        observe(step, None)
         try:
             reply = yield step
-        except ClusterError as error:  # noqa: PERF203 (each step may fail)
+        except ClusterError as error:
             observe(step, error)
             step = watch.throw(error)
         else:
