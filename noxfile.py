@@ -177,6 +177,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def calls(session: nox.Session) -> None:
+    """Make 20,000 calls of the REST API that its description makes up."""
+    install(session, *TEST_TOOLS)
+    session.run("python", "benchmarks/rest_schemathesis.py", *session.posargs)
+
+
+@nox.session
 def golden(session: nox.Session) -> None:
     """Write the golden manifests and the names that the pages print anew; never in CI."""
     if os.environ.get("CI"):

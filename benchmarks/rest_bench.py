@@ -32,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from _timing import Figure, report
 from webhook_bench import cpu_seconds, shown, version
 
+from kfp_k8s_manifest.cluster import PIPELINE_VERSIONS, operations, requests
 from kfp_k8s_manifest.cluster.async_client import AsyncClient
 from kfp_k8s_manifest.cluster.config import load_config
 from kfp_k8s_manifest.installation.crds import crds
@@ -40,6 +41,7 @@ from kfp_k8s_manifest.rest.packages import read_package
 from kfp_k8s_manifest.rest.stores import Store
 from kfp_k8s_manifest.rest.stores.database import DatabaseStore
 from kfp_k8s_manifest.rest.stores.kubernetes import KubernetesStore
+from kfp_k8s_manifest.rest.stores.kubernetes.conversion import version_object
 from kfp_k8s_manifest.rest.values import NewPipeline, NewVersion, Spec
 from tests.apiserver.controlplane import ControlPlane
 
@@ -76,8 +78,17 @@ def versions(count: int) -> Iterator[NewVersion]:
 # Filling the stores
 
 
-async def fill(store: Store, count: int, *, at_a_time: int) -> str:
-    """Put pipelines into a store, the first of them with versions; return its id."""
+async def fill(
+    store: Store, count: int, *, at_a_time: int, client: AsyncClient | None = None
+) -> str:
+    """Put pipelines into a store, the first of them with versions; return its id.
+
+    Args:
+        store: The store.
+        count: How many versions.
+        at_a_time: How many are created at the same time.
+        client: Creates the versions by one request each, where the store needs several.
+    """
     await store.start()
     try:
         pipelines = (
@@ -95,7 +106,12 @@ async def fill(store: Store, count: int, *, at_a_time: int) -> str:
 
         async def create_versions() -> None:
             for new in left:
-                await store.create_version(first, new)
+                if client is None:
+                    await store.create_version(first, new)
+                    continue
+                obj = version_object(first, new, f"{first.name}-{new.name}")
+                request = requests.create(PIPELINE_VERSIONS, obj, field_manager="bench")
+                await client.run(operations.send(request), patience=30.0)
 
         await asyncio.gather(*(create_versions() for _ in range(at_a_time)))
     finally:
@@ -357,7 +373,7 @@ def place_of(store: str, folder: Path, count: int) -> Iterator[Place]:
             install(plane)
             client = AsyncClient(load_config(str(plane.kubeconfig)))
             filled = KubernetesStore(client, namespace=NAMESPACE)
-            pipeline = asyncio.run(fill(filled, count, at_a_time=16))
+            pipeline = asyncio.run(fill(filled, count, at_a_time=16, client=client))
             options = ["--pipelines-store", "kubernetes", "--disable-webhook"]
             options += ["--namespace", NAMESPACE, "--kubeconfig", str(plane.kubeconfig)]
         print(f"{store}: filled in {time.perf_counter() - started:.0f} s")

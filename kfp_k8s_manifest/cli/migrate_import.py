@@ -73,7 +73,8 @@ def import_(
 
     from kfp_k8s_manifest.cli.build import progress
     from kfp_k8s_manifest.files import write_text
-    from kfp_k8s_manifest.migration.importing import ImportOptions, import_folder, read_names
+    from kfp_k8s_manifest.migration.import_plan import read_names
+    from kfp_k8s_manifest.migration.importing import ImportOptions, import_folder
     from kfp_k8s_manifest.migration.origins import origins_csv
 
     gc.enable()

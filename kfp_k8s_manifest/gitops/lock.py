@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Callable, Iterator
 
 from kfp_k8s_manifest.errors import OutputError
@@ -26,10 +27,14 @@ def locked(root: str, *, wait: bool, on_wait: Callable[[str], None]) -> Iterator
     """
     path = state_folder(root) / "lock"
     try:
-        number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        # Through a link that came with the repository, somebody's file would be emptied.
+        number = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
     except OSError as error:
-        raise OutputError(f"cannot open {path}: {error.strerror}") from error
+        reason = "it is a link; delete it" if path.is_symlink() else error.strerror
+        raise OutputError(f"cannot open {path}: {reason}") from error
     try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OutputError(f"cannot open {path}: it is no file; delete it")
         if not _try_lock(number):
             holder = os.pread(number, 20, 0).decode("ascii", "replace").strip()
             who = f"process {holder}" if holder.isdigit() else "another process"

@@ -23,7 +23,7 @@ from kfp_k8s_manifest.gitops.environment import EnvironmentBuild
 from kfp_k8s_manifest.gitops.sources import RepositorySource
 from kfp_k8s_manifest.gitops.tree import Entry, PipelineEntry, VersionEntry
 from kfp_k8s_manifest.gitops.wanted import Facts
-from kfp_k8s_manifest.state_folder import state_folder
+from kfp_k8s_manifest.state_folder import read_state, state_file
 
 __all__ = ["Remembered", "State", "open_state"]
 
@@ -57,11 +57,10 @@ def open_state(root: str, *, started: float) -> State:
     Raises:
         OutputError: The folder for it cannot be made.
     """
-    path = state_folder(root) / _FILE
+    path = state_file(root, _FILE)
     content: Any = None
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        if path.stat().st_size <= _LIMIT:
-            content = json.loads(path.read_bytes())
+    with contextlib.suppress(ValueError, RecursionError):
+        content = json.loads(read_state(root, _FILE, limit=_LIMIT) or b"{}")
     if not isinstance(content, dict) or content.get("version") != _STATE_VERSION:
         content = {}
     return State(path, root, content, started)
@@ -74,7 +73,9 @@ class State:
         watched: The folder in which what sources read counts: the git work tree, or the root.
     """
 
-    def __init__(self, path: Path, root: str, content: Mapping[str, Any], started: float) -> None:
+    def __init__(
+        self, path: Path | None, root: str, content: Mapping[str, Any], started: float
+    ) -> None:
         self._path, self._root, self._started = path, root, started
         sources, entries = content.get("sources"), content.get("entries")
         self._sources: dict[str, Any] = sources if isinstance(sources, dict) else {}
@@ -187,6 +188,8 @@ class State:
         Args:
             partial: True where not all sources were looked at; the others are kept.
         """
+        if self._path is None:
+            return
         sources = {**self._sources, **self._new} if partial else self._new
         entries = {**self._known, **self._entries} if partial else self._entries
         content = {"version": _STATE_VERSION, "sources": sources, "entries": entries}

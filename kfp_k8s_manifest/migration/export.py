@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.files import write_texts
 from kfp_k8s_manifest.gitops.layouts import FolderLayout
-from kfp_k8s_manifest.migration.journal import Journal, PipelineState, SideLine
-from kfp_k8s_manifest.migration.mapping import Row
-from kfp_k8s_manifest.migration.names import file_stem, pipeline_names, rivals, version_names
+from kfp_k8s_manifest.migration.batches import (
+    Batch,
+    Version,
+    pipeline_row,
+    side_lines,
+    status_of,
+)
+from kfp_k8s_manifest.migration.journal import Journal, PipelineState
+from kfp_k8s_manifest.migration.names import file_stem, pipeline_names, rivals
 from kfp_k8s_manifest.migration.objects import (
     Loss,
-    Made,
     Origin,
     Place,
     make_pipeline,
@@ -209,12 +214,12 @@ class _Export:
         record = state.record
         origin = self._origin(PIPELINE, record.id, record.created_at)
         made = make_pipeline(record, state.name, origin, self._place)
-        base = _pipeline_row(record, state.name, origin, made)
+        base = pipeline_row(record, state.name, origin, made)
         row = replace(base, path=self._pipeline_path(record, state.name) if made.text else "")
         if made.text:
             write_texts({self._options.folder / row.path: made.text})
         self._journal.commit(
-            state.number, rows=[row], side=_side(PIPELINE, row, made.losses, record),
+            state.number, rows=[row], side=side_lines(PIPELINE, row, made.losses, record),
             token=state.token, sequence=state.sequence,
         )  # fmt: skip
         refused = None if made.text else without_versions(made)
@@ -226,7 +231,7 @@ class _Export:
         while not self._stop.is_set():
             page = self._source.versions(state.record.id, token, self._options.page_size)
             seen += len(page.items)
-            batch = _Batch(sequence=sequence)
+            batch = Batch(sequence=sequence)
             for record in page.items:
                 self._add_version(batch, record, state, refused)
             write_texts({self._options.folder / path: text for path, text in batch.texts.items()})
@@ -250,7 +255,7 @@ class _Export:
                 return
 
     def _add_version(
-        self, batch: _Batch, record: ServerVersion, state: PipelineState, refused: Loss | None
+        self, batch: Batch, record: ServerVersion, state: PipelineState, refused: Loss | None
     ) -> None:
         origin = self._origin(PIPELINE_VERSION, record.id, record.created_at)
         if origin.id in batch.ids or self._journal.has(PIPELINE_VERSION, origin.id):
@@ -260,9 +265,11 @@ class _Export:
         known = origin.sequence or (before.sequence if before else 0)
         sequence = known or batch.sequence + 1
         batch.sequence = max(batch.sequence, sequence)
-        version = _Version(record=record, state=state, origin=origin, sequence=sequence)
+        version = Version(record=record, state=state, origin=origin, sequence=sequence)
         if refused is not None:
-            batch.add(version.row(), _side(PIPELINE_VERSION, version.row(), (refused,), record))
+            batch.add(
+                version.row(), side_lines(PIPELINE_VERSION, version.row(), (refused,), record)
+            )
             return
         name = origin.name or (before.version_name if before else "")
         if not name:
@@ -275,7 +282,7 @@ class _Export:
             name = found
         self._add_named(batch, version, name)
 
-    def _free_name(self, version: _Version, claims: set[str]) -> str | None:
+    def _free_name(self, version: Version, claims: set[str]) -> str | None:
         """Return a version's name: "" where no rule can map it, None where it is to be settled."""
         state, namespace = version.state, version.state.record.namespace
         for name in version.names():
@@ -287,12 +294,12 @@ class _Export:
                 return name
         return ""
 
-    def _add_named(self, batch: _Batch, version: _Version, name: str) -> None:
+    def _add_named(self, batch: Batch, version: Version, name: str) -> None:
         if not name:
             text = "no name can be made that fits beside the pipeline's into 253 characters"
             loss = Loss(reason="name", field="metadata.name", text=text)
             row = version.row()
-            batch.add(row, _side(PIPELINE_VERSION, row, (loss,), version.record))
+            batch.add(row, side_lines(PIPELINE_VERSION, row, (loss,), version.record))
             return
         state = version.state
         batch.claims.add(version.claim(name))
@@ -305,16 +312,16 @@ class _Export:
             object_name=rest_name(state.name, name),
             version_name=name,
             path=self._version_path(state, name) if made.text else "",
-            status=_status(made),
+            status=status_of(made),
         )
         if made.text:
             batch.texts[row.path] = made.text
-        batch.add(row, _side(PIPELINE_VERSION, row, made.losses, version.record))
+        batch.add(row, side_lines(PIPELINE_VERSION, row, made.losses, version.record))
 
     def settle(self) -> None:
         """Name and write the versions whose names others might have had; the oldest keep theirs."""
         for item in self._journal.pending():
-            version = _Version(
+            version = Version(
                 record=ServerVersion(**item["record"]),
                 state=self._journal.state(item["number"]),
                 origin=Origin(**item["origin"]),
@@ -325,7 +332,7 @@ class _Export:
                 for name in version.names()
                 if self._journal.is_free(version.claim(name), version.origin.id)
             )
-            batch = _Batch(sequence=0)
+            batch = Batch(sequence=0)
             self._add_named(batch, version, next(free, ""))
             write_texts({self._options.folder / path: text for path, text in batch.texts.items()})
             self._journal.commit(
@@ -349,110 +356,3 @@ class _Export:
         stem = file_stem(rest_name(state.name, version_name))
         path = self._options.layout.version_path(file_stem(state.name), stem)
         return self._prefix(state.record.namespace) + path
-
-
-@dataclass(slots=True, kw_only=True)
-class _Batch:
-    """What a page of versions gives.
-
-    Attributes:
-        sequence: The age of the newest version so far.
-    """
-
-    sequence: int
-    texts: dict[str, str] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
-    side: list[SideLine] = field(default_factory=list)
-    pending: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
-    claims: set[str] = field(default_factory=set)
-    ids: set[str] = field(default_factory=set)
-
-    def add(self, row: Row, side: list[SideLine]) -> None:
-        self.rows.append(row)
-        self.side += side
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Version:
-    """A version on its way."""
-
-    record: ServerVersion
-    state: PipelineState
-    origin: Origin
-    sequence: int
-
-    def names(self) -> Iterator[str]:
-        return version_names(
-            self.record.name, pipeline=self.state.record.name, pipeline_object=self.state.name
-        )
-
-    def claim(self, version_name: str) -> str:
-        namespace, name = self.state.record.namespace, rest_name(self.state.name, version_name)
-        return f"{PIPELINE_VERSION}/{namespace}/{name}"
-
-    def row(self) -> Row:
-        """Return the line of a version that is no object."""
-        return Row(
-            kind="PipelineVersion",
-            namespace=self.state.record.namespace,
-            pipeline=self.state.record.name,
-            name=self.record.name,
-            object_name="",
-            version_name="",
-            original_id=self.origin.id,
-            created_at=self.origin.created_at,
-            sequence=self.sequence,
-            path="",
-            status="not-exported",
-        )
-
-    def item(self) -> dict[str, Any]:
-        return {
-            "number": self.state.number,
-            "record": asdict(self.record),
-            "origin": asdict(self.origin),
-            "sequence": self.sequence,
-        }
-
-
-def _pipeline_row(record: ServerPipeline, name: str, origin: Origin, made: Made) -> Row:
-    return Row(
-        kind="Pipeline",
-        namespace=record.namespace,
-        pipeline=record.name,
-        name=record.name,
-        object_name=name,
-        version_name="",
-        original_id=origin.id,
-        created_at=origin.created_at,
-        sequence=0,
-        path="",
-        status=_status(made),
-    )
-
-
-def _status(made: Made) -> Any:
-    if not made.text:
-        return "not-exported"
-    return "partly" if made.losses else "exported"
-
-
-def _side(
-    kind: str, row: Row, losses: tuple[Loss, ...], record: ServerPipeline | ServerVersion
-) -> list[SideLine]:
-    """Return what the side file says of an object that lacks something."""
-    if not losses:
-        return []
-    content = {
-        "kind": kind,
-        "namespace": row.namespace,
-        "pipeline": row.pipeline,
-        "name": row.name,
-        "original_id": row.original_id,
-        "object": row.object_name if row.path else "",
-        "reasons": [
-            {"reason": each.reason, "field": each.field, "text": each.text} for each in losses
-        ],
-        "record": asdict(record),
-    }
-    return [SideLine(kind=kind, id=row.original_id, content=content)]

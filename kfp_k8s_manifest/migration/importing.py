@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from kfp_k8s_manifest.errors import KfpK8sError, SourceError
 from kfp_k8s_manifest.migration.compare import names_of
-from kfp_k8s_manifest.migration.folder import read_file, read_folder
-from kfp_k8s_manifest.migration.mapping import from_csv
+from kfp_k8s_manifest.migration.folder import read_file
+from kfp_k8s_manifest.migration.import_plan import Group, Item, plan_import
 from kfp_k8s_manifest.migration.objects import CREATED_AT, Origin
 from kfp_k8s_manifest.migration.pace import run_paced
 from kfp_k8s_manifest.migration.sources import ServerRefusalError, ServerUncertainError
@@ -25,9 +25,12 @@ from kfp_k8s_manifest.model.age import sequence_of
 from kfp_k8s_manifest.model.kinds import PIPELINE
 from kfp_k8s_manifest.model.trees import mapping_at, string_at
 
-__all__ = ["ImportOptions", "Outcome", "import_folder", "read_names"]
+__all__ = ["ImportOptions", "Outcome", "import_folder"]
 
 _EXISTS: Final = 409
+_PIPELINES: Final = "/apis/v2beta1/pipelines"
+_PIPELINE: Final = f"{_PIPELINES}/{{id}}"
+_VERSION: Final = f"{_PIPELINE}/versions/{{version}}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,36 +79,6 @@ class Outcome:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Item:
-    """An object of the folder, without its content."""
-
-    kind: str
-    path: str
-    object_name: str
-    name: str
-    sequence: int
-
-
-@dataclass(slots=True, kw_only=True)
-class _Group:
-    """A pipeline and its versions, the oldest first.
-
-    Attributes:
-        namespace: The namespace on the server.
-        name: The API name.
-        id: The pipeline's id, once it is known.
-        failed: Why it has none.
-    """
-
-    namespace: str
-    name: str
-    items: list[_Item] = field(default_factory=list)
-    id: str = ""
-    failed: str = ""
-    uploads: Uploads | None = None
-
-
 def import_folder(
     server: RestServer,
     options: ImportOptions,
@@ -124,7 +97,7 @@ def import_folder(
     Raises:
         KfpK8sError: The folder cannot be read, or there is no going on with the server.
     """
-    groups = _groups(options)
+    groups = plan_import(options.folder, options.namespace, options.names)
     with tempfile.TemporaryDirectory(prefix="kfp-k8s-") as place:
         work = _Import(server, options, Path(place))
         work.find_pipelines(groups)
@@ -137,69 +110,13 @@ def import_folder(
     ]
 
 
-def read_names(path: str) -> dict[tuple[str, str, str], str]:
-    """Return what objects were called on the server, from the report of its export.
-
-    Raises:
-        SourceError: The report cannot be read.
-    """
-    try:
-        with Path(path).open(encoding="utf-8", newline="") as lines:
-            return {
-                (row.kind, row.namespace, row.object_name): row.name
-                for row in from_csv(lines, path)
-                if row.object_name
-            }
-    except (OSError, UnicodeError) as error:
-        raise SourceError(f"{path} cannot be read: {error}") from error
-
-
-def _groups(options: ImportOptions) -> list[_Group]:
-    groups: dict[tuple[str, str], _Group] = {}
-    originals: dict[tuple[str, str], str] = {}
-    for found in read_folder(options.folder):
-        names = names_of(found.object)
-        namespace = names.namespace if options.namespace is None else options.namespace
-        key = (namespace, names.pipeline)
-        group = groups.setdefault(key, _Group(namespace=namespace, name=names.pipeline))
-        # What is told by name wins; the namespace of a server without any is "".
-        told = options.names.get((names.kind, names.namespace, found.name))
-        told = told or options.names.get((names.kind, "", found.name))
-        name = told or names.original_name
-        if names.kind == PIPELINE:
-            originals[key] = name
-        group.items.append(
-            _Item(
-                kind=names.kind,
-                path=found.path,
-                object_name=found.name,
-                name=name,
-                sequence=sequence_of(found.object),
-            )
-        )
-    for key, group in groups.items():
-        group.name = originals.get(key, group.name)
-        group.items.sort(key=lambda each: (each.kind, each.sequence, each.object_name))
-    ordered = [groups[key] for key in sorted(groups)]
-    taken: set[tuple[str, str]] = set()
-    for group in ordered:
-        before = len(taken)
-        taken.add((group.namespace, group.name))
-        if len(taken) == before:
-            raise SourceError(
-                f"{options.folder}: two pipelines would be called {group.name!r} on the server; give"
-                " one of them another name"
-            )
-    return ordered
-
-
 class _Import:
     def __init__(self, server: RestServer, options: ImportOptions, place: Path) -> None:
         self._server, self._options, self._place = server, options, place
         self.outcomes: dict[tuple[str, str, str], Outcome] = {}
         self._pipelines: dict[tuple[str, str], Any] = {}
 
-    def find_pipelines(self, groups: list[_Group]) -> None:
+    def find_pipelines(self, groups: list[Group]) -> None:
         """Look for the pipelines on the server."""
         for namespace in sorted({each.namespace for each in groups}):
             token = ""
@@ -215,7 +132,7 @@ class _Import:
                 group.id = found.id
             group.uploads = Uploads(self._server, self._place)
 
-    def carry(self, task: tuple[_Group, _Item]) -> bool:
+    def carry(self, task: tuple[Group, Item]) -> bool:
         """Bring an object to the server; return True where something was created."""
         group, item = task
         obj = self._load(item)
@@ -237,13 +154,13 @@ class _Import:
         # The next version must be younger, by KFP's clock, which knows whole seconds.
         return done.verdict == "created" and not self._options.dry_run and item.kind != PIPELINE
 
-    def _load(self, item: _Item) -> Mapping[str, Any]:
+    def _load(self, item: Item) -> Mapping[str, Any]:
         for found in read_file(self._options.folder, item.path):
             if (found.kind, found.name) == (item.kind, item.object_name):
                 return found.object
         raise KfpK8sError(f"{self._options.folder}/{item.path} has changed while it was imported")
 
-    def _carry_pipeline(self, group: _Group, obj: Mapping[str, Any], done: Outcome) -> Outcome:
+    def _carry_pipeline(self, group: Group, obj: Mapping[str, Any], done: Outcome) -> Outcome:
         body: dict[str, Any] = {
             "name": group.name,
             "display_name": string_at(obj, "spec", "displayName") or group.name,
@@ -252,11 +169,10 @@ class _Import:
             "namespace": group.namespace,
         }
         there = self._pipelines.get((group.namespace, group.name))
-        api = self._server.pipeline_api
         if there is not None:
             change = _change(there, body)
             if change and not self._options.dry_run:
-                self._server.call(api.pipeline_service_update_pipeline, there.id, change)
+                self._server.ask("PATCH", _PIPELINE, ids={"id": there.id}, body=change)
             return _settled(done, there, change, body["description"])
         if self._options.dry_run:
             return replace(done, verdict="created")
@@ -274,13 +190,13 @@ class _Import:
                     return None
 
         def create() -> str:
-            tree = self._server.call(api.pipeline_service_create_pipeline, sent, again=False)
+            tree = self._server.ask("POST", _PIPELINES, body=sent, again=False)
             return str(tree.get("pipeline_id", ""))
 
         group.id = _created(self._server, create, lambda: getattr(find(), "id", ""))
         return replace(done, verdict="created", id=group.id)
 
-    def _carry_version(self, group: _Group, obj: Mapping[str, Any], done: Outcome) -> Outcome:
+    def _carry_version(self, group: Group, obj: Mapping[str, Any], done: Outcome) -> Outcome:
         uploads = group.uploads
         assert uploads is not None
         if not group.id:
@@ -302,10 +218,8 @@ class _Import:
             body = uploads.shown(obj, done.name)
             change = _change(there.record, body)
             if change and not self._options.dry_run:
-                self._server.call(
-                    self._server.pipeline_api.pipeline_service_update_pipeline_version,
-                    group.id, there.record.id, change,
-                )  # fmt: skip
+                ids = {"id": group.id, "version": there.record.id}
+                self._server.ask("PATCH", _VERSION, ids=ids, body=change)
             return _settled(done, there.record, change, body["description"])
         if self._options.dry_run:
             return replace(done, verdict="created")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kfp_k8s_manifest.errors import KfpK8sError, OutputError, UsageError
-from kfp_k8s_manifest.migration.mapping import Row
+from kfp_k8s_manifest.migration.mapping import Row, claim_of, place_of
 from kfp_k8s_manifest.migration.records import ServerPipeline
 from kfp_k8s_manifest.model.kinds import PIPELINE
 
@@ -333,24 +333,3 @@ class _Transaction:
             raise KfpK8sError(f"the journal cannot be written: {failed}") from failed
         finally:
             self._lock.release()
-
-
-def claim_of(row: Row) -> str | None:
-    """Return what nobody else may have, of a line; None where it has no object."""
-    if not row.object_name:
-        return None
-    return f"{row.kind}/{row.namespace}/{row.object_name}"
-
-
-def place_of(row: Row) -> str:
-    """Return the key by which lines are sorted: a pipeline, then its versions by age."""
-    # As JSON in ASCII, in whose order the key of a shorter text comes first.
-    parts = (
-        row.namespace,
-        row.pipeline,
-        f"{row.sequence:012}",
-        row.kind,
-        row.name,
-        row.original_id,
-    )
-    return "\x01".join(json.dumps(each)[1:-1] for each in parts)

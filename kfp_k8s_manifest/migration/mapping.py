@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.model.kinds import KINDS, PIPELINE, Kind
 
-__all__ = ["FILE", "HEADER", "Row", "from_csv", "to_csv"]
+__all__ = ["FILE", "HEADER", "Row", "claim_of", "from_csv", "place_of", "to_csv"]
 
 FILE: Final = "rename-report.csv"
 
@@ -96,6 +96,27 @@ def from_csv(lines: Iterable[str], source: str) -> Iterator[Row]:
             yield Row(**values)
     except (csv.Error, ValueError) as error:
         raise SourceError(f"{source}:{reader.line_num}: no line of an export: {error}") from error
+
+
+def claim_of(row: Row) -> str | None:
+    """Return what nobody else may have, of a line; None where it has no object."""
+    if not row.object_name:
+        return None
+    return f"{row.kind}/{row.namespace}/{row.object_name}"
+
+
+def place_of(row: Row) -> str:
+    """Return the key by which lines are sorted: a pipeline, then its versions by age."""
+    # As JSON in ASCII, in whose order the key of a shorter text comes first.
+    parts = (
+        row.namespace,
+        row.pipeline,
+        f"{row.sequence:012}",
+        row.kind,
+        row.name,
+        row.original_id,
+    )
+    return "\x01".join(json.dumps(each)[1:-1] for each in parts)
 
 
 def _taken(out: io.StringIO) -> str:

@@ -117,14 +117,18 @@ class Uploads:
         file = folder / "pipeline.yaml"
         file.write_text(content.package, encoding="utf-8")
         shown = self.shown(obj, name)
-        tree = self._server.call(
-            self._server.upload_api.upload_pipeline_version,
-            str(file),
-            name=name,
-            display_name=shown["display_name"],
-            pipelineid=pipeline_id,
-            description=shown["description"] or None,
-            tags=json.dumps(shown["tags"]) if shown["tags"] else None,
+        query = {
+            "name": name,
+            "display_name": shown["display_name"],
+            "pipelineid": pipeline_id,
+            "description": shown["description"],
+            "tags": json.dumps(shown["tags"]) if shown["tags"] else "",
+        }
+        tree = self._server.ask(
+            "POST",
+            "/apis/v2beta1/pipelines/upload_version",
+            query={key: value for key, value in query.items() if value},
+            file=str(file),
             again=False,
         )
         return str(tree.get("pipeline_version_id", ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,11 @@ from kfp_k8s_manifest.migration.compare import (
     fields_of_object,
     fields_of_pipeline,
     fields_of_version,
-    names_of,
 )
 from kfp_k8s_manifest.migration.finishing import SIDE_FILE
+from kfp_k8s_manifest.migration.index import Entry, Index
 from kfp_k8s_manifest.migration.records import ServerPipeline, ServerVersion
 from kfp_k8s_manifest.migration.sources import Source
-from kfp_k8s_manifest.model.age import sequence_of
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
 
 __all__ = ["Problem", "Verification", "known_losses", "verify"]
@@ -80,76 +79,6 @@ class Verification:
         return sum(each.verdict == verdict for each in self.problems)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Entry:
-    """What is remembered of an object, whose content may be large."""
-
-    names: Names
-    where: str
-    sequence: int
-    digests: dict[str, str]
-    seen: bool = False
-
-
-@dataclass(slots=True, kw_only=True)
-class _Index:
-    """The objects of the other side.
-
-    Attributes:
-        entries: All of them.
-        only: The namespace of all of them, where they and the server's pipelines have but one.
-        found: Them, by what they are found by.
-    """
-
-    entries: list[_Entry] = field(default_factory=list)
-    only: str = ""
-    found: dict[tuple[str, ...], _Entry] = field(default_factory=dict)
-
-    def add(self, obj: Mapping[str, Any], where: str) -> None:
-        names = names_of(obj)
-        entry = _Entry(
-            names=names,
-            where=where,
-            sequence=sequence_of(obj),
-            # By id everything is compared; what counts less is left out later.
-            digests=digests(fields_of_object(obj, "id")),
-        )
-        self.entries.append(entry)
-
-    def settle(self, match: Match) -> None:
-        """Make objects findable in a way."""
-        self.found.clear()
-        originals = {
-            (each.names.namespace, each.names.pipeline): each.names.original_name
-            for each in self.entries
-            if each.names.kind == PIPELINE
-        }
-        for each in self.entries:
-            names = each.names
-            if match == "id":
-                key: tuple[str, ...] = (names.kind, names.original_id)
-            elif match == "name":
-                key = (names.kind, names.namespace, names.pipeline, names.name)
-            else:
-                place = (names.namespace, names.pipeline)
-                pipeline = originals.get(place, names.pipeline)
-                key = (names.kind, names.namespace, pipeline, names.original_name)
-            self.found[key] = each
-
-    def find(
-        self, match: Match, kind: str, record_id: str, namespace: str, pipeline: str, name: str
-    ) -> _Entry | None:
-        if match == "id":
-            return self.found.get((kind, record_id))
-        # Manifests may leave the namespace to whoever applies them, a standalone server has none, and
-        # whoever imports may choose another.
-        for place in (namespace, "", self.only):
-            found = self.found.get((kind, place, pipeline, name))
-            if found is not None:
-                return found
-        return None
-
-
 def verify(
     source: Source,
     objects: Iterable[tuple[str, Mapping[str, Any]]],
@@ -175,7 +104,7 @@ def verify(
     Raises:
         KfpK8sError: The server or the other side cannot be read.
     """
-    index = _Index()
+    index = Index()
     for where, obj in objects:
         index.add(obj, where)
     pipelines = [
@@ -204,7 +133,7 @@ def _pipelines(source: Source, namespace: str, size: int) -> Iterator[ServerPipe
             return
 
 
-def _best_match(index: _Index, pipelines: list[ServerPipeline]) -> Match:
+def _best_match(index: Index, pipelines: list[ServerPipeline]) -> Match:
     """Return how most of the server's pipelines are found among the objects."""
     counts: dict[Match, int] = {}
     ways: tuple[Match, ...] = ("id", "original-name", "name")
@@ -221,7 +150,7 @@ class _Verify:
     def __init__(
         self,
         source: Source,
-        index: _Index,
+        index: Index,
         load: Callable[[str, Names], Mapping[str, Any]],
         match: Match,
         known: Mapping[tuple[str, str], frozenset[str]],
@@ -266,7 +195,7 @@ class _Verify:
 
     def _find(
         self, kind: str, pipeline: ServerPipeline, record: ServerPipeline | ServerVersion
-    ) -> _Entry | None:
+    ) -> Entry | None:
         return self._index.find(
             self._match, kind, record.id, pipeline.namespace, pipeline.name, record.name
         )
@@ -276,7 +205,7 @@ class _Verify:
         kind: str,
         pipeline: ServerPipeline,
         record: ServerPipeline | ServerVersion,
-        entry: _Entry | None,
+        entry: Entry | None,
         fields: Mapping[str, Any],
         order: tuple[Difference, ...] = (),
     ) -> None:
@@ -297,14 +226,14 @@ class _Verify:
         else:
             self._equal += 1
 
-    def _differences(self, entry: _Entry, fields: Mapping[str, Any]) -> tuple[Difference, ...]:
+    def _differences(self, entry: Entry, fields: Mapping[str, Any]) -> tuple[Difference, ...]:
         if self._is_same(entry, fields):
             return ()
         obj = self._load(entry.where, entry.names)
         theirs = fields_of_object(obj, self._match)
         return tuple(compare_fields(fields, theirs, obj.get("spec") or {}))
 
-    def _is_same(self, entry: _Entry, fields: Mapping[str, Any]) -> bool:
+    def _is_same(self, entry: Entry, fields: Mapping[str, Any]) -> bool:
         """Tell whether what is remembered of an object suffices to know that it is the same."""
         names = entry.names
         if fields["name"] != (names.name if self._match == "name" else names.original_name):

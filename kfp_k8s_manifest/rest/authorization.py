@@ -88,7 +88,6 @@ class Authorizer(Protocol):
         namespace: str,
         name: str = "",
         resource: Resource = "pipelines",
-        version_name: str = "",
     ) -> None:
         """Let a call pass, or refuse it.
 
@@ -99,8 +98,8 @@ class Authorizer(Protocol):
                 it, and who changes it must be allowed to in the server's own namespace.
             name: What KFP asks about: the pipeline's name, that of a version which is created, or ""
                 for a list.
-            resource: What the call is about.
-            version_name: The name of the version's object, where one is known.
+            resource: What the call is about. Of versions it is asked whether the caller may do this to
+                any: what their objects are called is not known of all.
 
         Raises:
             RestError: 401 for a caller who is unknown, 403 for one who must not, 503 where the cluster
@@ -119,7 +118,6 @@ class Open:
         namespace: str,
         name: str = "",
         resource: Resource = "pipelines",
-        version_name: str = "",
     ) -> None:
         """Let the call pass."""
 
@@ -156,7 +154,6 @@ class MultiUser:
         namespace: str,
         name: str = "",
         resource: Resource = "pipelines",
-        version_name: str = "",
     ) -> None:
         """Let the call pass, or refuse it: see `Authorizer.check`."""
         if verb in _READS and (self.shared_read or namespace in _SHARED):
@@ -167,7 +164,7 @@ class MultiUser:
         asked = _attributes("pipelines", _ASKED_VERSION, verb, namespace, name)
         await self._review(user, asked)
         if resource == "pipelineversions" and self.authorize == "kep":
-            await self._review(user, _attributes(resource, VERSION, verb, namespace, version_name))
+            await self._review(user, _attributes(resource, VERSION, verb, namespace, ""))
 
     async def _identify(self, caller: Caller) -> str:
         """Return the caller's name: what the header says, else what the cluster says of the token."""

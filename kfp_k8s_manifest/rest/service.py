@@ -109,7 +109,7 @@ class Service:
             name = url.rstrip("/").rpartition("/")[2] or url[:1] or "."
             new = replace(new, name=name, display_name=new.display_name or name)
         self._demand_namespace(new.namespace)
-        await self.may_create(caller, new.namespace, name=new.name, version=new.name)
+        await self.may_create(caller, new.namespace, name=new.name, with_version=True)
         require_url(url, for_version=False)
         text = await self._fetch(url, for_version=False)
         tags = (version.tags if version is not None else None) or {}
@@ -233,7 +233,7 @@ class Service:
         pipeline = None
         if self.multi_user:
             pipeline = await self.store.get_pipeline(pipeline_id)
-            await self._may(caller, "create", pipeline, name=name, version=name)
+            await self._may(caller, "create", pipeline, name=name, resource="pipelineversions")
         require_url(url, for_version=True)
         text = await self._fetch(url, for_version=True)
         if pipeline is None:
@@ -352,7 +352,7 @@ class Service:
         return ""
 
     async def may_create(
-        self, caller: Caller, namespace: str, *, name: str = "", version: str = ""
+        self, caller: Caller, namespace: str, *, name: str = "", with_version: bool = False
     ) -> None:
         """Refuse a caller who may not create pipelines in a namespace.
 
@@ -360,15 +360,14 @@ class Service:
             caller: Who calls.
             namespace: The namespace.
             name: The pipeline's name.
-            version: The name of a version that is created with it, or "".
+            with_version: Whether a version is created with it.
         """
         if not self.multi_user:
             return
-        resource: Resource = "pipelineversions" if version else "pipelines"
+        resource: Resource = "pipelineversions" if with_version else "pipelines"
         await self._authorizer.check(
-            caller, verb="create", namespace=namespace, name=name, resource=resource,
-            version_name=version,
-        )  # fmt: skip
+            caller, verb="create", namespace=namespace, name=name, resource=resource
+        )
 
     async def may_create_version(self, caller: Caller, pipeline: PipelineRecord) -> None:
         """Refuse a caller who may not upload a version of a pipeline."""
@@ -401,7 +400,7 @@ class Service:
 
     async def _may(
         self, caller: Caller, verb: Verb, pipeline: PipelineRecord, *, name: str | None = None,
-        resource: Resource = "pipelines", version: str = "",
+        resource: Resource = "pipelines",
     ) -> None:  # fmt: skip
         """Refuse a caller who may not do something to a pipeline."""
         if not self.multi_user:
@@ -411,8 +410,7 @@ class Service:
             verb=verb,
             namespace=pipeline.namespace,
             name=pipeline.name if name is None else name,
-            resource="pipelineversions" if version else resource,
-            version_name=version,
+            resource=resource,
         )
 
     async def _may_version(self, caller: Caller, verb: Verb, version: VersionRecord) -> None:
@@ -425,7 +423,7 @@ class Service:
             # It belongs to no pipeline, so nobody knows whose it is: it counts as the server's own.
             namespace = self.store.default_namespace
             pipeline = PipelineRecord(id="", name="", display_name="", namespace=namespace)
-        await self._may(caller, verb, pipeline, version=version.name or version.id)
+        await self._may(caller, verb, pipeline, resource="pipelineversions")
 
 
 def _demand_package(url: str | None) -> None:

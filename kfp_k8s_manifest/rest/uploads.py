@@ -94,7 +94,7 @@ async def upload_pipeline(service: Service, upload: Uploaded) -> PipelineRecord:
     namespace = service.effective(namespace)
     _refuse_plainly(service.lacks_namespace(namespace))
     try:
-        await service.may_create(upload.caller, namespace)
+        await service.may_create(upload.caller, namespace, with_version=True)
     except RestError as error:
         raise _hidden(error, _NO_PIPELINE) from error
     tags = _tags(query)

@@ -16,7 +16,6 @@ import contextlib
 import importlib.machinery
 import json
 import os
-import stat
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,7 +30,7 @@ except ImportError:  # not every Python has it by itself
 from kfp_k8s_manifest._version import __version__
 from kfp_k8s_manifest.errors import OutputError
 from kfp_k8s_manifest.findings import ABSENT, Finding, Severity
-from kfp_k8s_manifest.state_folder import STATE_FOLDER, state_folder
+from kfp_k8s_manifest.state_folder import read_state, state_file
 from kfp_k8s_manifest.validation.inputs import Input
 from kfp_k8s_manifest.validation.outcome import Checked, Item, Outcome
 from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
@@ -178,10 +177,8 @@ class Cache:
         if not self._new:
             return
         with contextlib.suppress(OutputError, OSError):
-            folder = state_folder(self._root)
-            path = folder / _FILE
-            # A pipe would wait for its reader, and a link leads to somebody's file.
-            if not _is_own(str(folder)) or not _is_ours_to_replace(str(path)):
+            path = state_file(self._root, _FILE)
+            if path is None:
                 return
             # Another run may have written since; what it knows stays.
             lines = _load(self._root)
@@ -224,42 +221,10 @@ def _root() -> str:
         place = above
 
 
-def _is_own(folder: str) -> bool:
-    """Tell whether a folder is none that somebody else has put there."""
-    try:
-        state = os.lstat(folder)
-    except OSError:
-        return False
-    return stat.S_ISDIR(state.st_mode) and (
-        not hasattr(os, "getuid") or state.st_uid == os.getuid()
-    )
-
-
-def _is_ours_to_replace(path: str) -> bool:
-    try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
-    except FileNotFoundError:
-        return True
-
-
 def _load(root: str) -> dict[bytes, bytes]:
     """Return the lines of the file by key; none of one that is damaged, or not there."""
-    folder = os.path.join(root, STATE_FOLDER)  # noqa: PTH118
-    path = os.path.join(folder, _FILE)  # noqa: PTH118
-    if not _is_own(folder) or os.path.islink(path):  # noqa: PTH114
-        return {}
-    try:
-        # Opened without waiting: a pipe that lies there would wait for its writer.
-        number = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        )
-        with os.fdopen(number, "rb") as file:
-            state = os.fstat(number)
-            if not stat.S_ISREG(state.st_mode) or state.st_size > 2 * _MOST_BYTES:
-                return {}
-            header, *lines = file.read().split(b"\n")
-    except OSError:
-        return {}
+    data = read_state(root, _FILE, limit=2 * _MOST_BYTES)
+    header, *lines = (data or b"").split(b"\n")
     if header != _HEADER:
         return {}
     return {line[:_KEY]: line for line in lines if line}

@@ -4,7 +4,8 @@ The project's own writer (`writer`) is for files that many programs read. This o
 is compared with and searched in: its strings have quotes where Go's reader, and it alone, would take them
 for something else, and keys are in Go's order, in which `task-10` comes after `task-2`.
 
-What Go cannot write, or changes on the way (control characters, U+0085 and its like), is escaped.
+What Go cannot write, or changes on the way (control characters, U+0085 and its like), is escaped; what KFP
+would read as something else afterwards (`0o-7`, a key `<<`) has quotes.
 
 Source: comparing with sigs.k8s.io/yaml 1.4 on generated trees.
 """
@@ -80,7 +81,8 @@ def _mapping(node: dict[str, Any], pad: str, lead: str, put: Any) -> None:
             _node(value, pad, pad + ": ", put)
             lead = pad
             continue
-        head = f"{_string(key)}:"
+        # Go writes this key plain, and KFP merges what is under it when it reads that.
+        head = '"<<":' if key == "<<" else f"{_string(key)}:"
         if type(value) is dict and value:
             put(f"{lead}{head}\n")
             inner = pad + "  "
@@ -170,6 +172,9 @@ def _means_something(text: str) -> bool:
     """Tell whether Go's reader takes the plain text for anything but a string."""
     if text[0] not in scalars.FIRST_CHARACTERS:
         return False
+    if scalars.signed_octal(text) is not None:
+        # Go writes it plain, and KFP, which reads with another library, then reads a number.
+        return True
     if not isinstance(scalars.untagged(text), str):
         return True
     return bool(_BASE_60.fullmatch(text)) or is_yaml_timestamp(text)

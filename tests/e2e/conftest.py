@@ -16,6 +16,7 @@ from tests.apiserver.conftest import (
 )
 
 from .installations import Installation, Installations
+from .kubeflow import Kubeflow
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -78,3 +79,18 @@ def collected(installations: Installations) -> Installation:
         )
     found.plane.start_controllers()
     return found
+
+
+@pytest.fixture(scope="session")
+def kubeflow(
+    cluster_binaries: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Kubeflow]:
+    """A cluster of its own with two servers of the REST API, shared by the whole test run."""
+    pytest.importorskip("aiohttp", reason="needs the extra 'apiserver'")
+    if not (cluster_binaries / "kube-controllers").is_file():
+        unavailable(
+            "the folder in KUBEBUILDER_ASSETS has no kube-controllers; unset it and run "
+            "'python tools/cluster_binaries.py'"
+        )
+    with Kubeflow(cluster_binaries, tmp_path_factory.mktemp("kubeflow")) as running:
+        yield running

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from kfp_k8s_manifest.cluster import load_config
 from kfp_k8s_manifest.cluster.async_client import AsyncClient
-from kfp_k8s_manifest.model.kinds import GROUP
+from kfp_k8s_manifest.installation.crds import crds
+from kfp_k8s_manifest.model.kinds import GROUP, PLURALS
+from kfp_k8s_manifest.releases import target
 from kfp_k8s_manifest.rest import specs
 from kfp_k8s_manifest.rest.errors import RestError
 from kfp_k8s_manifest.rest.stores.kubernetes import KubernetesStore
 from kfp_k8s_manifest.rest.values import ListQuery, NewPipeline, NewVersion, Page, Sort, Spec
 from tests.apiserver.controlplane import ControlPlane
+from tests.apiserver.webhook_server import LIST
 
-from .installations import version
+from .installations import collection, version
 
 ACCOUNT = "pipeline-store"
 BY_NAME = ListQuery(sort=Sort(field="name"), page_size=200)
@@ -107,3 +110,20 @@ async def is_there(store: KubernetesStore, pipeline_id: str) -> bool:
         await store.get_pipeline(pipeline_id)
         return True
     return False
+
+
+def stored(plane: ControlPlane, namespace: str, kind: str) -> list[str]:
+    """Return the names of all objects of a kind in a namespace, sorted."""
+    answer = plane.request("GET", collection(namespace, kind))
+    return sorted(item["metadata"]["name"] for item in answer.json()["items"])
+
+
+@contextmanager
+def bare_plane(binaries: Path, folder: Path) -> Iterator[ControlPlane]:
+    """Run a cluster with our CRDs and without webhooks, which a test may stop."""
+    with ControlPlane(binaries, folder) as plane:
+        documents = json.dumps({**LIST, "items": crds(target("2.17"))})
+        plane.kubectl("apply", "--server-side", "-f", "-", stdin=documents)
+        kinds = [f"crd/{plural}.{GROUP}" for plural in PLURALS.values()]
+        plane.kubectl("wait", "--for=condition=Established", *kinds)
+        yield plane

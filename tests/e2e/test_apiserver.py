@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kfp
+import kfp_server_api
 import pytest
 
 from tests.apiserver.certificates import CertificateAuthority
 from tests.rest.client_calls import READS, WRITES, Session, fill
 from tests.rest.process import Running, running
+from tests.rest.serving import HELLO
 
+from .granting import grant, let_ask
 from .installations import pipeline, version
 
 if TYPE_CHECKING:
@@ -188,3 +191,81 @@ def test_a_cluster_that_is_not_there(tmp_path: Path) -> None:
     last = result.stderr.splitlines()[-1]
     assert last.startswith("Error: ")
     assert "127.0.0.1:9" in last
+
+
+@pytest.mark.parametrize("store", ["kubernetes", "database"])
+def test_many_users(installation: Installation, namespace: str, tmp_path: Path, store: str) -> None:
+    """The cluster's own roles decide, asked by an account that may ask and, for objects, write."""
+    plane = installation.plane
+    account = f"server-of-{namespace}"
+    let_ask(plane, account)
+    verbs = ["create", "get", "list", "update", "delete"]
+    kinds = ("pipelines", "pipelineversions")
+    grant(plane, "alice@example.com", namespace, verbs, kinds)
+    grant(plane, "carol@example.com", namespace, ["get", "list"], kinds)
+    options = ["--pipelines-store", store, "--multi-user", "--namespace", "kubeflow"]
+    if store == "kubernetes":
+        options.append("--disable-webhook")
+        kubeconfig = installation.plane.kubeconfig
+    else:
+        kubeconfig = plane.user_kubeconfig(account)
+    # As Kubeflow's installations have it: the variable for the prefix is set, and empty.
+    env = {"KUBEFLOW_USERID_HEADER": "kubeflow-userid", "KUBEFLOW_USERID_PREFIX": ""}
+    with running(tmp_path, *options, "--kubeconfig", str(kubeconfig), env=env) as found:
+        alice = _client(found, "alice@example.com")
+        made = alice.upload_pipeline(_package(tmp_path), "train", namespace=namespace)
+        assert made.namespace == namespace
+        listed = alice.list_pipelines(namespace=namespace)
+        assert [each.name for each in listed.pipelines] == ["train"]
+        carol = _client(found, "carol@example.com")
+        versions = carol.list_pipeline_versions(made.pipeline_id)
+        assert versions.total_size == 1
+        for user, status in (("carol@example.com", 403), ("mallory", 403), ("", 401)):
+            client = _client(found, user)
+            with pytest.raises(kfp_server_api.ApiException) as caught:
+                client.delete_pipeline(made.pipeline_id)
+            assert caught.value.status == status
+        with pytest.raises(kfp_server_api.ApiException) as caught:
+            _client(found, "mallory").list_pipelines(namespace=namespace)
+        assert f"Namespace:{namespace},Verb:list" in caught.value.body
+        client = _client(found, "mallory")
+        with pytest.raises(kfp_server_api.ApiException) as caught:
+            client.get_pipeline_version(
+                made.pipeline_id, versions.pipeline_versions[0].pipeline_version_id
+            )
+        assert caught.value.status == 403
+    assert "alice" not in "".join(str(each) for each in found.entries("call"))
+
+
+def test_the_kep_asks_for_versions_too(
+    installation: Installation, namespace: str, tmp_path: Path
+) -> None:
+    """A user who may do everything to pipelines and nothing to versions: `kep` refuses, `pipelines` does not."""
+    grant(installation.plane, "dave@example.com", namespace, ["create", "get", "list"])
+    options = ["--pipelines-store", "kubernetes", "--multi-user", "--disable-webhook"]
+    options += ["--kubeconfig", str(installation.plane.kubeconfig), "--identity-header", "who"]
+    env = {"KUBEFLOW_USERID_PREFIX": ""}
+    for authorize, refused in (("kep", True), ("pipelines", False)):
+        with running(tmp_path, *options, "--authorize", authorize, env=env) as found:
+            client = _client(found, "dave@example.com", header="who")
+            assert client.list_pipelines(namespace=namespace).total_size is None
+            if refused:
+                with pytest.raises(kfp_server_api.ApiException) as caught:
+                    client.upload_pipeline(_package(tmp_path), "train", namespace=namespace)
+                assert caught.value.status == 400
+            else:
+                client.upload_pipeline(_package(tmp_path), "train", namespace=namespace)
+
+
+def _client(server: Running, user: str, header: str = "kubeflow-userid") -> kfp.Client:
+    client = kfp.Client(host=server.url, namespace="kubeflow")
+    if user:
+        for api in (client._pipelines_api, client._upload_api):
+            api.api_client.set_default_header(header, user)
+    return client
+
+
+def _package(folder: Path) -> str:
+    path = folder / "hello.yaml"
+    path.write_text(HELLO)
+    return str(path)

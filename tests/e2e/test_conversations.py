@@ -16,7 +16,6 @@ from tests.rest.conversing import Clock, Loop, check, play, recorded
 from tests.rest.databases import DatabaseServer, mariadb, postgres
 from tests.rest.replay import Scenario
 
-from .conftest import unavailable
 from .kubeflow import NAMESPACE, Kubeflow
 
 __all__ = ["mariadb", "postgres"]
@@ -28,16 +27,6 @@ ALL = ["MariaDB", "PostgreSQL", "SQLite"]
 def loop() -> Iterator[Loop]:
     with Loop() as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def kubeflow(
-    cluster_binaries: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Kubeflow]:
-    if not (cluster_binaries / "kube-controllers").is_file():
-        unavailable("unset KUBEBUILDER_ASSETS and run 'python tools/cluster_binaries.py'")
-    with Kubeflow(cluster_binaries, tmp_path_factory.mktemp("kubeflow")) as cluster:
-        yield cluster
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import itertools
 import json
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,22 +15,17 @@ from typing import Any
 import pytest
 
 from kfp_k8s_manifest.cluster import ApiError, load_config
-from kfp_k8s_manifest.cluster.answers import Answer
 from kfp_k8s_manifest.cluster.async_client import AsyncClient
-from kfp_k8s_manifest.cluster.requests import Request
 from kfp_k8s_manifest.errors import ClusterError
-from kfp_k8s_manifest.installation.crds import crds
-from kfp_k8s_manifest.model.kinds import GROUP, PLURALS
-from kfp_k8s_manifest.releases import target
 from kfp_k8s_manifest.rest.errors import Code, RestError
 from kfp_k8s_manifest.rest.stores.kubernetes import KubernetesStore, access
 from kfp_k8s_manifest.rest.values import ListQuery
 from tests.apiserver.controlplane import ControlPlane
-from tests.apiserver.webhook_server import LIST
 
 from .installations import API, collection, pipeline, version
 from .stores import (
     BY_NAME,
+    bare_plane,
     eventually,
     is_there,
     names,
@@ -39,6 +33,7 @@ from .stores import (
     new_version,
     opened,
     store_kubeconfig,
+    stored,
     with_store,
 )
 
@@ -49,13 +44,9 @@ NUMBERS = itertools.count()
 def plane(
     cluster_binaries: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ControlPlane]:
-    """A cluster of its own, which these tests may stop, with our CRDs and without webhooks."""
-    with ControlPlane(cluster_binaries, tmp_path_factory.mktemp("store-plane")) as running:
-        documents = json.dumps({**LIST, "items": crds(target("2.17"))})
-        running.kubectl("apply", "--server-side", "-f", "-", stdin=documents)
-        kinds = [f"crd/{plural}.{GROUP}" for plural in PLURALS.values()]
-        running.kubectl("wait", "--for=condition=Established", *kinds)
-        yield running
+    """A cluster of its own, with our CRDs and without webhooks."""
+    with bare_plane(cluster_binaries, tmp_path_factory.mktemp("store-plane")) as running_plane:
+        yield running_plane
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +57,6 @@ def kubeconfig(plane: ControlPlane) -> Path:
 @pytest.fixture
 def namespace(plane: ControlPlane) -> str:
     return plane.create_namespace(f"faults-{next(NUMBERS)}")
-
-
-def stored(plane: ControlPlane, namespace: str, kind: str) -> list[str]:
-    answer = plane.request("GET", collection(namespace, kind))
-    return sorted(item["metadata"]["name"] for item in answer.json()["items"])
 
 
 def test_versions_that_nobody_has_checked(
@@ -148,75 +134,6 @@ def test_a_content_that_is_nested_too_deep_for_python(
                 ]
             await another.delete_version(listed.items[0].id)
             assert (await another.list_versions(made.id, ListQuery())).items == (good,)
-
-    with_store(kubeconfig, namespace, use)
-
-
-class Stumbling(AsyncClient):
-    """A client whose way to the cluster breaks, as told.
-
-    Attributes:
-        loses: Whose answers get lost, after the cluster has done what was asked.
-        refuses: Whose requests never get there.
-    """
-
-    loses = ""
-    refuses = ""
-
-    async def _send(self, request: Request) -> Answer:
-        if self.refuses and self.refuses in str(request):
-            raise ClusterError("the way to the cluster is broken")
-        answer = await super()._send(request)
-        if self.loses and self.loses in str(request):
-            raise ClusterError("the way to the cluster is broken")
-        return answer
-
-
-@asynccontextmanager
-async def stumbling(
-    kubeconfig: Path, namespace: str
-) -> AsyncIterator[tuple[KubernetesStore, Stumbling]]:
-    client = Stumbling(load_config(str(kubeconfig)))
-    store = KubernetesStore(client, namespace=namespace)
-    await store.start()
-    try:
-        yield store, client
-    finally:
-        await store.close()
-
-
-@pytest.mark.parametrize("fault", ["loses", "refuses"])
-def test_a_pipeline_is_not_left_without_its_first_version(
-    plane: ControlPlane, kubeconfig: Path, namespace: str, fault: str
-) -> None:
-    async def body() -> None:
-        async with stumbling(kubeconfig, namespace) as (store, client):
-            setattr(client, fault, f"POST {collection(namespace, 'PipelineVersion')}")
-            with pytest.raises(RestError) as caught:
-                await store.create_pipeline_with_version(new_pipeline("p"), new_version("p"))
-            assert caught.value.code is Code.UNAVAILABLE
-            assert (await store.list_pipelines(None, ListQuery())).total == 0
-
-    asyncio.run(body())
-    assert stored(plane, namespace, "Pipeline") == []
-    assert stored(plane, namespace, "PipelineVersion") == []
-
-
-def test_a_caller_that_leaves_does_not_stop_it_half_way(
-    plane: ControlPlane, kubeconfig: Path, namespace: str
-) -> None:
-    async def use(store: KubernetesStore) -> None:
-        for number in range(30):
-            name = f"p{number}"
-            call = store.create_pipeline_with_version(new_pipeline(name), new_version(name))
-            with pytest.raises(asyncio.TimeoutError):
-                await asyncio.wait_for(call, 0.0005 * number)
-
-        async def done() -> bool:
-            made = stored(plane, namespace, "Pipeline")
-            return len(made) > 25 and made == stored(plane, namespace, "PipelineVersion")
-
-        await eventually(done)
 
     with_store(kubeconfig, namespace, use)
 

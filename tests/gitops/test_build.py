@@ -61,6 +61,33 @@ def test_what_builds_remember_is_ignored_and_may_be_lost_or_broken(tmp_path: Pat
     assert "0 compiled" in repo.build().stdout
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there, and there are no pipes")
+def test_what_came_with_a_repository_is_not_written_through(tmp_path: Path) -> None:
+    repo = Repo(tmp_path)
+    repo.pipeline()
+    folder = tmp_path / ".kfp-k8s"
+    folder.mkdir()
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (folder / "state.json").symlink_to(precious)
+    assert repo.build().stdout.endswith("1 source: 2 created\n")
+    assert repo.build().stdout == "1 source: nothing to change\n"
+    (folder / "state.json").unlink()
+    os.mkfifo(folder / "state.json")
+    assert repo.build().stdout == "1 source: nothing to change\n"
+    (folder / "lock").unlink()
+    (folder / "lock").symlink_to(precious)
+    assert repo.build(code=1).stderr == (
+        f"Error: cannot open {folder}/lock: it is a link; delete it\n"
+    )
+    (folder / "lock").unlink()
+    os.mkfifo(folder / "lock")
+    assert (
+        repo.build(code=1).stderr == f"Error: cannot open {folder}/lock: it is no file; delete it\n"
+    )
+    assert precious.read_text() == "mine"
+
+
 def test_a_changed_source_is_a_new_version_and_going_back_another(tmp_path: Path) -> None:
     repo = Repo(tmp_path)
     repo.pipeline()

@@ -40,15 +40,18 @@ class AnyUrl(Files):
 
 
 @contextmanager
-def serving_a_database(url: str, *, files: Files | None = None) -> Iterator[Serving]:
+def serving_a_database(
+    url: str, *, files: Files | None = None, multi_user: bool = False
+) -> Iterator[Serving]:
     """Run a server over a database while the context lasts.
 
     Args:
         url: The database's URL.
         files: What fetches packages; by default there is one behind every URL.
+        multi_user: Whether there are namespaces; everybody may do everything in them.
     """
     store: Any = DatabaseStore(url)
-    with serving(store, files=files or AnyUrl()) as server:
+    with serving(store, files=files or AnyUrl(), service={"multi_user": multi_user}) as server:
         yield server
 
 

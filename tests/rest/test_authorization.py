@@ -209,11 +209,11 @@ def test_shared_read_opens_all_reading_and_no_writing() -> None:
 
 
 def test_the_kep_asks_for_versions_besides() -> None:
-    call = {"resource": "pipelineversions", "name": "train", "version_name": "train-v1"}
+    call = {"resource": "pipelineversions", "name": "train"}
     asked = attributes(check(everything_allowed, ALICE, call, authorize="kep"))
     assert [(each["resource"], each["version"], each["name"]) for each in asked] == [
         ("pipelines", "v1beta1", "train"),
-        ("pipelineversions", "v2beta1", "train-v1"),
+        ("pipelineversions", "v2beta1", ""),
     ]
     assert len(attributes(check(everything_allowed, ALICE, {}, authorize="kep"))) == 1
     assert len(attributes(check(everything_allowed, ALICE, call))) == 1

@@ -46,7 +46,7 @@ def test_it_has_every_call_once() -> None:
         operation["operationId"].rpartition("_")[2]
         for path in _description()["paths"].values()
         for method, operation in path.items()
-        if method != "parameters"
+        if method != "parameters" and not operation["operationId"].startswith("Server_")
     ]
     assert sorted(operations) == sorted(call.value for call in Call)
 

@@ -8,6 +8,7 @@ import pytest
 
 from kfp_k8s_manifest.yaml import load_all
 from kfp_k8s_manifest.yaml.version2 import dump
+from kfp_k8s_manifest.yaml.version3 import Mapping3, read_mappings
 
 ROWS: list[tuple[Any, str]] = [
     (
@@ -43,7 +44,6 @@ ROWS: list[tuple[Any, str]] = [
                 ".5",
                 "0x1F",
                 "0o17",
-                "0o-7",
                 "017",
                 "08",
                 "1_000",
@@ -58,7 +58,7 @@ ROWS: list[tuple[Any, str]] = [
                 "--",
             ]
         },
-        'numbers:\n- "1"\n- "1.5"\n- "1e3"\n- ".5"\n- "0x1F"\n- "0o17"\n- 0o-7\n- "017"\n- "08"\n- "1_000"\n- "+1"\n- "-1"\n- "1:30"\n- "1:2:3.5"\n- "12."\n- "0b11"\n- 1e\n- \'-\'\n- --\n',
+        'numbers:\n- "1"\n- "1.5"\n- "1e3"\n- ".5"\n- "0x1F"\n- "0o17"\n- "017"\n- "08"\n- "1_000"\n- "+1"\n- "-1"\n- "1:30"\n- "1:2:3.5"\n- "12."\n- "0b11"\n- 1e\n- \'-\'\n- --\n',
     ),
     (
         {"dates": ["2001-01-01", "2001-1-1", "2001-01-01T10:20:30Z", "2001-13-01"]},
@@ -205,6 +205,13 @@ def test_trees_are_read_back_as_they_were(tree: Any) -> None:
 )
 def test_what_is_no_mapping(tree: Any, text: str) -> None:
     assert dump(tree) == text
+
+
+def test_what_kfp_would_not_read_as_it_was_has_quotes() -> None:
+    tree = {"a": "0o-7", "0o+1": "<<", "<<": {"b": 1}}
+    assert dump(tree) == '"<<":\n  b: 1\n"0o+1": <<\na: "0o-7"\n'
+    (document,) = read_mappings(dump(tree).encode())
+    assert document == Mapping3(tree)
 
 
 def test_what_go_refuses_or_changes_is_escaped() -> None:

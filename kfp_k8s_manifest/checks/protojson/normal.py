@@ -20,7 +20,7 @@ from typing import Any, Final
 from kfp_k8s_manifest import releases
 from kfp_k8s_manifest.golang import numbers
 
-__all__ = ["normalise"]
+__all__ = ["normalise", "untyped"]
 
 # Below these, a double that is whole is written without an exponent.
 _WHOLE: Final = 1e21
@@ -161,7 +161,11 @@ def _is_minus_zero(value: float) -> bool:
 
 
 def untyped(value: Any) -> Any:
-    """Return an untyped JSON value with its numbers as doubles."""
+    """Return an untyped JSON value with its numbers as doubles.
+
+    Args:
+        value: Any JSON value; it is not changed.
+    """
     if isinstance(value, dict):
         return {key: untyped(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -17,6 +17,7 @@ from kfp_k8s_manifest.migration.records import (
     split_spec,
 )
 from kfp_k8s_manifest.migration.sources import ServerError
+from kfp_k8s_manifest.migration.sources.fitting import PageFit
 from kfp_k8s_manifest.rest.values import Anchor, ListQuery, Page, PipelineRecord, VersionRecord
 from kfp_k8s_manifest.yaml import load_all
 
@@ -62,6 +63,7 @@ class DatabaseSource:
             engine=_engine(found), shown=found.render_as_string(hide_password=True)
         )
         self._lock = threading.Lock()
+        self._fit = PageFit()
         self._requests = 0
 
     @property
@@ -110,11 +112,12 @@ class DatabaseSource:
         from kfp_k8s_manifest.rest.stores.database.reading import list_versions
         from kfp_k8s_manifest.rest.stores.database.specs import Specs
 
-        query = _query(token, size)
+        query = _query(token, self._fit.size(size))
         # What our own server keeps beside KFP's tables is not asked for: KFP may have written since.
         page, _ = self._read(
             lambda connection: list_versions(connection, pipeline_id, query, Specs())
         )
+        self._fit.note(len(page.items), sum(len(each.spec_json) for each in page.items))
         found = _page(page, _version)
         if not any(each.error for each in found.items):
             return found

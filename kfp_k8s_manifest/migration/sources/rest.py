@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from kfp_k8s_manifest.errors import UsageError
@@ -21,6 +21,7 @@ from kfp_k8s_manifest.migration.sources import (
     ServerRefusalError,
     ServerUncertainError,
 )
+from kfp_k8s_manifest.migration.sources.fitting import PageFit
 from kfp_k8s_manifest.migration.sources.signing import Access, make_client
 from kfp_k8s_manifest.migration.sources.waiting import Patience, retry_after
 
@@ -57,12 +58,12 @@ class RestServer:
         self._timeout = (timeout, timeout)
         self._client = make_client(access)
         self.pipeline_api = kfp_server_api.PipelineServiceApi(self._client)
-        self.upload_api = kfp_server_api.PipelineUploadServiceApi(self._client)
         self.recurring_run_api = kfp_server_api.RecurringRunServiceApi(self._client)
         self._lock = threading.Lock()
         self._requests = 0
         self._reached = False
         self._tells_sources: bool | None = None
+        self._fit = PageFit()
 
     @property
     def name(self) -> str:
@@ -110,11 +111,12 @@ class RestServer:
 
     def versions(self, pipeline_id: str, token: str, size: int) -> RecordPage[ServerVersion]:
         """Return a page of the versions of a pipeline."""
-        tree = self.call(
+        tree, length = self._call(
             self.pipeline_api.pipeline_service_list_pipeline_versions,
-            pipeline_id, page_token=token, page_size=size, sort_by=_ORDER,
+            pipeline_id, page_token=token, page_size=self._fit.size(size), sort_by=_ORDER,
         )  # fmt: skip
         items = tuple(version_from_json(each) for each in tree.get("pipeline_versions") or ())
+        self._fit.note(len(items), length)
         if items:
             told = any(each.code_source_url for each in items)
             self._tells_sources = self._tells_sources or told
@@ -137,6 +139,12 @@ class RestServer:
             ServerUncertainError: It has failed, may have been carried out, and was to be sent once.
             ServerError: There is no going on with the server at all.
         """
+        return self._call(method, *args, again=again, **options)[0]
+
+    def _call(
+        self, method: Callable[..., Any], *args: Any, again: bool = True, **options: Any
+    ) -> tuple[Any, int]:
+        """Call a method; return what is answered, and how many bytes it had."""
         attempt = 1
         while True:
             try:
@@ -152,6 +160,50 @@ class RestServer:
                 self.patience.wait(attempt, failure.wait)
             attempt += 1
 
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        ids: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        file: str = "",
+        again: bool = True,
+    ) -> Any:
+        """Send a request that the client of an older kfp has no method for, or not all options.
+
+        Args:
+            method: The HTTP method.
+            path: The path, with the names of `ids` in braces.
+            ids: What stands for them.
+            query: The query's parameters.
+            body: The body, as JSON.
+            file: A file that is uploaded.
+            again: As for `call`.
+
+        Raises:
+            ServerRefusalError: As for `call`.
+            ServerUncertainError: As for `call`.
+            ServerError: As for `call`.
+        """
+        content_type = "multipart/form-data" if file else "application/json"
+        return self.call(
+            self._client.call_api,
+            path,
+            method,
+            path_params=dict(ids or {}),
+            query_params=list((query or {}).items()),
+            header_params={"Accept": "application/json", "Content-Type": content_type},
+            body=body,
+            post_params=[],
+            files={"uploadfile": file} if file else {},
+            response_type="object",
+            auth_settings=["Bearer"],
+            _return_http_data_only=True,
+            again=again,
+        )
+
     def _attempts(self, failure: _Failure) -> int:
         """Return how often a request is sent that fails in such a way."""
         if failure.status == 401:
@@ -163,7 +215,9 @@ class RestServer:
             return 1
         return self.patience.attempts if self._reached else _FIRST_ATTEMPTS
 
-    def _sent(self, method: Callable[..., Any], args: Any, options: dict[str, Any]) -> Any:
+    def _sent(
+        self, method: Callable[..., Any], args: Any, options: dict[str, Any]
+    ) -> tuple[Any, int]:
         import urllib3
         from kfp_server_api.exceptions import ApiException
 
@@ -199,7 +253,7 @@ class RestServer:
             ) from error
         if not isinstance(tree, dict):
             raise ServerError(f"{self.name} has answered {tree!r:.80}, no object")
-        return tree
+        return tree, len(data)
 
     def _refused(self, error: Any) -> _Failure:
         if not error.status:

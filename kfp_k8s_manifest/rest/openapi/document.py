@@ -159,6 +159,9 @@ def _paths() -> Mapping[str, Mapping[str, Any]]:
         f"{_API}/healthz": {"get": _own("HealthzService_GetHealthz", ref("Health"))},
         "/apis/v1beta1/healthz": {"get": _own("HealthzService_GetHealthzV1", ref("Health"))},
         PATH: {"get": _own("GetOpenapi", {"type": "object"})},
+        "/livez": {"get": _plain("GetLive", "The process answers.")},
+        "/readyz": {"get": _plain("GetReady", "Requests are wanted.", {"503": "They are not."})},
+        "/metrics": {"get": _plain("GetMetrics", "Metrics in the format of Prometheus.")},
     }
 
 
@@ -224,6 +227,20 @@ def _own(name: str, schema: Schema) -> Schema:
         "security": [],
         "responses": {
             "200": {"description": "The answer.", "content": {_JSON: {"schema": schema}}}
+        },
+    }
+
+
+def _plain(name: str, told: str, refusals: Mapping[str, str] | None = None) -> Schema:
+    """Return what is answered in plain text, to whoever asks."""
+    text = {"text/plain": {"schema": {"type": "string"}}}
+    statuses = {"200": told, **(refusals or {})}
+    return {
+        "operationId": f"Server_{name}",
+        "security": [],
+        "responses": {
+            status: {"description": described, "content": text}
+            for status, described in statuses.items()
         },
     }
 

@@ -25,6 +25,7 @@ from kfp_k8s_manifest.rest import specs
 from kfp_k8s_manifest.rest.values import PipelineRecord, VersionRecord
 
 __all__ = [
+    "AWAITS",
     "FACTS",
     "PackedSpec",
     "PipelineItem",
@@ -34,6 +35,9 @@ __all__ = [
     "read_pipeline",
     "read_version",
 ]
+
+AWAITS: Final = "kfp-k8s/awaits-version"
+"""The annotation of a Pipeline whose first version is being created: the name of the version's object."""
 
 _NO_STATUS: Final = "<nil>"
 _LEVEL: Final = 3
@@ -132,7 +136,13 @@ class _Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineItem(_Item):
-    """What is kept of a Pipeline."""
+    """What is kept of a Pipeline.
+
+    Attributes:
+        awaits: The name of the object of its first version while this is being created, or "".
+    """
+
+    awaits: str = ""
 
     @property
     def name(self) -> str:
@@ -243,7 +253,7 @@ FACTS: Final = _ItemFacts()
 
 def read_pipeline(obj: Mapping[str, Any]) -> PipelineItem:
     """Return what is kept of a Pipeline; what it does not hold as it should, is absent."""
-    return PipelineItem(**_common(obj))
+    return PipelineItem(**_common(obj), awaits=string_at(obj, "metadata", "annotations", AWAITS))
 
 
 def read_version(obj: Mapping[str, Any], pool: SpecPool) -> VersionItem:

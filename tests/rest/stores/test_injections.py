@@ -99,8 +99,12 @@ def everything(server: Serving) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def unchanged(server: Serving) -> Iterator[None]:
+def unchanged(request: pytest.FixtureRequest) -> Iterator[None]:
     """What is in the store is the same afterwards."""
+    if "server" not in request.fixturenames:
+        yield
+        return
+    server: Serving = request.getfixturevalue("server")
     before = everything(server)
     yield
     assert everything(server) == before
@@ -173,6 +177,39 @@ def test_parameters_of_lists(server: Serving, text: str) -> None:
         # A parameter of another name is none.
         assert server.request("GET", f"{path}?{attempt}={attempt}").status == 200
     assert_refused(server.request("DELETE", f"~/pipelines/{pipeline}?cascade={attempt}"), 400)
+
+
+@pytest.fixture(scope="module")
+def many_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A server with a pipeline in each of two namespaces, and one in none."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('namespaces') / 'pipelines.db'}"
+    with serving_a_database(url, multi_user=True) as found:
+        for namespace in ("", "one", "two"):
+            body = {"name": "alpha", "namespace": namespace}
+            assert found.request("POST", "~/pipelines", body).status == 200
+        yield found
+
+
+@pytest.mark.parametrize("text", [*SQL, *PATHS])
+def test_namespaces(many_users: Serving, text: str) -> None:
+    """A namespace of such a name has nothing in it, and what is put into it is in no other."""
+    for namespace in (text, f"one{text}"):
+        attempt = quote(namespace, safe="")
+        assert_nothing(many_users.request("GET", f"~/pipelines?namespace={attempt}"), namespace)
+        by_name = many_users.request("GET", f"~/pipelines/names/alpha?namespace={attempt}")
+        assert_refused(by_name, 404)
+        body = {"name": "beta", "namespace": namespace}
+        made = many_users.request("POST", "~/pipelines", body)
+        assert (made.status, made.json["namespace"]) == (200, namespace)
+        path = f"~/pipelines/{made.json['pipeline_id']}"
+        try:
+            listed = many_users.request("GET", f"~/pipelines?namespace={attempt}").json
+            assert [each["name"] for each in listed["pipelines"]] == ["beta"]
+            for other in ("one", "two"):
+                listed = many_users.request("GET", f"~/pipelines?namespace={other}").json
+                assert [each["namespace"] for each in listed["pipelines"]] == [other]
+        finally:
+            assert many_users.request("DELETE", path).json == {}
 
 
 @pytest.mark.parametrize("text", [*SQL, *PATHS])

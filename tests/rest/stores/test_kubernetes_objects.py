@@ -14,6 +14,7 @@ from kfp_k8s_manifest.rest.stores.kubernetes.conversion import (
     pipeline_object,
     version_object,
     with_changes,
+    without_mark,
 )
 from kfp_k8s_manifest.rest.values import (
     NewPipeline,
@@ -191,6 +192,22 @@ def test_a_new_pipeline() -> None:
         "metadata": {"name": "p", "namespace": "team"},
         "spec": {"displayName": "P", "tags": {"a": "b"}},
     }
+
+
+def test_a_pipeline_that_waits_for_its_version_is_marked() -> None:
+    mark = {"kfp-k8s/awaits-version": "p-v1"}
+    obj = pipeline_object(NewPipeline(name="p", display_name="P"), "team", awaits="p-v1")
+    assert obj["metadata"] == {"name": "p", "namespace": "team", "annotations": mark}
+    assert read_pipeline(obj).awaits == "p-v1"
+    without = without_mark(obj)
+    assert without["metadata"] == {"name": "p", "namespace": "team"}
+    assert read_pipeline(without).awaits == ""
+    other: dict[str, Any] = {
+        "metadata": {"name": "p", "annotations": {**mark, "a": "b"}},
+        "spec": {},
+    }
+    assert without_mark(other)["metadata"] == {"name": "p", "annotations": {"a": "b"}}
+    assert other["metadata"]["annotations"] == {**mark, "a": "b"}
 
 
 def test_a_new_version() -> None:

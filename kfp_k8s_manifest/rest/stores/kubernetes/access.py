@@ -17,7 +17,6 @@ from kfp_k8s_manifest.naming import namespace_problems, object_name_problems
 from kfp_k8s_manifest.rest.matching import select
 from kfp_k8s_manifest.rest.stores.items import FACTS, PipelineItem, VersionItem
 from kfp_k8s_manifest.rest.stores.kubernetes.cache import Cache
-from kfp_k8s_manifest.rest.stores.kubernetes.conversion import with_changes
 from kfp_k8s_manifest.rest.stores.kubernetes.follower import Follower
 from kfp_k8s_manifest.rest.stores.kubernetes.locating import Locator, Places
 from kfp_k8s_manifest.rest.stores.kubernetes.refusals import refused, unavailable
@@ -200,9 +199,13 @@ class Access(Generic[ItemT]):
             raise refused(error) from error
 
     async def change(
-        self, item: ItemT, *, display_name: str | None, tags: Mapping[str, str] | None
+        self, item: ItemT, edit: Callable[[Mapping[str, Any]], Object]
     ) -> ItemT | None:
-        """Change what is not None, whatever else is changed at the same time.
+        """Change an object, whatever else is changed at the same time.
+
+        Args:
+            item: The object.
+            edit: Returns its new state for the one it has; it may be called several times.
 
         Returns:
             The object, or None where it is gone.
@@ -216,8 +219,7 @@ class Access(Generic[ItemT]):
             if obj is None or string_at(obj, "metadata", "uid") != item.id:
                 self.cache.drop(item.id)
                 return None
-            changed = with_changes(obj, display_name=display_name, tags=tags)
-            request = requests.update(self._resource, changed, field_manager=_MANAGER)
+            request = requests.update(self._resource, edit(obj), field_manager=_MANAGER)
             try:
                 return await self.write(request)
             except ApiError as error:
@@ -228,24 +230,34 @@ class Access(Generic[ItemT]):
                 await asyncio.sleep(0.02 * attempt)
         return None
 
-    async def delete(self, item: ItemT) -> None:
+    async def delete(self, item: ItemT, *, unchanged: bool = False) -> bool:
         """Delete an object; it is well if it is gone already.
+
+        Args:
+            item: The object.
+            unchanged: True to leave it where its state is another by now.
+
+        Returns:
+            Whether it is deleted.
 
         Raises:
             RestError: The cluster refuses or does not answer.
         """
-        await self._delete(item.namespace, item.object_name, item.id)
-
-    async def _delete(self, namespace: str, name: str, uid: str) -> None:
-        request = requests.delete(self._resource, name, namespace=namespace, uid=uid)
+        namespace, uid = item.namespace, item.id
+        version = str(item.resource_version) if unchanged else ""
+        request = requests.delete(
+            self._resource, item.object_name, namespace=namespace, uid=uid, resource_version=version
+        )
         try:
             answer = await self._limited(
                 self._client.run(operations.find(request), patience=_PATIENCE), _SECONDS
             )
         except ApiError as error:
-            # Another object has the name.
             if error.code != 409:
                 raise refused(error, namespace=namespace) from error
+            if unchanged:
+                return False
+            # Another object has the name.
             answer = None
         except ClusterError as error:
             raise refused(error, namespace=namespace) from error
@@ -254,6 +266,7 @@ class Access(Generic[ItemT]):
             self._take_in(answer)
         else:
             self.cache.drop(uid)
+        return True
 
     async def _read(self, namespace: str, name: str) -> ItemT | None:
         request = requests.get(self._resource, name, namespace=namespace, shallow=True)

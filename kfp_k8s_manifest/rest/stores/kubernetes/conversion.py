@@ -13,10 +13,17 @@ from kfp_k8s_manifest.model.kinds import (
     PIPELINE_VERSION,
 )
 from kfp_k8s_manifest.model.trees import mapping_at, string_at
-from kfp_k8s_manifest.rest.stores.items import owner_references
+from kfp_k8s_manifest.rest.stores.items import AWAITS, owner_references
 from kfp_k8s_manifest.rest.values import NewPipeline, NewVersion, PipelineRecord
 
-__all__ = ["READY", "owner_ids", "pipeline_object", "version_object", "with_changes"]
+__all__ = [
+    "READY",
+    "owner_ids",
+    "pipeline_object",
+    "version_object",
+    "with_changes",
+    "without_mark",
+]
 
 READY: Final[Mapping[str, JsonValue]] = {
     "status": {
@@ -38,17 +45,19 @@ def owner_ids(obj: Mapping[str, Any]) -> set[str]:
     return {string_at(reference, "uid") for reference in owner_references(obj)}
 
 
-def pipeline_object(new: NewPipeline, namespace: str) -> dict[str, JsonValue]:
+def pipeline_object(new: NewPipeline, namespace: str, *, awaits: str = "") -> dict[str, JsonValue]:
     """Return the Pipeline to be created.
 
     Args:
         new: The pipeline.
         namespace: Where; the one of `new` may stand for another.
+        awaits: The name of the object of its first version, which is created next; or "".
     """
+    mark: dict[str, JsonValue] = {"annotations": {AWAITS: awaits}} if awaits else {}
     return {
         "apiVersion": API_VERSION,
         "kind": PIPELINE,
-        "metadata": {"name": new.name, "namespace": namespace},
+        "metadata": {"name": new.name, "namespace": namespace, **mark},
         "spec": _present(
             displayName=new.display_name, description=new.description, tags=dict(new.tags)
         ),
@@ -106,6 +115,17 @@ def with_changes(
         if tags:
             spec["tags"] = dict(tags)
     return {**obj, "spec": spec}
+
+
+def without_mark(obj: Mapping[str, Any]) -> dict[str, JsonValue]:
+    """Return a Pipeline that does not wait for its first version any more."""
+    metadata = dict(mapping_at(obj, "metadata"))
+    annotations = dict(mapping_at(metadata, "annotations"))
+    annotations.pop(AWAITS, None)
+    metadata.pop("annotations", None)
+    if annotations:
+        metadata["annotations"] = annotations
+    return {**obj, "metadata": metadata}
 
 
 def _present(**fields: Any) -> dict[str, JsonValue]:

@@ -11,13 +11,21 @@ from kfp_k8s_manifest.cluster import PIPELINE_VERSIONS, ApiError, requests
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.model.trees import string_at
 from kfp_k8s_manifest.rest.errors import Code, RestError, invalid, not_found
-from kfp_k8s_manifest.rest.stores.items import PipelineItem, SpecPool, VersionItem, read_version
+from kfp_k8s_manifest.rest.stores.items import (
+    AWAITS,
+    PipelineItem,
+    SpecPool,
+    VersionItem,
+    read_pipeline,
+    read_version,
+)
 from kfp_k8s_manifest.rest.stores.kubernetes.access import Access
 from kfp_k8s_manifest.rest.stores.kubernetes.conversion import (
     READY,
     owner_ids,
     pipeline_object,
     version_object,
+    without_mark,
 )
 from kfp_k8s_manifest.rest.stores.kubernetes.names import (
     check_namespace,
@@ -71,14 +79,16 @@ class Creator:
 
     async def create_pipeline(self, new: NewPipeline) -> PipelineRecord:
         """Create a pipeline without versions; errors as of the store."""
+        return (await self._create_pipeline(new)).record()
+
+    async def _create_pipeline(self, new: NewPipeline, *, awaits: str = "") -> PipelineItem:
         namespace = self._place(new)
         try:
-            made = await self._pipelines.create(pipeline_object(new, namespace))
+            return await self._pipelines.create(pipeline_object(new, namespace, awaits=awaits))
         except ApiError as error:
             if error.reason == "AlreadyExists":
                 raise pipeline_exists(new.name) from error
             raise refused(error, namespace=namespace) from error
-        return made.record()
 
     async def create_pipeline_with_version(
         self, new: NewPipeline, version: NewVersion
@@ -106,6 +116,9 @@ class Creator:
             raise not_found("Pipeline", pipeline.id)
         if any(_is_owned(each, pipeline) for each in objects):
             raise version_exists(new.name)
+        if there is not None and string_at(there, "metadata", "annotations", AWAITS):
+            # It has a version from now on, and is not to be removed for want of one.
+            await self._pipelines.change(read_pipeline(there), without_mark)
         return await self._create_version(pipeline, new, name)
 
     async def _create_both(
@@ -119,12 +132,25 @@ class Creator:
             if await self._pipelines.find(namespace, new.name) is not None:
                 raise pipeline_exists(new.name)
             raise version_exists(version.name, resource=name)
-        pipeline = await self.create_pipeline(new)
+        item = await self._create_pipeline(new, awaits=name)
+        pipeline = item.record()
         try:
-            return pipeline, await self._create_version(pipeline, version, name)
+            made = await self._create_version(pipeline, version, name)
         except BaseException:
             await self._undo(pipeline, name)
             raise
+        try:
+            await self._pipelines.change(item, without_mark)
+        except RestError as error:
+            # Both are there; the mark is removed when somebody looks for such ones.
+            log(
+                logging.WARNING,
+                "mark of pipeline not removed",
+                namespace=namespace,
+                pipeline=new.name,
+                reason=str(error),
+            )
+        return pipeline, made
 
     def _place(self, new: NewPipeline) -> str:
         """Return the namespace of a new pipeline, which is checked with its name."""

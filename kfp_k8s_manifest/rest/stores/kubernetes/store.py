@@ -19,7 +19,9 @@ from kfp_k8s_manifest.rest.stores.items import (
     read_version,
 )
 from kfp_k8s_manifest.rest.stores.kubernetes.access import Access
+from kfp_k8s_manifest.rest.stores.kubernetes.conversion import with_changes
 from kfp_k8s_manifest.rest.stores.kubernetes.creating import Creator
+from kfp_k8s_manifest.rest.stores.kubernetes.tidying import Tidier
 from kfp_k8s_manifest.rest.stores.kubernetes.together import together
 from kfp_k8s_manifest.rest.values import (
     ListQuery,
@@ -63,7 +65,7 @@ class KubernetesStore:
         self._versions: Access[VersionItem] = Access(
             client, PIPELINE_VERSIONS, namespace=scope, keep=partial(read_version, pool=pool)
         )
-        self._warming: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._creator = Creator(
             self._pipelines, self._versions, namespace="" if all_namespaces else namespace
         )
@@ -84,13 +86,14 @@ class KubernetesStore:
         except BaseException:
             await self.close()
             raise
-        self._warming = asyncio.create_task(self._warm())
+        tidier = Tidier(self._pipelines, self._versions)
+        self._tasks = [asyncio.create_task(self._warm()), asyncio.create_task(tidier.run())]
 
     async def close(self) -> None:
         """End all tasks and connections."""
-        if self._warming is not None:
-            self._warming.cancel()
-            await asyncio.gather(self._warming, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._creator.close()
         await asyncio.gather(self._pipelines.close(), self._versions.close())
         await self._client.close()
@@ -137,7 +140,9 @@ class KubernetesStore:
     ) -> PipelineRecord:
         """Change what is not None: the display name, and the tags as a whole."""
         item = await self._pipeline(pipeline_id)
-        changed = await self._pipelines.change(item, display_name=display_name, tags=tags)
+        changed = await self._pipelines.change(
+            item, partial(with_changes, display_name=display_name, tags=tags)
+        )
         if changed is None:
             raise not_found("Pipeline", pipeline_id)
         return changed.record()
@@ -187,7 +192,9 @@ class KubernetesStore:
     ) -> VersionRecord:
         """Change what is not None: the display name, and the tags as a whole."""
         item = await self._version(version_id)
-        changed = await self._versions.change(item, display_name=display_name, tags=tags)
+        changed = await self._versions.change(
+            item, partial(with_changes, display_name=display_name, tags=tags)
+        )
         if changed is None:
             raise not_found("PipelineVersion", version_id)
         return changed.record()
