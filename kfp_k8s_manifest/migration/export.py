@@ -199,6 +199,7 @@ class _Export:
             except BaseException:
                 # Whoever is under way ends with its page.
                 self._stop.set()
+                self._source.stop()
                 raise
 
     def _write_or_note(self, state: PipelineState) -> None:

@@ -23,6 +23,7 @@ from .databases import (
     make_database,
     versions,
 )
+from .test_names import hostile_names
 
 
 def run_export(url: str, folder: Path, *options: str, code: int = 0) -> Result:
@@ -358,3 +359,34 @@ def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     done = run_export(f"sqlite:///{tmp_path}/no.db", tmp_path / "out", code=2)
     assert done.stderr.strip() == f"Error: {tmp_path}/no.db: there is no such database"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_hostile_names_become_manifests_that_the_cluster_takes(tmp_path: Path) -> None:
+    # SQLite takes names that differ in the case of ASCII letters for one, those with a NUL as well.
+    hostile = [each for each in hostile_names(500) if not {"\0", "\ud800"} & set(each)]
+    names = list({ascii_lower(each): each for each in hostile}.values())
+    pipelines = [
+        *(
+            Pipeline(name=each, versions=(Version(name=each), Version(name="v1")))
+            for each in names[:200]
+        ),
+        Pipeline(name="one", versions=tuple(Version(name=each) for each in names)),
+    ]
+    url = make_database(tmp_path / "kfp.db", pipelines)
+    run_export(url, tmp_path / "out")
+    report = rows(tmp_path / "out")
+    assert {each["status"] for each in report} == {"exported"}
+    assert len(report) == 600 + 1 + len(names)
+    assert len({(each["kind"], each["object_name"]) for each in report}) == len(report)
+    assert len({each["path"] for each in report}) == len(report)
+    done = CliRunner().invoke(cli, ["validate", "--target", "2.17", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output[-2000:]
+    before = tree(tmp_path / "out")
+    run_export(url, tmp_path / "out")
+    assert tree(tmp_path / "out") == before
+    run_export(url, tmp_path / "other", "--concurrency", "1", "--page-size", "7")
+    assert tree(tmp_path / "other") == before
+
+
+def ascii_lower(text: str) -> str:
+    return "".join(each.lower() if each.isascii() else each for each in text)

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from kfp_k8s_manifest.errors import UsageError
@@ -54,7 +55,8 @@ class RestServer:
         import kfp_server_api
 
         self._access = access
-        self.patience = patience or Patience()
+        self._stopped = threading.Event()
+        self.patience = replace(patience or Patience(), sleep=self._stopped.wait)
         self._timeout = (timeout, timeout)
         self._client = make_client(access)
         self.pipeline_api = kfp_server_api.PipelineServiceApi(self._client)
@@ -85,6 +87,10 @@ class RestServer:
         if self._tells_sources is not False:
             return []
         return [_NO_SOURCES]
+
+    def stop(self) -> None:
+        """Let nobody wait any longer before a request is sent again."""
+        self._stopped.set()
 
     def close(self) -> None:
         """Close connections."""
@@ -158,6 +164,8 @@ class RestServer:
                 if attempt >= self._attempts(failure):
                     raise failure.final(self.name, attempt) from failure
                 self.patience.wait(attempt, failure.wait)
+                if self._stopped.is_set():
+                    raise ServerError("interrupted while waiting for the server") from failure
             attempt += 1
 
     def ask(
