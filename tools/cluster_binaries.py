@@ -1,4 +1,4 @@
-"""Provide etcd, kube-apiserver and kubectl for the tests on a real API server.
+"""Provide etcd, kube-apiserver, kubectl and kustomize for the tests that run the real ones.
 
 Run as ``python tools/cluster_binaries.py``: the last line on standard output is the folder that
 holds the programs, ready to be used as ``KUBEBUILDER_ASSETS``. Where that variable already names
@@ -41,10 +41,14 @@ REQUIRED = ("etcd", "kube-apiserver", "kubectl")
 CONTROLLERS = "kube-controllers"
 """Our garbage collector and namespace controller, which `setup-envtest` has no equivalent of."""
 
+KUSTOMIZE = "kustomize"
+"""The program itself, which runs KRM functions; `setup-envtest` does not have it, kubectl's own runs none."""
+
 OLDEST_KUBERNETES = (1, 33)
 """The oldest API server that the tests are meant for."""
 
 _VERSION_PACKAGE = "k8s.io/component-base/version"
+_KUSTOMIZE_VERSION = "sigs.k8s.io/kustomize/api/provenance.version"
 _MINUTES_TO_BUILD = 90
 
 
@@ -58,13 +62,14 @@ class Pins:
 
     kubernetes: str
     etcd: str
+    kustomize: str
 
     @classmethod
     def read(cls, module: Path = MODULE) -> Pins:
         """Read the pins from a module's ``go.mod``.
 
         Raises:
-            BinariesError: if the file lacks one of the two modules.
+            BinariesError: if the file lacks one of the modules.
         """
         text = (module / "go.mod").read_text(encoding="utf-8")
 
@@ -76,7 +81,11 @@ class Pins:
                 raise BinariesError(f"{module / 'go.mod'} does not require {path}")
             return match[1]
 
-        return cls(kubernetes=pin("k8s.io/kubernetes"), etcd=pin("go.etcd.io/etcd/server/v3"))
+        return cls(
+            kubernetes=pin("k8s.io/kubernetes"),
+            etcd=pin("go.etcd.io/etcd/server/v3"),
+            kustomize=pin("sigs.k8s.io/kustomize/kustomize/v5"),
+        )
 
 
 def build_commands(pins: Pins, target: Path) -> list[list[str]]:
@@ -92,12 +101,18 @@ def build_commands(pins: Pins, target: Path) -> list[list[str]]:
         "gitMinor": minor,
         "gitTreeState": "clean",
     }
-    stamp = " ".join(f"-X {_VERSION_PACKAGE}.{key}={value}" for key, value in stamps.items())
+    stamp = " ".join(
+        [
+            *(f"-X {_VERSION_PACKAGE}.{key}={value}" for key, value in stamps.items()),
+            f"-X {_KUSTOMIZE_VERSION}={pins.kustomize}",
+        ]
+    )
     packages = {
         "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
         "etcd": "go.etcd.io/etcd/server/v3",
         "kubectl": "k8s.io/kubernetes/cmd/kubectl",
         CONTROLLERS: f"./{CONTROLLERS}",
+        KUSTOMIZE: "sigs.k8s.io/kustomize/kustomize/v5",
     }
     flags = ["-trimpath", "-buildvcs=false", "-mod=readonly", "-gcflags=all=-dwarf=false"]
     return [
@@ -120,6 +135,7 @@ def versions(folder: Path) -> dict[str, str]:
         "kube-apiserver": ["--version"],
         "kubectl": ["version", "--client"],
         CONTROLLERS: ["--version"],
+        KUSTOMIZE: ["version"],
     }
     found = {}
     for name, extra in arguments.items():
@@ -248,6 +264,7 @@ def _check_built(pins: Pins, found: Mapping[str, str]) -> None:
     """Raise BinariesError unless the programs report the pinned versions."""
     wanted = dict.fromkeys(("kube-apiserver", "kubectl", CONTROLLERS), pins.kubernetes)
     wanted["etcd"] = pins.etcd
+    wanted[KUSTOMIZE] = pins.kustomize
     if dict(found) != wanted:
         raise BinariesError(f"the built programs report {dict(found)}, expected {wanted}")
 

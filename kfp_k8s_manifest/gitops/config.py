@@ -113,10 +113,23 @@ class _Reader:
                     (*path, "promoted-from"),
                     f"is {source!r}, which is no other environment; there is {others}",
                 )
+            if source is not None:
+                self._carried(path, source, values)
             found[name] = Environment(name=name, promoted_from=source, values=values)
         for name in found:
             self._circle(name, found)
         return found
+
+    def _carried(self, path: Path, source: Any, values: Mapping[str, Any]) -> None:
+        """Refuse what would make other versions than those that are carried here."""
+        for name in values:
+            key = name.replace("_", "-")
+            if key not in _CARRIED:
+                self._say(
+                    (*path, key),
+                    f"has no effect: versions come from {source!r} as they are, but for namespace and"
+                    " images; remove it, or set it where they are built",
+                )
 
     def _circle(self, name: str, environments: Mapping[str, Environment]) -> None:
         seen = [name]
@@ -254,6 +267,9 @@ class _Reader:
                         f" 'manifests/{name}'",
                     )
 
+
+_CARRIED: Final = frozenset({"images", "keep", "namespace", "output", "pin", "target"})
+"""The settings that count in an environment to which versions are promoted."""
 
 _PLACES: Final = {
     "top": "at the top",

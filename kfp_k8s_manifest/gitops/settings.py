@@ -93,8 +93,8 @@ FIELDS: Final[tuple[Field, ...]] = (
         name="promoted-from",
         type="text",
         where=("environment",),
-        about="The environment whose versions `kfp-k8s promote` carries here; `kfp-k8s build` then"
-        " leaves this one alone.",
+        about="The environment whose versions `kfp-k8s promote` carries here, with this one's namespace"
+        " and images; `kfp-k8s build` then leaves this one alone.",
         example='"dev"',
     ),
     Field(

@@ -102,7 +102,10 @@ def import_folder(
         work = _Import(server, options, Path(place))
         work.find_pipelines(groups)
         tasks = [[(group, item) for item in group.items] for group in groups]
-        run_paced(tasks, work.carry, concurrency=options.concurrency, on_progress=on_progress)
+        run_paced(
+            tasks, work.carry, concurrency=options.concurrency, on_progress=on_progress,
+            on_stop=server.stop,
+        )  # fmt: skip
     return [
         work.outcomes[item.kind, group.namespace, item.object_name]
         for group in groups

@@ -29,6 +29,7 @@ def run_paced(
     concurrency: int,
     gap: float = SECOND,
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+    on_stop: Callable[[], None] = lambda: None,
 ) -> None:
     """Do everything.
 
@@ -39,6 +40,7 @@ def run_paced(
         concurrency: How many things are done at a time.
         gap: The seconds between the end of one and the beginning of the next of a group.
         on_progress: Told how many things are done, and how many there are.
+        on_stop: Called where everything ends before its time; whatever is under way is waited for.
     """
     queue = _Queue(groups, on_progress)
 
@@ -57,8 +59,10 @@ def run_paced(
         try:
             for each in waiting:
                 each.result()
-        finally:
+        except BaseException:
             queue.stop()
+            on_stop()
+            raise
 
 
 class _Queue(Generic[T]):

@@ -50,7 +50,6 @@ def read_file(content_type: str, body: bytes, field: str) -> UploadedFile:
         FormError: The body is no form, is cut off, or has no such file.
     """
     found: UploadedFile | None = None
-    position = 0
     delimiter = _delimiter(content_type)
     start = _first(body, delimiter)
     # All parts are looked at, as the server does: a form that is cut off is no form.

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from kfp_k8s_manifest.rest.authorization import Authorizer, Caller, Resource, Verb
+from kfp_k8s_manifest.rest.access import Access
+from kfp_k8s_manifest.rest.asked import changed_tags, named_pipeline, package_url
+from kfp_k8s_manifest.rest.authorization import Authorizer, Caller
 from kfp_k8s_manifest.rest.errors import Code, RestError, invalid, not_found
 from kfp_k8s_manifest.rest.messages import PipelineBody, VersionBody
 from kfp_k8s_manifest.rest.reading import Packages
 from kfp_k8s_manifest.rest.rules import (
-    MAX_NAMESPACE,
     MAX_PIPELINE_NAME,
     MAX_VERSION_NAME,
     check_length,
@@ -55,6 +56,7 @@ class Service:
         store: Where pipelines are.
         packages: Reads packages.
         multi_user: As above.
+        access: What callers may do.
     """
 
     def __init__(
@@ -69,9 +71,10 @@ class Service:
         self.store = store
         self.packages = Packages()
         self.multi_user = multi_user
-        self._authorizer = authorizer
+        self.access = Access(
+            store, authorizer, multi_user=multi_user, require_namespace=require_namespace
+        )
         self._fetcher = fetcher
-        self._require_namespace = require_namespace
 
     async def start(self) -> None:
         """Get ready to be called.
@@ -91,11 +94,11 @@ class Service:
 
     async def create_pipeline(self, caller: Caller, body: PipelineBody) -> PipelineRecord:
         """Create a pipeline without versions."""
-        new = self._new_pipeline(body)
-        self._demand_namespace(new.namespace)
+        new = self._named(body)
+        self.access.demand_namespace(new.namespace)
         if not new.name:
             raise invalid("name is required")
-        await self.may_create(caller, new.namespace, name=new.name)
+        await self.access.may_create(caller, new.namespace, name=new.name)
         check_tags(new.tags)
         return await self.store.create_pipeline(new)
 
@@ -104,12 +107,12 @@ class Service:
     ) -> PipelineRecord:
         """Create a pipeline with a version from a URL."""
         url = (version.package_url if version is not None else None) or ""
-        new = self._new_pipeline(pipeline)
+        new = self._named(pipeline)
         if not new.name:
             name = url.rstrip("/").rpartition("/")[2] or url[:1] or "."
             new = replace(new, name=name, display_name=new.display_name or name)
-        self._demand_namespace(new.namespace)
-        await self.may_create(caller, new.namespace, name=new.name, with_version=True)
+        self.access.demand_namespace(new.namespace)
+        await self.access.may_create(caller, new.namespace, name=new.name, with_version=True)
         require_url(url, for_version=False)
         text = await self._fetch(url, for_version=False)
         tags = (version.tags if version is not None else None) or {}
@@ -152,22 +155,21 @@ class Service:
         if not pipeline_id:
             raise invalid("Failed to get a pipeline. Pipeline id cannot be empty")
         pipeline = await self.store.get_pipeline(pipeline_id)
-        await self._may(caller, "get", pipeline)
+        await self.access.may(caller, "get", pipeline)
         return pipeline
 
     async def get_pipeline_by_name(
         self, caller: Caller, namespace: str, name: str
     ) -> PipelineRecord:
         """Return the pipeline of a name."""
-        namespace = self.effective(namespace)
-        self._demand_namespace(namespace)
-        if self.multi_user:
-            await self._authorizer.check(caller, verb="get", namespace=namespace, name=name)
+        namespace = self.access.effective(namespace)
+        self.access.demand_namespace(namespace)
+        await self.access.may_look(caller, "get", namespace, name=name)
         pipeline = await self.store.get_pipeline_by_name(namespace, name)
         if self.multi_user and not namespace:
             # Nobody was asked yet whose pipeline it is. To those who must not see it, it is not there.
             try:
-                await self._may(caller, "get", pipeline)
+                await self.access.may(caller, "get", pipeline)
             except RestError as error:
                 if error.code not in (Code.UNAUTHENTICATED, Code.PERMISSION_DENIED):
                     raise
@@ -181,10 +183,10 @@ class Service:
         """Return a page of the pipelines of a namespace; in single-user mode of all."""
         if not self.multi_user:
             return await self.store.list_pipelines(None, query)
-        self._demand_namespace(namespace)
+        self.access.demand_namespace(namespace)
         # In the cluster there are no pipelines without a namespace: the server's own is meant.
         namespace = namespace or self.store.default_namespace
-        await self._authorizer.check(caller, verb="list", namespace=namespace)
+        await self.access.may_look(caller, "list", namespace)
         return await self.store.list_pipelines(namespace, query)
 
     async def update_pipeline(
@@ -201,8 +203,8 @@ class Service:
         if not pipeline_id:
             raise invalid("Failed to update a pipeline. Pipeline id cannot be empty")
         if self.multi_user:
-            await self._may(caller, "update", await self.store.get_pipeline(pipeline_id))
-        tags = _new_tags(body, clear=clear_tags)
+            await self.access.may(caller, "update", await self.store.get_pipeline(pipeline_id))
+        tags = changed_tags(body, clear=clear_tags)
         return await self.store.update_pipeline(
             pipeline_id, display_name=body.display_name or None, tags=tags
         )
@@ -212,7 +214,7 @@ class Service:
         if not pipeline_id:
             raise invalid("Failed to delete a pipeline due missing pipeline id")
         if self.multi_user:
-            await self._may(caller, "delete", await self.store.get_pipeline(pipeline_id))
+            await self.access.may(caller, "delete", await self.store.get_pipeline(pipeline_id))
         await self.store.delete_pipeline(pipeline_id, cascade=cascade)
 
     # Versions
@@ -221,9 +223,7 @@ class Service:
         self, caller: Caller, pipeline_id: str, body: VersionBody
     ) -> VersionRecord:
         """Create a version of a pipeline from a URL."""
-        url = body.package_url
-        _demand_package(url)
-        assert url is not None
+        url = package_url(body)
         if not pipeline_id or not body.pipeline_id:
             raise invalid("Failed to create a pipeline version. Parent pipeline id is empty")
         name = body.name or body.display_name
@@ -233,7 +233,9 @@ class Service:
         pipeline = None
         if self.multi_user:
             pipeline = await self.store.get_pipeline(pipeline_id)
-            await self._may(caller, "create", pipeline, name=name, resource="pipelineversions")
+            await self.access.may(
+                caller, "create", pipeline, name=name, resource="pipelineversions"
+            )
         require_url(url, for_version=True)
         text = await self._fetch(url, for_version=True)
         if pipeline is None:
@@ -288,7 +290,7 @@ class Service:
     async def get_version(self, caller: Caller, version_id: str) -> VersionRecord:
         """Return a version: by its own id, whichever pipeline's the request names."""
         version = await self.store.get_version(version_id)
-        await self._may_version(caller, "get", version)
+        await self.access.may_version(caller, "get", version)
         return version
 
     async def list_versions(
@@ -299,7 +301,7 @@ class Service:
             raise invalid("Failed to list pipeline versions. Pipeline id cannot be empty")
         if self.multi_user:
             pipeline = await self.store.get_pipeline(pipeline_id)
-            await self._may(caller, "list", pipeline, name="", resource="pipelineversions")
+            await self.access.may(caller, "list", pipeline, name="", resource="pipelineversions")
             return await self.store.list_versions(pipeline_id, query)
         page = await self.store.list_versions(pipeline_id, query)
         if not page.total:
@@ -321,8 +323,10 @@ class Service:
                 f"Failed to update pipeline version {version_id}. Pipeline id cannot be empty"
             )
         if self.multi_user:
-            await self._may_version(caller, "update", await self.store.get_version(version_id))
-        tags = _new_tags(body, clear=clear_tags)
+            await self.access.may_version(
+                caller, "update", await self.store.get_version(version_id)
+            )
+        tags = changed_tags(body, clear=clear_tags)
         return await self.store.update_version(
             version_id, display_name=body.display_name or None, tags=tags
         )
@@ -336,106 +340,16 @@ class Service:
                 f"Failed to delete a pipeline version {version_id} due missing pipeline id"
             )
         if self.multi_user:
-            await self._may_version(caller, "delete", await self.store.get_version(version_id))
+            await self.access.may_version(
+                caller, "delete", await self.store.get_version(version_id)
+            )
         await self.store.delete_version(version_id)
 
-    # What calls have in common
-
-    def effective(self, namespace: str) -> str:
-        """Return the namespace that counts: in single-user mode none."""
-        return namespace if self.multi_user else ""
-
-    def lacks_namespace(self, namespace: str) -> str:
-        """Return what is wrong with a call without a namespace, or ""."""
-        if self.multi_user and self._require_namespace and not namespace:
-            return "Namespace is required for pipeline operations"
-        return ""
-
-    async def may_create(
-        self, caller: Caller, namespace: str, *, name: str = "", with_version: bool = False
-    ) -> None:
-        """Refuse a caller who may not create pipelines in a namespace.
-
-        Args:
-            caller: Who calls.
-            namespace: The namespace.
-            name: The pipeline's name.
-            with_version: Whether a version is created with it.
-        """
-        if not self.multi_user:
-            return
-        resource: Resource = "pipelineversions" if with_version else "pipelines"
-        await self._authorizer.check(
-            caller, verb="create", namespace=namespace, name=name, resource=resource
-        )
-
-    async def may_create_version(self, caller: Caller, pipeline: PipelineRecord) -> None:
-        """Refuse a caller who may not upload a version of a pipeline."""
-        await self._may(caller, "create", pipeline, name="", resource="pipelineversions")
-
-    def _demand_namespace(self, namespace: str) -> None:
-        problem = self.lacks_namespace(namespace)
-        if problem:
-            raise invalid(problem)
-
-    def _new_pipeline(self, body: PipelineBody | None) -> NewPipeline:
-        """Return a pipeline with the defaults of its names; its name may be missing."""
-        if body is None:
-            return NewPipeline(name="", display_name="")
-        name = body.name or body.display_name
-        check_length("Pipeline.Name", name, MAX_PIPELINE_NAME)
-        check_length("Pipeline.Namespace", body.namespace, MAX_NAMESPACE)
-        return NewPipeline(
-            name=name,
-            display_name=body.display_name or name,
-            description=body.description,
-            namespace=self.effective(body.namespace),
-            tags=body.tags or {},
-        )
+    def _named(self, body: PipelineBody | None) -> NewPipeline:
+        new = named_pipeline(body)
+        return replace(new, namespace=self.access.effective(new.namespace))
 
     async def _fetch(self, url: str, *, for_version: bool) -> bytes:
         """Return the text of the package at a URL."""
         file_name, data = await self._fetcher.fetch(url, for_version=for_version)
         return await self.packages.unpack(file_name, data)
-
-    async def _may(
-        self, caller: Caller, verb: Verb, pipeline: PipelineRecord, *, name: str | None = None,
-        resource: Resource = "pipelines",
-    ) -> None:  # fmt: skip
-        """Refuse a caller who may not do something to a pipeline."""
-        if not self.multi_user:
-            return
-        await self._authorizer.check(
-            caller,
-            verb=verb,
-            namespace=pipeline.namespace,
-            name=pipeline.name if name is None else name,
-            resource=resource,
-        )
-
-    async def _may_version(self, caller: Caller, verb: Verb, version: VersionRecord) -> None:
-        """Refuse a caller who may not do something to a version."""
-        if not self.multi_user:
-            return
-        if version.pipeline_id:
-            pipeline = await self.store.get_pipeline(version.pipeline_id)
-        else:
-            # It belongs to no pipeline, so nobody knows whose it is: it counts as the server's own.
-            namespace = self.store.default_namespace
-            pipeline = PipelineRecord(id="", name="", display_name="", namespace=namespace)
-        await self._may(caller, verb, pipeline, resource="pipelineversions")
-
-
-def _demand_package(url: str | None) -> None:
-    if url is None:
-        raise invalid("Failed to create a pipeline version. Package URL is nil")
-    if not url:
-        raise invalid("Failed to create a pipeline version. Package URL is empty")
-
-
-def _new_tags(body: PipelineBody | VersionBody, *, clear: bool) -> Mapping[str, str] | None:
-    """Return the tags that an update sets, or None to keep those that are there."""
-    if body.tags:
-        check_tags(body.tags)
-        return body.tags
-    return {} if clear or body.clear_tags else None

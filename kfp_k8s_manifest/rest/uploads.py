@@ -91,10 +91,10 @@ async def upload_pipeline(service: Service, upload: Uploaded) -> PipelineRecord:
         raise _hidden(error, _NO_PACKAGE) from error
     namespace = query.get("namespace", "")
     _refuse_plainly(too_long("Pipeline.Namespace", namespace, MAX_NAMESPACE))
-    namespace = service.effective(namespace)
-    _refuse_plainly(service.lacks_namespace(namespace))
+    namespace = service.access.effective(namespace)
+    _refuse_plainly(service.access.lacks_namespace(namespace))
     try:
-        await service.may_create(upload.caller, namespace, with_version=True)
+        await service.access.may_create(upload.caller, namespace, with_version=True)
     except RestError as error:
         raise _hidden(error, _NO_PIPELINE) from error
     tags = _tags(query)
@@ -132,7 +132,9 @@ async def upload_version(service: Service, upload: Uploaded) -> VersionRecord:
     _refuse_plainly(too_long("PipelineVersion.Name", name, MAX_VERSION_NAME))
     try:
         pipeline = await service.store.get_pipeline(pipeline_id)
-        await service.may_create_version(upload.caller, pipeline)
+        await service.access.may(
+            upload.caller, "create", pipeline, name="", resource="pipelineversions"
+        )
     except RestError as error:
         raise _hidden(error, _NO_VERSION) from error
     tags = _tags(query)

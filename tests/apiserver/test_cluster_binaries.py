@@ -16,7 +16,7 @@ from .conftest import ROOT
 
 SCRIPT = ROOT / "tools" / "cluster_binaries.py"
 GO_MOD = (ROOT / "tools" / "cluster" / "go.mod").read_text(encoding="utf-8")
-PROGRAMS = ("etcd", "kube-apiserver", "kube-controllers", "kubectl")
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controllers", "kubectl", "kustomize")
 
 
 def pin(module: str) -> str:
@@ -37,7 +37,7 @@ def fake_go(
 
     Its programs answer the version that they are asked to have.
     """
-    etcd = pin("go.etcd.io/etcd/server/v3")
+    etcd, kustomize = pin("go.etcd.io/etcd/server/v3"), pin("sigs.k8s.io/kustomize/kustomize/v5")
     folder.mkdir(exist_ok=True)
     write_program(
         folder / "go",
@@ -45,7 +45,7 @@ def fake_go(
         while [ "$1" != -o ]; do shift; done
         {before}
         version=v{kubernetes}
-        case "$2" in */etcd) version={etcd};; esac
+        case "$2" in */etcd) version={etcd};; */kustomize) version={kustomize};; esac
         printf '#!/bin/sh\\necho Version: %s\\n' "$version" > "$2"
         chmod +x "$2"
         """,

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kfp_k8s_manifest.cli import cli
+from kfp_k8s_manifest.cluster import connect
 from tests.migration.databases import (
     PLATFORM,
     WORKFLOW,
@@ -273,3 +274,20 @@ def test_fields_of_others_are_taken_over_only_where_that_is_said(
     assert "--force-conflicts takes the fields over" in done.stdout
     command(*apply, "--yes", "--force-conflicts")
     assert installation.stored(namespace, "Pipeline")["a"]["spec"]["displayName"] == "a"
+
+
+def test_the_namespaces_of_users_are_those_of_profiles(
+    installation: Installation, tmp_path: Path
+) -> None:
+    cluster = connect(str(installation.plane.kubeconfig))
+    try:
+        everywhere = cluster.user_namespaces()
+        assert {"default", "kube-system"} <= set(everywhere)
+        labels = {"app.kubernetes.io/part-of": "kubeflow-profile"}
+        installation.plane.create_namespace("profile-of-alice", labels)
+        try:
+            assert cluster.user_namespaces() == ["profile-of-alice"]
+        finally:
+            installation.plane.kubectl("delete", "namespace", "profile-of-alice", "--wait=false")
+    finally:
+        cluster.close()

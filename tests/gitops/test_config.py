@@ -84,6 +84,7 @@ def test_what_stands_nearer_to_a_pipeline_wins_and_tables_are_merged() -> None:
         ({"environments": {"dev": {"sources": []}}}, "environments.dev.sources has no meaning here; it stands at the top"),
         ({"environments": {"dev": 5}}, "environments.dev is 5, not a table"),
         ({"environments": {"../x": {}}}, "environments.../x must be a DNS-1123 label"),
+        ({"environments": {"a": {"output": "a"}, "b": {"output": "b", "promoted-from": "a", "image-digests": "d.json", "keep": 3, "images": {"x/": "y/"}}}}, "environments.b.image-digests has no effect: versions come from 'a' as they are, but for namespace and images; remove it, or set it where they are built"),
         ({"environments": {"dev": {"promoted-from": "test"}}}, "environments.dev.promoted-from is 'test', which is no other environment; there is none"),
         ({"environments": {"a": {}, "b": {}}}, "environments.b.output is 'manifests', which is not apart from 'manifests' of 'a': give each environment a folder of its own, such as 'manifests/b'"),
         ({"environments": {"a": {"output": "m"}, "b": {"output": "m/b"}}}, "environments.b.output is 'm/b', which is not apart from 'm' of 'a'"),

@@ -170,3 +170,19 @@ def test_an_empty_kustomization_is_filled(text: str) -> None:
     found: Any = extras("kustomize", OURS, {"kustomization.yaml": text})["kustomization.yaml"]
     (kustomization,) = [each.value for each in load_all(found)]
     assert kustomization["resources"] == OURS
+
+
+@pytest.mark.parametrize("pipeline", ["kustomization.yaml", "kustomizeconfig.yaml"])
+def test_a_pipeline_with_the_name_of_a_file_of_kustomize_has_no_place(pipeline: str) -> None:
+    layout = find_layout("kustomize")
+    for place in (
+        lambda: layout.pipeline_path(pipeline),
+        lambda: layout.version_path(pipeline, "v1"),
+    ):
+        with pytest.raises(SourceError) as caught:
+            place()
+        assert str(caught.value) == (
+            f"pipeline {pipeline!r} has no place in the layout 'kustomize', which has a file of its own"
+            " with this name; give the pipeline another name, or choose another layout"
+        )
+    assert find_layout("argocd").pipeline_path(pipeline) == f"{pipeline}/pipeline.yaml"

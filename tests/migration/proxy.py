@@ -67,7 +67,11 @@ class Proxy:
 
 @contextlib.contextmanager
 def proxy(
-    port: int, decide: Decide = lambda _: None, *, tls: ssl.SSLContext | None = None
+    port: int,
+    decide: Decide = lambda _: None,
+    *,
+    tls: ssl.SSLContext | None = None,
+    listen: int = 0,
 ) -> Iterator[Proxy]:
     """Run a proxy while the context lasts.
 
@@ -75,6 +79,7 @@ def proxy(
         port: The server's port on 127.0.0.1.
         decide: Says what happens to each request; called by one thread at a time.
         tls: What it is served with.
+        listen: Where it listens; 0 for a free port.
     """
     running = Proxy(url="")
     lock = threading.Lock()
@@ -156,7 +161,7 @@ def proxy(
         def handle_error(self, *_: Any) -> None:
             """Clients that hang up, or are killed, are what is tested."""
 
-    server = Quiet(("127.0.0.1", 0), Handler)
+    server = Quiet(("127.0.0.1", listen), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     scheme = "https" if tls is not None else "http"

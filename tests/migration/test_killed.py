@@ -7,6 +7,7 @@ killed (SIGKILL) after a few requests, a random moment later.
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -61,10 +62,10 @@ class Killer:
             self.process.wait()
 
 
-def start(url: str, folder: Path) -> subprocess.Popen[bytes]:
+def start(url: str, folder: Path, *, stderr: int | None = None) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "kfp_k8s_manifest", "migrate", "export", "--host", url]
     options = ["-o", str(folder), "--page-size", "2", "--layout", "kustomize", "--accept-losses"]
-    return subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
+    return subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=stderr)
 
 
 def test_killed_50_times_the_result_is_the_same_byte_for_byte(tmp_path: Path) -> None:
@@ -90,3 +91,32 @@ def test_killed_50_times_the_result_is_the_same_byte_for_byte(tmp_path: Path) ->
     assert tree(tmp_path / "out") == tree(tmp_path / "expected")
     # It went on where it was: what was asked for twice are the pages that were under way.
     assert len(between.requests) < undisturbed * 4
+
+
+def test_interrupted_while_it_waits_it_ends_at_once_and_goes_on_later(tmp_path: Path) -> None:
+    url = make_database(tmp_path / "kfp.db", PIPELINES)
+    asked = threading.Event()
+
+    def decide(seen: Seen) -> Fault | None:
+        if seen.number < 20:
+            return None
+        asked.set()
+        return Fault(kind="answer", status=503, headers={"Retry-After": "100"})
+
+    with serving(DatabaseStore(url)) as server:
+        with proxy(server.port) as between:
+            assert Killer().run(between, tmp_path / "expected", 10**9) == 0
+        with proxy(server.port, decide) as between:
+            process = start(between.url, tmp_path / "out", stderr=subprocess.PIPE)
+            assert asked.wait(60)
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=30)
+            assert (process.returncode, said) == (130, b"Interrupted.\n")
+        # What is resumed is asked for under the same name.
+        port = int(between.url.rpartition(":")[2])
+        with proxy(server.port, listen=port) as again:
+            assert again.url == between.url
+            assert Killer().run(again, tmp_path / "out", 10**9) == 0
+            assert len(again.requests) < 120
+    assert tree(tmp_path / "out") == tree(tmp_path / "expected")

@@ -30,6 +30,22 @@ class Kustomize(PerPipeline):
 
     name = "kustomize"
 
+    def pipeline_path(self, pipeline: str) -> str:
+        """Return the file of a Pipeline.
+
+        Raises:
+            SourceError: Its folder would have the name of one of this layout's own files.
+        """
+        return super().pipeline_path(_free(pipeline))
+
+    def version_path(self, pipeline: str, version: str) -> str:
+        """Return the file of a PipelineVersion.
+
+        Raises:
+            SourceError: As for `pipeline_path`.
+        """
+        return super().version_path(_free(pipeline), version)
+
     def extras(
         self,
         paths: Sequence[str],
@@ -41,6 +57,15 @@ class Kustomize(PerPipeline):
             Extra(path=_FILE, text=_listed(existing.get(_FILE, _HEAD), paths)),
             Extra(path=_CONFIGURATION, text=_configuration()),
         ]
+
+
+def _free(pipeline: str) -> str:
+    if pipeline in (_FILE, _CONFIGURATION):
+        raise SourceError(
+            f"pipeline {pipeline!r} has no place in the layout 'kustomize', which has a file of its own"
+            " with this name; give the pipeline another name, or choose another layout"
+        )
+    return pipeline
 
 
 def _configuration() -> str:

@@ -63,5 +63,8 @@ class Source(Protocol):
     def notes(self) -> list[str]:
         """Return what should be told of all that was read."""
 
+    def stop(self) -> None:
+        """Let nobody wait any longer before a request is sent again."""
+
     def close(self) -> None:
         """Close connections."""

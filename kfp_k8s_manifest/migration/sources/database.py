@@ -85,6 +85,9 @@ class DatabaseSource:
         """Return nothing: a database tells all that it has."""
         return []
 
+    def stop(self) -> None:
+        """Do nothing: nobody waits."""
+
     def close(self) -> None:
         """Close connections."""
         self._database.engine.dispose()

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from kfp_k8s_manifest.errors import UsageError
@@ -54,7 +55,8 @@ class RestServer:
         import kfp_server_api
 
         self._access = access
-        self.patience = patience or Patience()
+        self._stopped = threading.Event()
+        self.patience = replace(patience or Patience(), sleep=self._stopped.wait)
         self._timeout = (timeout, timeout)
         self._client = make_client(access)
         self.pipeline_api = kfp_server_api.PipelineServiceApi(self._client)
@@ -86,6 +88,10 @@ class RestServer:
             return []
         return [_NO_SOURCES]
 
+    def stop(self) -> None:
+        """Let nobody wait any longer before a request is sent again."""
+        self._stopped.set()
+
     def close(self) -> None:
         """Close connections."""
         self._client.rest_client.pool_manager.clear()
@@ -107,7 +113,7 @@ class RestServer:
             page_token=token, page_size=size, sort_by=_ORDER, **asked,
         )  # fmt: skip
         items = tuple(pipeline_from_json(each) for each in tree.get("pipelines") or ())
-        return _page(items, tree)
+        return _page(items, tree, token)
 
     def versions(self, pipeline_id: str, token: str, size: int) -> RecordPage[ServerVersion]:
         """Return a page of the versions of a pipeline."""
@@ -120,7 +126,7 @@ class RestServer:
         if items:
             told = any(each.code_source_url for each in items)
             self._tells_sources = self._tells_sources or told
-        return _page(items, tree)
+        return _page(items, tree, token)
 
     def call(
         self, method: Callable[..., Any], *args: Any, again: bool = True, **options: Any
@@ -158,6 +164,8 @@ class RestServer:
                 if attempt >= self._attempts(failure):
                     raise failure.final(self.name, attempt) from failure
                 self.patience.wait(attempt, failure.wait)
+                if self._stopped.is_set():
+                    raise ServerError("interrupted while waiting for the server") from failure
             attempt += 1
 
     def ask(
@@ -309,12 +317,14 @@ class _Failure(Exception):  # noqa: N818 (it never leaves this module)
         )
 
 
-def _page(items: Any, tree: dict[str, Any]) -> RecordPage[Any]:
+def _page(items: Any, tree: dict[str, Any], asked: str) -> RecordPage[Any]:
     total, token = tree.get("total_size") or 0, tree.get("next_page_token") or ""
     if not isinstance(total, int) or not isinstance(token, str):
         raise ServerError(
             f"the server has answered total_size {total!r}, next_page_token {token!r}"
         )
+    if token and token == asked:
+        raise ServerError("the server has answered that the next page is the same page again")
     return RecordPage(items=items, total=total, token=token)
 
 

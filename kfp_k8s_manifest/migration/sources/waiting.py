@@ -28,7 +28,7 @@ class Patience:
     attempts: int = 8
     first: float = 0.25
     most: float = 30.0
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], object] = time.sleep
 
     def wait(self, attempt: int, wanted: float | None) -> None:
         """Wait before the next attempt.

@@ -24,6 +24,7 @@ from tests.rest.stores.kfp_schema import COLUMNS, DDL, FOREIGN_KEYS, KEYS, ROWS
 
 A, B = "aaaaaaaa-0000-4000-8000-000000000000", "bbbbbbbb-0000-4000-8000-000000000000"
 C, D = "cccccccc-0000-4000-8000-000000000000", "dddddddd-0000-4000-8000-000000000000"
+_MADE_BY = text("SELECT sql FROM sqlite_master WHERE name = :name")
 E, F = "eeeeeeee-0000-4000-8000-000000000000", "ffffffff-0000-4000-8000-000000000000"
 
 
@@ -87,11 +88,17 @@ def test_keys_and_foreign_keys(new_database: Callable[[], str]) -> None:
                 # Lists are served from them; KFP does not run on SQLite.
                 found = {key for key in found if not key[0].startswith("kfp_k8s_")}
             assert found == others
-            foreign = [
-                (key["name"], *key["constrained_columns"], key["referred_table"])
-                for key in inspector.get_foreign_keys(table)
+            foreign = inspector.get_foreign_keys(table)
+            expected = FOREIGN_KEYS[table]
+            assert [(*key["constrained_columns"], key["referred_table"]) for key in foreign] == [
+                key[1:] for key in expected
             ]
-            assert foreign == FOREIGN_KEYS[table]
+            if connection.dialect.name == "sqlite":
+                # Old releases of SQLAlchemy do not read their names there.
+                (made,) = connection.execute(_MADE_BY, {"name": table}).scalars()
+                assert all(f'CONSTRAINT "{key[0]}" FOREIGN KEY' in made for key in expected)
+            else:
+                assert [key["name"] for key in foreign] == [key[0] for key in expected]
             for key in inspector.get_foreign_keys(table):
                 assert key["options"] == {"ondelete": "CASCADE", "onupdate": "CASCADE"}
                 assert key["referred_columns"] == ["UUID"]
