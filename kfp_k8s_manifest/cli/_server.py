@@ -144,12 +144,14 @@ def open_server(
 
 def open_source(database_url: str | None, **access: Any) -> Source:
     """Return the server, or its database where that is named."""
-    if database_url is None:
-        return open_server(**access)
     context = click.get_current_context()
-    given = click.core.ParameterSource.COMMANDLINE
-    if context.get_parameter_source("host") is given or access["in_cluster"]:
+    named = click.core.ParameterSource.COMMANDLINE
+    asked = context.get_parameter_source("host") is named or access["in_cluster"]
+    if asked and context.get_parameter_source("database_url") is named:
         raise UsageError("--database-url and --host exclude each other")
+    # What is named here wins over what the environment names.
+    if database_url is None or asked:
+        return open_server(**access)
     from kfp_k8s_manifest.migration.sources.database import DatabaseSource
 
     source = DatabaseSource(database_url)

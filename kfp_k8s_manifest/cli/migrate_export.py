@@ -13,6 +13,7 @@ from kfp_k8s_manifest.cli._documents import emit
 from kfp_k8s_manifest.cli._namespaces import chosen_namespaces, namespace_options
 from kfp_k8s_manifest.cli._options import FOLDER, PATH
 from kfp_k8s_manifest.cli._server import database_option, open_source, server_options
+from kfp_k8s_manifest.errors import UsageError
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.migration.finishing import ExportResult
@@ -101,9 +102,12 @@ def export(
     from kfp_k8s_manifest.migration.export import ExportOptions
     from kfp_k8s_manifest.migration.finishing import export as export_
     from kfp_k8s_manifest.migration.origins import read_origins
+    from kfp_k8s_manifest.naming import namespace_problems
     from kfp_k8s_manifest.releases import target as find_target
 
     gc.enable()
+    if to_namespace is not None and namespace_problems(to_namespace):
+        raise UsageError(f"--to-namespace {to_namespace!r} {namespace_problems(to_namespace)[0]}")
     source = open_source(database_url, connections=concurrency, **access)
     chosen = chosen_namespaces(
         source,

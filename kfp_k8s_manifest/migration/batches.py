@@ -14,7 +14,16 @@ from kfp_k8s_manifest.migration.records import ServerPipeline, ServerVersion
 from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.naming import rest_name
 
-__all__ = ["Batch", "Version", "pipeline_row", "side_lines", "status_of"]
+__all__ = ["Batch", "Failure", "Version", "pipeline_row", "side_lines", "status_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A pipeline that could not be read as a whole."""
+
+    namespace: str
+    pipeline: str
+    text: str
 
 
 @dataclass(slots=True, kw_only=True)

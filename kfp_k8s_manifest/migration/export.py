@@ -14,6 +14,7 @@ from kfp_k8s_manifest.files import write_texts
 from kfp_k8s_manifest.gitops.layouts import FolderLayout
 from kfp_k8s_manifest.migration.batches import (
     Batch,
+    Failure,
     Version,
     pipeline_row,
     side_lines,
@@ -35,7 +36,7 @@ from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.naming import rest_name
 from kfp_k8s_manifest.releases import Target
 
-__all__ = ["SHARED", "ExportOptions", "Failure", "carry_out"]
+__all__ = ["SHARED", "ExportOptions", "carry_out"]
 
 SHARED: Final = "_shared"
 """The folder of pipelines without a namespace, where others have one."""
@@ -69,15 +70,6 @@ class ExportOptions:
     page_size: int = 100
     concurrency: int = 4
     origins: Mapping[tuple[str, str], Origin] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A pipeline that could not be read as a whole."""
-
-    namespace: str
-    pipeline: str
-    text: str
 
 
 def carry_out(

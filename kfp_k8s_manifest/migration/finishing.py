@@ -16,7 +16,8 @@ from kfp_k8s_manifest.files import write_texts
 from kfp_k8s_manifest.gitops.folder import remove_leftovers
 from kfp_k8s_manifest.gitops.layouts import Surroundings
 from kfp_k8s_manifest.migration import mapping
-from kfp_k8s_manifest.migration.export import SHARED, ExportOptions, Failure, carry_out
+from kfp_k8s_manifest.migration.batches import Failure
+from kfp_k8s_manifest.migration.export import SHARED, ExportOptions, carry_out
 from kfp_k8s_manifest.migration.journal import Journal
 from kfp_k8s_manifest.migration.sources import Source
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
@@ -138,8 +139,7 @@ def _open(path: Path, source: Source, options: ExportOptions, *, restart: bool) 
     if restart and path.exists():
         old = Journal(path, None)
         for row in old.rows():
-            if row.path:
-                (path.parent.parent / row.path).unlink(missing_ok=True)
+            _remove(options.folder, row.path)
         old.delete()
     return Journal(path, settings)
 
@@ -161,10 +161,35 @@ def _settle_gone(journal: Journal, folder: Path, *, remove: bool) -> None:
     for row in journal.gone():
         if not remove:
             journal.commit(None, rows=[replace(row, status="gone")])
-        elif row.path:
-            (folder / row.path).unlink(missing_ok=True)
-            with contextlib.suppress(OSError):
-                (folder / row.path).parent.rmdir()
+        else:
+            _remove(folder, row.path)
+    for path in journal.moved():
+        # Another layout, or another name.
+        _remove(folder, path)
+
+
+def _remove(folder: Path, path: str) -> None:
+    """Remove a file that an export has written, and its folders where they are empty then.
+
+    Raises:
+        OutputError: It cannot be removed, or a report names a file elsewhere.
+    """
+    if not path:
+        return
+    goal = folder / path
+    if folder.resolve() not in goal.resolve().parents:
+        raise OutputError(f"{folder / mapping.FILE} names a file outside of the folder: {path!r}")
+    try:
+        goal.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot delete {goal}: {error.strerror}") from error
+    for above in goal.parents:
+        if above == folder:
+            return
+        try:
+            above.rmdir()
+        except OSError:
+            return
 
 
 def _write_extras(journal: Journal, options: ExportOptions) -> None:

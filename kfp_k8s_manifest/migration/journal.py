@@ -275,6 +275,16 @@ class Journal:
         ):
             yield Row(**json.loads(line))
 
+    def moved(self) -> Iterator[str]:
+        """Yield the files of the export before whose objects now lie elsewhere, or nowhere."""
+        for old, new in self._all(
+            "SELECT former.line, lines.line FROM former"
+            " JOIN lines ON lines.kind = former.kind AND lines.id = former.id"
+        ):
+            path = str(json.loads(old)["path"])
+            if path and path != json.loads(new)["path"]:
+                yield path
+
     # The end.
 
     def pending(self) -> Iterator[dict[str, Any]]:

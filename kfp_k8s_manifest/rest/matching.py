@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from kfp_k8s_manifest.rest.errors import invalid
 from kfp_k8s_manifest.rest.values import Anchor, ListQuery, Operation, Page, Predicate, Sort
 
-__all__ = ["Facts", "Listing", "select"]
+__all__ = ["Facts", "Listing"]
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
+
+_CONTENTS: Final = 50
+"""How many contents are looked through at a time."""
 
 _RANGES: Final = {
     Operation.GREATER_THAN: "gt",
@@ -102,8 +105,28 @@ class Listing(Generic[T]):
         Raises:
             RestError: A range is asked for where there are none (400).
         """
+        steps = self.paging(query)
+        try:
+            while True:
+                next(steps)
+        except StopIteration as end:
+            page: Page[T] = end.value
+            return page
+
+    def paging(self, query: ListQuery) -> Generator[None, None, Page[T]]:
+        """Make a page in steps, between which others may work: looking through contents takes long.
+
+        What is put or removed meanwhile does not count.
+
+        Returns:
+            The page.
+
+        Raises:
+            RestError: A range is asked for where there are none (400).
+        """
         entries = self._order(query.sort.field)
-        entries = _filtered(entries, self._facts, query, ranges=self._ranges)
+        if query.predicates or query.tags:
+            entries = yield from _filtered(entries.copy(), self._facts, query, ranges=self._ranges)
         return _cut(entries, query, self._facts)
 
     def _order(self, field: str) -> list[_Entry[T]]:
@@ -116,17 +139,6 @@ class Listing(Generic[T]):
     def _entry(self, item: T, field: str) -> _Entry[T]:
         value = _folded(self._facts.sorted(item, field))
         return _Entry((value, self._facts.id(item)), item)
-
-
-def select(
-    items: Iterable[T], query: ListQuery, facts: Facts[T], *, ranges: bool = False
-) -> Page[T]:
-    """Return a page of items that are not kept in a `Listing`.
-
-    Raises:
-        RestError: A range is asked for where there are none (400).
-    """
-    return Listing(facts, items, ranges=ranges).page(query)
 
 
 def _cut(entries: list[_Entry[T]], query: ListQuery, facts: Facts[T]) -> Page[T]:
@@ -166,11 +178,18 @@ def _after(entries: list[_Entry[Any]], start: Anchor) -> int:
 
 def _filtered(
     entries: list[_Entry[T]], facts: Facts[T], query: ListQuery, *, ranges: bool
-) -> list[_Entry[T]]:
+) -> Generator[None, None, list[_Entry[T]]]:
     """Return what all predicates let through, and has all tags; an absent tag is an empty one."""
     for predicate in sorted(query.predicates, key=lambda each: _ORDER.index(each.operation)):
         test, field, value = _test(predicate, ranges=ranges), predicate.field, facts.filtered
-        entries = [each for each in entries if test(value(each.item, field))]
+        kept: list[_Entry[T]] = []
+        step = _CONTENTS if field == "pipeline_spec" else len(entries) or 1
+        for start in range(0, len(entries), step):
+            if start:
+                yield
+            part = entries[start : start + step]
+            kept += [each for each in part if test(value(each.item, field))]
+        entries = kept
     for key, wanted in query.tags.items():
         entries = [each for each in entries if facts.tags(each.item).get(key, "") == wanted]
     return entries

@@ -333,6 +333,49 @@ def test_what_is_gone_from_the_server_stays_until_it_is_to_go(tmp_path: Path) ->
     ]
 
 
+def test_another_layout_leaves_no_file_of_the_one_before(tmp_path: Path) -> None:
+    url = make_database(tmp_path / "kfp.db", [FULL, Pipeline(name="b", versions=versions(3))])
+    run_export(url, tmp_path / "out")
+    run_export(url, tmp_path / "out", "--layout", "flat")
+    run_export(url, tmp_path / "expected", "--layout", "flat")
+    assert tree(tmp_path / "out") == tree(tmp_path / "expected")
+    assert sorted(each.name for each in (tmp_path / "out").iterdir() if each.is_dir()) == []
+
+
+def test_a_report_that_was_tampered_with_deletes_nothing_elsewhere(tmp_path: Path) -> None:
+    url = make_database(tmp_path / "kfp.db", [Pipeline(name="a", versions=versions(1))])
+    run_export(url, tmp_path / "out")
+    (tmp_path / "mine.txt").write_text("mine")
+    report = tmp_path / "out/rename-report.csv"
+    text = report.read_text()
+    row = "PipelineVersion,,a,v9,a-v9,v9,gone-id,,9,../mine.txt,exported,no\n"
+    report.write_text(text + row)
+    done = run_export(url, tmp_path / "out", "--remove-gone", code=1)
+    assert done.stderr.strip() == (
+        f"Error: {report} names a file outside of the folder: '../mine.txt'"
+    )
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    report.write_text("kind,name\n")
+    (tmp_path / "out/.kfp-k8s/export.sqlite").unlink()
+    done = run_export(url, tmp_path / "out", code=1)
+    assert done.stderr.strip() == (
+        f"Error: {report} is no rename-report.csv of an export: its columns are others"
+    )
+
+
+def test_a_namespace_of_the_server_leads_nowhere_else(tmp_path: Path) -> None:
+    url = make_database(
+        tmp_path / "kfp.db",
+        [Pipeline(name="a", namespace="../evil", versions=versions(1)), Pipeline(name="b")],
+    )
+    run_export(url, tmp_path / "out", "-A", code=1)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["kfp.db", "out"]
+    reasons = {each["name"]: each["reasons"][0]["reason"] for each in side_lines(tmp_path / "out")}
+    assert reasons == {"a": "refused", "v1": "pipeline"}
+    done = run_export(url, tmp_path / "other", "--to-namespace", "Prod", code=2)
+    assert done.stderr.startswith("Error: --to-namespace 'Prod' must be a DNS-1123 label: ")
+
+
 def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     url = make_database(tmp_path / "kfp.db", [Pipeline(name="a")])
     (tmp_path / "out").mkdir()

@@ -20,6 +20,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import create_engine, delete
 
 from kfp_k8s_manifest.cli import cli
+from kfp_k8s_manifest.migration.sources import signing
 from kfp_k8s_manifest.migration.sources.waiting import Patience, retry_after
 from kfp_k8s_manifest.rest.stores.database import DatabaseStore, tables
 from tests.apiserver.certificates import CertificateAuthority
@@ -267,6 +268,29 @@ def test_the_server_gets_who_we_are_over_tls(server: Serving, tmp_path: Path) ->
     assert headers["Cookie"] == "session=1"
 
 
+def test_a_pod_has_a_token_of_its_service_account(
+    server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (
+        signing.in_cluster_host("kubeflow") == "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
+    )
+    assert signing.POD_TOKEN == "/var/run/secrets/kubeflow/pipelines/token"
+    (tmp_path / "token").write_text("of-the-pod\n")
+    monkeypatch.setattr(signing, "POD_TOKEN", str(tmp_path / "token"))
+    with proxy(server.port) as between:
+        run_rest(between.url, tmp_path / "out", "--in-cluster")
+    assert between.requests[0].headers["authorization"] == "Bearer of-the-pod"
+
+
+def test_the_server_that_is_named_wins_over_a_database_of_the_environment(
+    server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KFP_K8S_DATABASE_URL", "sqlite:////nowhere.db")
+    run_rest(f"http://127.0.0.1:{server.port}", tmp_path / "out")
+    done = CliRunner().invoke(cli, ["migrate", "export", "-o", str(tmp_path / "other")])
+    assert done.stderr.strip() == "Error: /nowhere.db: there is no such database"
+
+
 def test_kfps_environment_variables_count(
     server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -322,6 +346,15 @@ def test_what_is_no_server_of_kfp_is_told(tmp_path: Path, fault: Fault, text: st
     with proxy(1, lambda _: fault) as between:
         done = run_rest(between.url, tmp_path / "out", "--attempts", "2", code=1)
     assert done.stderr.strip() == f"Error: {text.format(url=between.url)}"
+
+
+def test_a_server_that_answers_the_same_page_for_ever_is_told(tmp_path: Path) -> None:
+    page = b'{"pipelines": [{"pipeline_id": "1", "name": "a"}], "next_page_token": "again"}'
+    with proxy(1, lambda _: Fault(kind="answer", status=200, body=page)) as between:
+        done = run_rest(between.url, tmp_path / "out", code=1)
+    assert done.stderr.strip() == (
+        "Error: the server has answered that the next page is the same page again"
+    )
 
 
 def test_a_server_that_does_not_listen_is_told_soon(tmp_path: Path) -> None:

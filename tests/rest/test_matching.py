@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kfp_k8s_manifest.rest.errors import RestError
-from kfp_k8s_manifest.rest.matching import Listing, select
+from kfp_k8s_manifest.rest.matching import Listing
 from kfp_k8s_manifest.rest.values import Anchor, ListQuery, Operation, Predicate, Sort
 
 
@@ -53,7 +53,7 @@ ITEMS = (
 
 
 def names(query: ListQuery, *, ranges: bool = False) -> str:
-    page = select(ITEMS, query, ItemFacts(), ranges=ranges)
+    page = Listing(ItemFacts(), ITEMS, ranges=ranges).page(query)
     assert page.total == len(page.items)
     return " ".join(item.name for item in page.items)
 
@@ -110,7 +110,7 @@ def test_a_range_is_refused_on_what_else_is_let_through_alone() -> None:
     after = Predicate(field="created_at", operation=Operation.GREATER_THAN, value=5)
     nothing = Predicate(field="name", operation=Operation.EQUALS, value="zzz")
     assert names(by_name(after, nothing)) == ""
-    assert select((), by_name(after), ItemFacts()).total == 0
+    assert Listing(ItemFacts()).page(by_name(after)).total == 0
     # A list of names is looked at later.
     among = Predicate(field="name", operation=Operation.IN, value=("zzz",))
     with pytest.raises(RestError, match="Filter gt is not implemented"):
@@ -147,7 +147,7 @@ def test_orders(sort: Sort, expected: str) -> None:
 
 def test_a_number_on_a_text_has_nothing_behind_it() -> None:
     query = ListQuery(sort=Sort(field="name"), start=Anchor(value=5, id="x"))
-    page = select(ITEMS, query, ItemFacts())
+    page = Listing(ItemFacts(), ITEMS).page(query)
     assert (page.items, page.total, page.next) == ((), 3, None)
 
 
@@ -246,3 +246,27 @@ def test_pages_go_on_where_their_first_item_was(items: list[Item], query: ListQu
     assert listing.page(rest).items == behind[1:]
     listing.put(behind[0])
     assert listing.page(rest).items == behind
+
+
+def test_contents_are_looked_through_in_steps_and_later_changes_do_not_count() -> None:
+    class ContentFacts(ItemFacts):
+        def filtered(self, item: Item, field: str) -> str | int:
+            return item.name if field == "pipeline_spec" else super().filtered(item, field)
+
+    items = [replace(ITEMS[0], id=f"{number:03}", name=f"n{number % 2}") for number in range(120)]
+    listing = Listing(ContentFacts(), items)
+    odd = Predicate(field="pipeline_spec", operation=Operation.IS_SUBSTRING, value="N1")
+    query = ListQuery(page_size=50, predicates=(odd,), sort=Sort(field="id"))
+    steps = listing.paging(query)
+    for _ in range(2):
+        next(steps)
+        listing.remove(items[1].id)
+        listing.put(replace(items[0], id="zzz", name="n1"))
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    page = end.value.value
+    assert [each.id for each in page.items] == [each.id for each in items if each.name == "n1"][:50]
+    assert page.total == 60
+    # One is gone and another is there: the list itself has them at once.
+    listed = [each.id for each in listing.page(replace(query, page_size=200)).items]
+    assert (len(listed), listed[0], listed[-1]) == (60, "003", "zzz")

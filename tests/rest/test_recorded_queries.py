@@ -14,7 +14,7 @@ import pytest
 from kfp_k8s_manifest.rest import messages, pages, parameters
 from kfp_k8s_manifest.rest.errors import GatewayError, RestError
 from kfp_k8s_manifest.rest.filters import ListKind
-from kfp_k8s_manifest.rest.matching import select
+from kfp_k8s_manifest.rest.matching import Listing
 from kfp_k8s_manifest.rest.values import Anchor, ListQuery, PipelineRecord
 from tests.rest import replay
 
@@ -255,7 +255,7 @@ class _Facts:
 def _list_in_memory(step: Step, items: Mapping[str, PipelineRecord]) -> object:
     try:
         query = _read_list(step, "Pipeline")
-        page = select(items.values(), query, _Facts())
+        page = Listing(_Facts(), items.values()).page(query)
     except RestError as error:
         return error.text
     answer = [(item.name, item.id) for item in page.items]

@@ -113,7 +113,7 @@ class RestServer:
             page_token=token, page_size=size, sort_by=_ORDER, **asked,
         )  # fmt: skip
         items = tuple(pipeline_from_json(each) for each in tree.get("pipelines") or ())
-        return _page(items, tree)
+        return _page(items, tree, token)
 
     def versions(self, pipeline_id: str, token: str, size: int) -> RecordPage[ServerVersion]:
         """Return a page of the versions of a pipeline."""
@@ -126,7 +126,7 @@ class RestServer:
         if items:
             told = any(each.code_source_url for each in items)
             self._tells_sources = self._tells_sources or told
-        return _page(items, tree)
+        return _page(items, tree, token)
 
     def call(
         self, method: Callable[..., Any], *args: Any, again: bool = True, **options: Any
@@ -317,12 +317,14 @@ class _Failure(Exception):  # noqa: N818 (it never leaves this module)
         )
 
 
-def _page(items: Any, tree: dict[str, Any]) -> RecordPage[Any]:
+def _page(items: Any, tree: dict[str, Any], asked: str) -> RecordPage[Any]:
     total, token = tree.get("total_size") or 0, tree.get("next_page_token") or ""
     if not isinstance(total, int) or not isinstance(token, str):
         raise ServerError(
             f"the server has answered total_size {total!r}, next_page_token {token!r}"
         )
+    if token and token == asked:
+        raise ServerError("the server has answered that the next page is the same page again")
     return RecordPage(items=items, total=total, token=token)
 
 

@@ -14,12 +14,13 @@ from kfp_k8s_manifest.cluster.requests import Request
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.model.trees import string_at
 from kfp_k8s_manifest.naming import namespace_problems, object_name_problems
-from kfp_k8s_manifest.rest.matching import select
+from kfp_k8s_manifest.rest.matching import Listing
 from kfp_k8s_manifest.rest.stores.items import FACTS, PipelineItem, VersionItem
 from kfp_k8s_manifest.rest.stores.kubernetes.cache import Cache
 from kfp_k8s_manifest.rest.stores.kubernetes.follower import Follower
 from kfp_k8s_manifest.rest.stores.kubernetes.locating import Locator, Places
 from kfp_k8s_manifest.rest.stores.kubernetes.refusals import refused, unavailable
+from kfp_k8s_manifest.rest.stores.paging import page_of
 from kfp_k8s_manifest.rest.values import ListQuery, Page
 
 __all__ = ["Access"]
@@ -139,7 +140,8 @@ class Access(Generic[ItemT]):
         """
         if await self._follower.becomes_current():
             cache = self.cache
-            return (cache.everything if parent is None else cache.listing(parent)).page(query)
+            listing = cache.everything if parent is None else cache.listing(parent)
+            return await page_of(listing, query)
         namespace = self._namespace
         if namespace is None and parent is not None and not labels:
             if namespace_problems(parent):
@@ -150,9 +152,8 @@ class Access(Generic[ItemT]):
         )
         async with self._gate:
             listed = await self._ask(operations.list_all(first, self._keep), is_list=True)
-        return select(
-            [each for each in listed.items if parent in (None, each.parent)], query, FACTS
-        )
+        listed_there = [each for each in listed.items if parent in (None, each.parent)]
+        return await page_of(Listing(FACTS, listed_there), query)
 
     async def labelled(self, namespace: str, labels: str) -> list[ItemT]:
         """Return the objects with some labels as they are in the cluster now, without their specs.
