@@ -30,6 +30,9 @@ LIVE = "/livez"
 # A form is a little larger than the package in it.
 _BODY_LIMIT = MAX_SIZE + 2**20
 
+# Bytes a second: packages come over slow lines, too.
+_SLOWEST = 256 * 1024
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreOptions:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["apiserver"]
 
+_LONGEST_REQUEST = 240.0
+
 
 @click.group(cls=SuggestingGroup, invoke_without_command=True)
 @apiserver_options
@@ -185,7 +187,13 @@ def _rest(options: dict[str, Any], config: ClusterConfig | None) -> Server:
             validate=options["url_validation"],
         ),
         server=_server_options(
-            options, options["host"], options["port"], options["tls_cert"], options["tls_key"]
+            options,
+            options["host"],
+            options["port"],
+            options["tls_cert"],
+            options["tls_key"],
+            # A package may come over a slow line, and wait for its turn to be read.
+            longest=_LONGEST_REQUEST,
         ),
         read_timeout=options["read_timeout"],
     )
@@ -203,7 +211,13 @@ def _webhook_server_options(options: dict[str, Any]) -> ServerOptions:
 
 
 def _server_options(
-    options: dict[str, Any], host: str, port: int, certificate: Path | None, key: Path | None
+    options: dict[str, Any],
+    host: str,
+    port: int,
+    certificate: Path | None,
+    key: Path | None,
+    *,
+    longest: float = 60.0,
 ) -> ServerOptions:
     from kfp_k8s_manifest.serving.connections import ConnectionLimits
     from kfp_k8s_manifest.serving.server import ServerOptions, TlsFiles
@@ -218,5 +232,7 @@ def _server_options(
         port=port,
         drain=options["drain"],
         grace=options["grace"],
-        limits=ConnectionLimits(most=options["max_connections"], handshake=seconds, head=seconds),
+        limits=ConnectionLimits(
+            most=options["max_connections"], handshake=seconds, head=seconds, request=longest
+        ),
     )

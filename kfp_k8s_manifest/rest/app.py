@@ -217,7 +217,7 @@ class _Handler:
             return await self._perform(request, route, query, b"", deadline)
         if (request.content_length or 0) > _LARGEST_MESSAGE:
             raise web.HTTPRequestEntityTooLarge(_LARGEST_MESSAGE, request.content_length or 0)
-        async with self._bodies.read(request) as body:
+        async with self._bodies.read(request, unknown=_LARGEST_MESSAGE) as body:
             content = body.content
             if route.form:
                 # Go reads the form and the query as one, and leaves no body for a message.
@@ -250,7 +250,8 @@ class _Handler:
 
     async def _upload(self, request: web.Request, call: Call, query: str) -> web.Response:
         """Answer an upload."""
-        async with self._bodies.read(request) as body:
+        # Clients in Go do not say beforehand how large a form will be.
+        async with self._bodies.read(request, unknown=self._bodies.limits.most) as body:
             uploaded = Uploaded(
                 caller=self._caller(request),
                 query=query,

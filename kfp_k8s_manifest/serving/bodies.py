@@ -14,7 +14,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from kfp_k8s_manifest.serving.connections import Connection
 from kfp_k8s_manifest.serving.timeouts import timeout_at
@@ -40,6 +41,7 @@ class BodyLimits:
         waiting: How many large bodies may wait for their turn. Whoever comes then is asked to try
             again, with HTTP 503 and `Retry-After`, which the API server does by itself.
         arrival: For a body to arrive.
+        slowest: Bytes a second: how slowly a body may come besides; 0 where only `arrival` counts.
     """
 
     most: int = 8 * 1024 * 1024
@@ -48,6 +50,7 @@ class BodyLimits:
     large_budget: int = 16 * 1024 * 1024
     waiting: int = 8
     arrival: float = 10.0
+    slowest: int = 0
 
 
 @dataclass(slots=True)
@@ -79,47 +82,74 @@ class Bodies:
         return self._small.taken + self._large.taken
 
     @asynccontextmanager
-    async def read(self, request: web.Request) -> AsyncIterator[Body]:
+    async def read(
+        self, request: web.Request, *, unknown: int | None = None
+    ) -> AsyncIterator[Body]:
         """Read a request's body, which counts, and is there, while the context lasts.
 
         Args:
             request: The request.
+            unknown: The greatest size of a body whose size is not said beforehand; as much counts for
+                it. None to refuse such a body.
 
         Raises:
             HTTPLengthRequired: Its size is not said beforehand.
             HTTPRequestEntityTooLarge: It is larger than the limit.
             HTTPRequestTimeout: It does not arrive in time.
+            HTTPBadRequest: It breaks off, or is no HTTP.
             HTTPServiceUnavailable: Too many large ones are there already.
         """
         limits = self.limits
         size = request.content_length or 0
         if request.content_length is None and request.can_read_body:
-            raise web.HTTPLengthRequired(text="the Content-Length is missing\n")
+            if unknown is None:
+                raise web.HTTPLengthRequired(text="the Content-Length is missing\n")
+            size = unknown
         if size > limits.most:
             raise web.HTTPRequestEntityTooLarge(limits.most, size)
         budget = self._small if size <= limits.small else self._large
         await budget.take(size)
         body = Body()
         try:
-            body.content = await self._receive(request)
+            body.content = await self._receive(request, size)
             yield body
         finally:
             body.content = b""
             budget.give(size)
 
-    async def _receive(self, request: web.Request) -> bytes:
-        loop = asyncio.get_running_loop()
+    async def _receive(self, request: web.Request, size: int) -> bytes:
+        limits = self.limits
+        deadline = asyncio.get_running_loop().time() + limits.arrival
+        if limits.slowest:
+            deadline += size / limits.slowest
         try:
-            async with timeout_at(loop.time() + self.limits.arrival):
-                # Not `request.read`, which keeps the bytes for who reads them again. There are never
-                # more than the head announces.
-                body = await request.content.read()
+            async with timeout_at(deadline):
+                # Not `request.read`, which keeps the bytes for who reads them again.
+                body = await _read(request.content, size)
         except asyncio.TimeoutError as error:
             raise web.HTTPRequestTimeout(text="the body did not arrive in time\n") from error
+        except (web.RequestPayloadError, HttpProcessingError) as error:
+            raise web.HTTPBadRequest(text="the body breaks off, or is no HTTP\n") from error
         connection = request.get(CONNECTION)
         if connection is not None:
             connection.body_read()
         return body
+
+
+async def _read(stream: StreamReader, most: int) -> bytes:
+    """Read a body to its end.
+
+    Raises:
+        HTTPRequestEntityTooLarge: It is larger; only one whose size is not announced can be.
+    """
+    parts = []
+    size = 0
+    async for part in stream.iter_any():
+        size += len(part)
+        if size > most:
+            raise web.HTTPRequestEntityTooLarge(most, size)
+        parts.append(part)
+    return b"".join(parts)
 
 
 class _Budget:
