@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import Payload
 
 from kfp_k8s_manifest.rest.errors import Code, GatewayError, RestError
 
@@ -14,19 +16,46 @@ __all__ = ["plain", "refusal", "success", "upload_refusal", "upload_success"]
 
 _JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=utf-8"
-_AT_ONCE: Final = 128 * 1024
+# Below what the allocator takes from the system each time.
+_PART: Final = 64 * 1024
 _STATUS: Final = "type.googleapis.com/google.rpc.Status"
 
 
-def success(body: bytes) -> web.Response:
+def success(body: bytes | Sequence[bytes]) -> web.Response:
     """Return the answer to a call that succeeded.
 
     Args:
-        body: JSON.
+        body: JSON, as a whole or in pieces.
     """
     headers = {"Content-Type": _JSON, "Grpc-Metadata-Content-Type": "application/grpc"}
-    # A large body that is written at once is copied by what of it the connection does not yet take.
-    return web.Response(body=body if len(body) <= _AT_ONCE else io.BytesIO(body), headers=headers)
+    return web.Response(body=body if isinstance(body, bytes) else _Pieces(body), headers=headers)
+
+
+class _Pieces(Payload):
+    """A body that is sent in parts.
+
+    As a whole, megabytes would be copied several times: when they are joined, when the head is put in front
+    of them, and whenever the connection takes some and not the rest.
+    """
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        super().__init__(pieces)
+        self._size = sum(map(len, pieces))
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return b"".join(self._value).decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        part: list[bytes] = []
+        size = 0
+        for piece in self._value:
+            part.append(piece)
+            size += len(piece)
+            if size >= _PART:
+                await writer.write(b"".join(part))
+                part, size = [], 0
+        if part:
+            await writer.write(b"".join(part))
 
 
 def refusal(error: RestError) -> web.Response:

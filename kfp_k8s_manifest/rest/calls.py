@@ -56,8 +56,8 @@ class Received:
     clear_tags: bool = False
 
 
-Prepared = Callable[[], Awaitable[bytes]]
-"""Makes the call whose request is read; returns the answer's JSON."""
+Prepared = Callable[[], Awaitable[bytes | list[bytes]]]
+"""Makes the call whose request is read; returns the answer's JSON, as a whole or in pieces."""
 
 
 def prepare(service: Service, received: Received) -> Prepared:
@@ -183,7 +183,7 @@ def _get_version(service: Service, received: Received) -> Prepared:
 def _list_versions(service: Service, received: Received) -> Prepared:
     given = parameters.read(received.query, parameters.VERSIONS)
 
-    async def call() -> bytes:
+    async def call() -> list[bytes]:
         query = _list_query("PipelineVersion", given)
         page = await service.list_versions(received.caller, received.route.pipeline_id, query)
         return messages.write_versions(page, _token("PipelineVersion", query, page))

@@ -163,16 +163,19 @@ def write_pipelines(page: Page[PipelineRecord], token: str) -> bytes:
     return _bytes(_dumps(answer | _page_facts(page, token)))
 
 
-def write_versions(page: Page[VersionRecord], token: str) -> bytes:
+def write_versions(page: Page[VersionRecord], token: str) -> list[bytes]:
     """Write a page of versions.
 
     Args:
         page: The page.
         token: The token of the next page, or "".
+
+    Returns:
+        The JSON in pieces, since it may have megabytes.
     """
     facts = _bytes(_dumps(_page_facts(page, token)))
     if not page.items:
-        return facts
+        return [facts]
     parts = [b'{"pipeline_versions":[']
     for index, each in enumerate(page.items):
         if index:
@@ -180,7 +183,7 @@ def write_versions(page: Page[VersionRecord], token: str) -> bytes:
         parts.extend(_version_answer(each))
     parts.append(b"]")
     parts.append(b"," + facts[1:] if len(facts) > 2 else b"}")
-    return b"".join(parts)
+    return parts
 
 
 def _decode(body: bytes, message: Message) -> Decoded:

@@ -60,8 +60,9 @@ class Kubeflow:
         self._binaries = binaries
         self._folder = folder
         self._stack = contextlib.ExitStack()
-        # Whose webhooks are installed.
+        # Whose webhooks are installed, and what callers may do.
         self._judging: Running | None = None
+        self._granted: object = None
 
     def __enter__(self) -> Kubeflow:
         with contextlib.ExitStack() as stack:
@@ -161,6 +162,9 @@ class Kubeflow:
 
     def grant(self, scenario: Scenario) -> None:
         """Let callers do what they may do in a scenario, and nothing else."""
+        if scenario.roles == self._granted:
+            return
+        self._granted = scenario.roles
         for user, places in scenario.roles.items():
             for place in PLACES:
                 grant(self.plane, user, place, places.get(place, []))

@@ -181,7 +181,14 @@ class Loop:
         metrics = ServerMetrics(PREFIX)
         bodies = Bodies(BodyLimits(most=MAX_SIZE + 2**20))
         app = make_app(service, Metrics(metrics.registry, store.kind), bodies)
-        options = ServerOptions(tls=None, host="127.0.0.1", port=0, limits=ConnectionLimits())
+        options = ServerOptions(
+            # Nothing is under way when it stops.
+            tls=None,
+            host="127.0.0.1",
+            port=0,
+            grace=0.0,
+            limits=ConnectionLimits(),
+        )
         server = Server(app, options, metrics, live=LIVE)
         await server.start()
         return server

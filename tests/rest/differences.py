@@ -11,7 +11,7 @@ from .replay import Outcome, Scenario
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "rest-differences.md"
 DATABASES = ("MariaDB", "PostgreSQL", "SQLite")
-STORES = {"database": DATABASES, "kubernetes": ("kubernetes",)}
+STORES: Mapping[str, tuple[str, ...]] = {"database": DATABASES, "kubernetes": ("kubernetes",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -516,3 +516,18 @@ def test_a_namespace_may_be_required() -> None:
             assert server.request(method, path, body).refusal == (400, 3, text)
         uploaded = server.upload("upload?name=a")
         assert (uploaded.status, uploaded.body) == (400, f"Invalid input error: {text}\n".encode())
+
+
+def test_a_list_of_megabytes_arrives_whole(server: Serving) -> None:
+    texts = ["é" * 150_000, "b", "c" * 70_000, "d" * 500_000]
+    packages = [HELLO.replace("[hello]", f"['{text}']") for text in texts]
+    pipeline = server.upload("upload?name=v0", packages[0]).json["pipeline_id"]
+    for number, package in enumerate(packages[1:], 1):
+        path = f"upload_version?name=v{number}&pipelineid={pipeline}"
+        assert server.upload(path, package).status == 200
+    answer = server.request("GET", f"~/pipelines/{pipeline}/versions?sort_by=name")
+    assert int(answer.headers["Content-Length"]) == len(answer.body)
+    assert answer.headers["Content-Type"] == "application/json"
+    listed = answer.json["pipeline_versions"]
+    executors = [each["pipeline_spec"]["deploymentSpec"]["executors"] for each in listed]
+    assert [each["exec-print"]["container"]["args"] for each in executors] == [[t] for t in texts]

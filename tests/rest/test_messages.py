@@ -249,20 +249,20 @@ def test_a_time_that_is_none_is_left_out(seconds: int) -> None:
 def test_lists_are_written() -> None:
     empty: Page[Any] = Page(items=(), total=0)
     assert messages.write_pipelines(empty, "") == b"{}"
-    assert messages.write_versions(empty, "") == b"{}"
+    assert b"".join(messages.write_versions(empty, "")) == b"{}"
     behind: Page[Any] = Page(items=(), total=5)
     assert messages.write_pipelines(behind, "") == b'{"total_size":5}'
-    assert messages.write_versions(behind, "") == b'{"total_size":5}'
+    assert b"".join(messages.write_versions(behind, "")) == b'{"total_size":5}'
     pipelines = messages.write_pipelines(Page(items=(PIPELINE, PIPELINE), total=3), "t")
     assert json.loads(pipelines) == {
         "pipelines": [PIPELINE_JSON, PIPELINE_JSON],
         "total_size": 3,
         "next_page_token": "t",
     }
-    versions = messages.write_versions(Page(items=(VERSION, VERSION), total=2), "")
+    versions = b"".join(messages.write_versions(Page(items=(VERSION, VERSION), total=2), ""))
     assert json.loads(versions) == {"pipeline_versions": [VERSION_JSON] * 2, "total_size": 2}
     # No store counts fewer than it lists; the answer would be JSON nevertheless.
-    uncounted = messages.write_versions(Page(items=(VERSION,), total=0), "")
+    uncounted = b"".join(messages.write_versions(Page(items=(VERSION,), total=0), ""))
     assert json.loads(uncounted) == {"pipeline_versions": [VERSION_JSON]}
 
 

@@ -98,10 +98,14 @@ class Runner:
         """
         return await self._run(lambda call: self._transaction(self._reading, work, call))
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, times: float = 1) -> T:
         """Run what writes, in one transaction, which an exception undoes.
 
         It runs once more where the database undoes it for the sake of others.
+
+        Args:
+            work: What writes.
+            times: How many times as long as other work it may take.
 
         Raises:
             RestError: The work's own refusal; 503 where the database does not answer.
@@ -111,7 +115,7 @@ class Runner:
             with self._turn:
                 return self._transaction(self._writing, work, call)
 
-        return await self._run(in_turn)
+        return await self._run(in_turn, self._seconds * _MARGIN * times)
 
     async def directly(self, work: Callable[[Engine], T]) -> T:
         """Run what makes transactions of its own."""

@@ -7,7 +7,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -36,6 +36,7 @@ __all__ = ["DatabaseStore"]
 
 T = TypeVar("T")
 
+_TIMES_FOR_REMOVING: Final = 6
 _LOG = logging.getLogger(__name__)
 
 
@@ -157,7 +158,9 @@ class DatabaseStore:
         await self._runner.write(
             lambda connection: writing.delete_pipeline(
                 connection, pipeline_id, cascade=cascade, has_specs=has_specs
-            )
+            ),
+            # Of a pipeline with 10,000 versions there is a lot to remove, in many statements.
+            times=_TIMES_FOR_REMOVING,
         )
 
     async def create_version(self, pipeline: PipelineRecord, new: NewVersion) -> VersionRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_pipeline", "add_version", "change", "delete_pipeline", "delete_version"]
 
+# So many versions are removed by one statement, which then ends within the time for statements.
+_BATCH = 500
 _KIND = {PIPELINES.table.name: "Pipeline", VERSIONS.table.name: "PipelineVersion"}
 
 
@@ -107,10 +109,10 @@ def delete_pipeline(
                 f"Failed to delete pipeline with id {pipeline_id} as it has existing pipeline"
                 f" versions (e.g. {found}). Set cascade=true to delete all versions"
             )
-    if has_specs:
-        its_versions = select(columns.UUID).where(of_pipeline)
-        connection.execute(delete(spec_json).where(spec_json.c.PipelineVersionId.in_(its_versions)))
-    # The foreign keys remove versions and tags.
+    some = select(columns.UUID).where(of_pipeline).limit(_BATCH)
+    while ids := connection.execute(some).scalars().all():
+        _remove_versions(connection, ids, has_specs=has_specs)
+    # The foreign keys remove its tags.
     connection.execute(delete(pipelines).where(PIPELINES.key == identity))
 
 
@@ -121,9 +123,14 @@ def delete_version(connection: Connection, version_id: str, *, has_specs: bool) 
         RestError: There is none.
     """
     identity = _lock(connection, VERSIONS, version_id)
+    _remove_versions(connection, [identity], has_specs=has_specs)
+
+
+def _remove_versions(connection: Connection, ids: Sequence[str], *, has_specs: bool) -> None:
+    """Remove versions; the foreign keys remove their tags."""
     if has_specs:
-        connection.execute(delete(spec_json).where(spec_json.c.PipelineVersionId == identity))
-    connection.execute(delete(pipeline_versions).where(VERSIONS.key == identity))
+        connection.execute(delete(spec_json).where(spec_json.c.PipelineVersionId.in_(ids)))
+    connection.execute(delete(pipeline_versions).where(VERSIONS.key.in_(ids)))
 
 
 def _lock(connection: Connection, listed: Listed, identity: str, *, read: bool = False) -> str:
