@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from functools import partial
 from typing import Final
@@ -12,6 +13,7 @@ from kfp_k8s_manifest.cluster.async_client import AsyncClient
 from kfp_k8s_manifest.model.kinds import PIPELINE_ID_LABEL
 from kfp_k8s_manifest.rest.errors import invalid, not_found
 from kfp_k8s_manifest.rest.stores.items import (
+    PackedSpec,
     PipelineItem,
     SpecPool,
     VersionItem,
@@ -58,7 +60,8 @@ class KubernetesStore:
         self._all = all_namespaces
         self._client = client
         scope = None if all_namespaces else namespace
-        pool = SpecPool()
+        self._fresh: deque[PackedSpec] = deque()
+        pool = SpecPool(on_new=self._fresh.append)
         self._pipelines: Access[PipelineItem] = Access(
             client, PIPELINES, namespace=scope, keep=read_pipeline
         )
@@ -218,9 +221,8 @@ class KubernetesStore:
     async def _warm(self) -> None:
         """Normalise contents before somebody asks for them, one at a time between other work."""
         while True:
-            for item in list(self._versions.cache):
-                if not item.spec.is_normal:
-                    item.spec.read()
-                    await asyncio.sleep(0)
+            while self._fresh:
+                self._fresh.popleft().read()
+                await asyncio.sleep(0)
             await self._versions.changes.wait()
             self._versions.changes.clear()
