@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final
 
 from kfp_k8s_manifest.cluster import PIPELINE_VERSIONS, PIPELINES
 from kfp_k8s_manifest.cluster.async_client import AsyncClient
 from kfp_k8s_manifest.model.kinds import PIPELINE_ID_LABEL
-from kfp_k8s_manifest.rest.errors import invalid, not_found
+from kfp_k8s_manifest.model.trees import string_at
+from kfp_k8s_manifest.rest.errors import RestError, invalid, not_found
 from kfp_k8s_manifest.rest.stores.items import (
     PackedSpec,
     PipelineItem,
@@ -156,15 +157,16 @@ class KubernetesStore:
         Versions that carry no label of the pipeline are left to Kubernetes' garbage collection.
         """
         pipeline = await self._pipeline(pipeline_id)
+        if not cascade and (latest := _latest(self._known(pipeline))) is not None:
+            # Most refusals need no more than a look at one version.
+            found = await self._versions.metadata(latest.namespace, latest.object_name)
+            if string_at(found, "metadata", "uid") == latest.id:
+                raise _has_versions(pipeline, latest)
         versions = await self._versions.labelled(
             pipeline.namespace, f"{PIPELINE_ID_LABEL}={pipeline.id}"
         )
-        if versions and not cascade:
-            latest = max(versions, key=lambda each: (each.created_at, each.id))
-            raise invalid(
-                f"Failed to delete pipeline with id {pipeline_id} as it has existing pipeline versions"
-                f" (e.g. {latest.id}). Set cascade=true to delete all versions"
-            )
+        if not cascade and (latest := _latest(versions)) is not None:
+            raise _has_versions(pipeline, latest)
         gate = asyncio.Semaphore(_AT_A_TIME)
 
         async def remove(version: VersionItem) -> None:
@@ -206,6 +208,10 @@ class KubernetesStore:
         """Remove a version."""
         await self._versions.delete(await self._version(version_id))
 
+    def _known(self, pipeline: PipelineItem) -> Iterable[VersionItem]:
+        """Return the versions of a pipeline that memory has, where it is true."""
+        return self._versions.cache.listing(pipeline.id) if self._versions.is_current else ()
+
     async def _pipeline(self, pipeline_id: str) -> PipelineItem:
         item = await self._pipelines.get(pipeline_id)
         if item is None:
@@ -226,3 +232,14 @@ class KubernetesStore:
                 await asyncio.sleep(0)
             await self._versions.changes.wait()
             self._versions.changes.clear()
+
+
+def _latest(versions: Iterable[VersionItem]) -> VersionItem | None:
+    return max(versions, key=lambda each: (each.created_at, each.id), default=None)
+
+
+def _has_versions(pipeline: PipelineItem, latest: VersionItem) -> RestError:
+    return invalid(
+        f"Failed to delete pipeline with id {pipeline.id} as it has existing pipeline versions (e.g."
+        f" {latest.id}). Set cascade=true to delete all versions"
+    )
