@@ -29,6 +29,8 @@ FASTER_THAN_KFP = 25.0
 SECOND_BUILD = 10.0
 CHECK_SECONDS = 60.0
 CHECK_MEBIBYTES = 1024.0
+LINEAR = 1.25
+"""How much more each may cost among many than among few."""
 
 _HEAD = """\
 from kfp import dsl
@@ -183,25 +185,53 @@ def _figures_of_builds(count: int, sample: int) -> Iterator[Figure]:
         )
 
 
-def _figures_of_a_tree(pipelines: int, versions: int) -> Iterator[Figure]:
-    """Check a tree of many versions, whose sources are packages of IR."""
+def _issue(root: Path, pipelines: int, versions: range) -> None:
+    """Build versions of pipelines whose sources are packages of IR."""
     from tests.gitops.pipelines import ir
 
+    (root / "ir").mkdir(exist_ok=True)
+    (root / "kfp-k8s.toml").write_text('sources = ["ir/*.json"]\n')
+    for version in versions:
+        for number in range(pipelines):
+            spec = ir(f"pipe-{number}", image=f"busybox:{version}").pipeline_spec
+            (root / "ir" / f"{number}.json").write_text(json.dumps(spec))
+        _run(root, "build")
+
+
+def _check_costs(root: Path) -> tuple[float, float]:
+    """Return the seconds of a check, and its processor time."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds, _ = _run(root, "check")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _figures_of_a_tree(pipelines: int, versions: int) -> Iterator[Figure]:
+    """Check a tree of many versions; and trees of fewer, which have to cost as much for each."""
+    part = max(1, pipelines // 4)
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        (root / "ir").mkdir()
-        (root / "kfp-k8s.toml").write_text('sources = ["ir/*.json"]\n')
-        for version in range(versions):
-            for number in range(pipelines):
-                spec = ir(f"pipe-{number}", image=f"busybox:{version}").pipeline_spec
-                (root / "ir" / f"{number}.json").write_text(json.dumps(spec))
-            _run(root, "build")
-        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        seconds, _ = _run(root, "check")
-        used = max(before, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
+        _issue(Path(folder), part, range(versions))
+        _, fewer_pipelines = _check_costs(Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        root, half = Path(folder), max(1, versions // 2)
+        _issue(root, pipelines, range(half))
+        _, fewer_versions = _check_costs(root)
+        _issue(root, pipelines, range(half, versions))
+        seconds, processor = _check_costs(root)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         what = f"check of {pipelines} pipelines, {versions} versions each"
         yield Figure(f"{what}, seconds", seconds, CHECK_SECONDS)
         yield Figure(f"{what}, MiB", used, CHECK_MEBIBYTES)
+        for number, all_of_them, cost, words in (
+            (part, pipelines, fewer_pipelines, "pipelines"),
+            (half, versions, fewer_versions, "versions each"),
+        ):
+            yield Figure(
+                f"processor time of check for each, with {all_of_them} : {number} {words}",
+                (processor / all_of_them) / (cost / number),
+                LINEAR,
+                detail=f"({processor:.1f} s; {cost:.1f} s)",
+            )
 
 
 def main() -> int:
@@ -212,7 +242,7 @@ def main() -> int:
     parser.add_argument("--versions", type=int, default=10)
     given = parser.parse_args()
     figures = [
-        *_figures_of_builds(given.pipelines, given.sample),
+        *(_figures_of_builds(given.pipelines, given.sample) if given.pipelines else ()),
         *_figures_of_a_tree(given.tree, given.versions),
     ]
     return int(not report("build", figures))

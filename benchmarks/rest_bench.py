@@ -366,9 +366,11 @@ def place_of(store: str, folder: Path, count: int) -> Iterator[Place]:
             pipeline = asyncio.run(fill(DatabaseStore(url), count, at_a_time=1))
             options = ["--database-url", url]
         else:
-            found = [sys.executable, str(ROOT / "tools" / "cluster_binaries.py"), "--no-build"]
-            binaries = subprocess.run(found, check=True, capture_output=True, text=True).stdout
-            plane = ControlPlane(Path(binaries.splitlines()[-1]), folder / "plane")
+            command = [sys.executable, str(ROOT / "tools" / "cluster_binaries.py"), "--no-build"]
+            found = subprocess.run(command, check=False, capture_output=True, text=True)
+            if found.returncode:
+                raise SystemExit(f"the store kubernetes cannot be measured: {found.stderr.strip()}")
+            plane = ControlPlane(Path(found.stdout.splitlines()[-1]), folder / "plane")
             stack.enter_context(plane)
             install(plane)
             client = AsyncClient(load_config(str(plane.kubeconfig)))

@@ -23,6 +23,7 @@ __all__ = ["Fetcher"]
 _REFUSED: Final = "Pipeline URL validation failed"
 _REDIRECTS: Final = 10
 _LOOKUP_SECONDS: Final = 5.0
+_SECONDS: Final = 30.0
 _CONNECTIONS: Final = 8
 """How many downloads run at a time; each may hold a whole package."""
 
@@ -76,12 +77,11 @@ class Fetcher:
             RestError: 400 where the URL is not allowed, nothing or something else than 200 is
                 answered, or the answer is too large.
         """
+        seconds = self._policy.timeout or _SECONDS
         try:
-            content = await asyncio.wait_for(
-                self._download(url, for_version=for_version), self._policy.timeout
-            )
+            content = await asyncio.wait_for(self._download(url, for_version=for_version), seconds)
         except (asyncio.TimeoutError, TimeoutError):
-            reason = f"no whole answer within {self._policy.timeout:g} seconds"
+            reason = f"no whole answer within {seconds:g} seconds"
             raise _failed(url, reason) from None
         except _PrivateError as error:
             raise invalid(_REFUSED) from error

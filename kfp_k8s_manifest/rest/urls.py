@@ -61,7 +61,7 @@ class FetchPolicy:
     Attributes:
         domains: Further hosts that are allowed; `*` in one stands for any text.
         allow_http: Whether `http` is allowed besides `https`.
-        timeout: Seconds for all of a download.
+        timeout: Seconds for all of a download; 0 for 30, as KFP takes it.
         validate: Whether scheme, port and host are looked at; addresses always are.
     """
 

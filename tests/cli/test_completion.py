@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -26,7 +27,7 @@ SHELLS = {
 
 # How a parameter says that it takes a path, and those that say so of something else.
 SAYS_PATH = re.compile(r"\b(FILE|DIR|FOLDER|PATH|SOURCE)\b|\b[Ff](ile|older)s?\b|\bWhere to write")
-OF_SOMETHING_ELSE = {"environment", "exclude", "name"}
+OF_SOMETHING_ELSE = {"database_url", "environment", "exclude", "name"}
 
 
 class Shell:
@@ -65,6 +66,8 @@ class Shell:
             name, options, cwd=str(folder), env=environment, encoding="utf-8", timeout=60
         )
         self._child.delaybeforesend = None
+        self._shown = ""
+        self._quiet = pexpect.TIMEOUT
         self._child.send(f"{setup}\r")
 
     def complete(self, line: str) -> list[str]:
@@ -74,8 +77,10 @@ class Shell:
         self._child.send(f"kfp-k8s {line}\t\r")
         until = time.monotonic() + 60
         while not self._noted.exists():
-            assert time.monotonic() < until, self._child.read_nonblocking(100_000, timeout=1)
-            time.sleep(0.02)
+            # A shell waits for whoever reads what it shows, once that is much.
+            with contextlib.suppress(self._quiet):
+                self._shown += self._child.read_nonblocking(100_000, timeout=0.02)
+            assert time.monotonic() < until, self._shown
         *arguments, last, _ = self._noted.read_text(encoding="utf-8").split("\0")
         # zsh takes a folder's slash back when the line ends there.
         return [*arguments, last.rstrip("/")]
@@ -138,6 +143,8 @@ def commands(
         command = group.get_command(context, name)
         assert command is not None
         if isinstance(command, click.Group):
+            if command.invoke_without_command:
+                yield f"{words}{name}", command
             inside = click.Context(command, info_name=name, parent=context)
             yield from commands(command, inside, f"{words}{name} ")
         else:

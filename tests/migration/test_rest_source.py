@@ -282,6 +282,25 @@ def test_a_pod_has_a_token_of_its_service_account(
     assert between.requests[0].headers["authorization"] == "Bearer of-the-pod"
 
 
+@pytest.mark.parametrize(
+    ("host", "options", "told"),
+    [
+        ("http://kfp.invalid", ["--token", "secret"], True),
+        ("http://kfp.invalid", ["--cookie", "session=1"], True),
+        ("http://kfp.invalid", ["--user-id", "alice"], False),
+        ("https://kfp.invalid", ["--token", "secret"], False),
+        ("http://127.0.0.1:1", ["--token", "secret"], False),
+    ],
+)
+def test_a_login_that_others_can_read_is_told(
+    tmp_path: Path, host: str, options: list[str], told: bool
+) -> None:
+    done = run_rest(host, tmp_path / "out", *options, "--attempts", "1", code=1)
+    warning = f"warning: {host} is not encrypted: whoever is on the way can read the login\n"
+    assert done.stderr.startswith(warning) == told
+    assert "secret" not in done.stderr
+
+
 def test_the_server_that_is_named_wins_over_a_database_of_the_environment(
     server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

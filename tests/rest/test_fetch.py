@@ -115,6 +115,7 @@ def refusal(path: str, **options: object) -> str:
 
 def test_a_package() -> None:
     assert asyncio.run(fetched("folder/hello.yaml")) == ("hello.yaml", PACKAGE)
+    assert asyncio.run(fetched("folder/hello.yaml", timeout=0)) == ("hello.yaml", PACKAGE)
 
 
 def test_the_name_has_the_query_with_it() -> None:

@@ -16,6 +16,8 @@ __all__ = ["POD_TOKEN", "Access", "in_cluster_host", "make_client"]
 POD_TOKEN: Final = "/var/run/secrets/kubeflow/pipelines/token"
 """The token for KFP that Kubernetes puts into pods and renews, where kfp looks for it."""
 
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
@@ -44,6 +46,13 @@ class Access:
     user_id_header: str = "kubeflow-userid"
     cookie: str = ""
     connections: int = 4
+
+    @property
+    def is_exposed(self) -> bool:
+        """True where what proves who we are leaves the machine unencrypted."""
+        url = urlsplit(self.host)
+        secret = self.token or self.token_file or self.cookie
+        return bool(secret) and url.scheme == "http" and url.hostname not in _LOOPBACK
 
 
 def in_cluster_host(namespace: str) -> str:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from sys import intern
 from typing import Any, Final
@@ -34,6 +34,7 @@ __all__ = [
     "owner_references",
     "read_pipeline",
     "read_version",
+    "state_number",
 ]
 
 AWAITS: Final = "kfp-k8s/awaits-version"
@@ -81,9 +82,14 @@ class PackedSpec:
 
 
 class SpecPool:
-    """Makes one `PackedSpec` of equal contents: what is listed again need not be normalised again."""
+    """Makes one `PackedSpec` of equal contents: what is listed again need not be normalised again.
 
-    def __init__(self) -> None:
+    Args:
+        on_new: Is told of every new one; None for nobody.
+    """
+
+    def __init__(self, on_new: Callable[[PackedSpec], object] | None = None) -> None:
+        self._on_new = on_new
         self._known: WeakValueDictionary[bytes, PackedSpec] = WeakValueDictionary()
 
     def pack(self, spec: Mapping[str, Any]) -> PackedSpec:
@@ -99,6 +105,8 @@ class SpecPool:
         found = self._known.get(digest)
         if found is None:
             found = self._known[digest] = PackedSpec(text)
+            if self._on_new is not None:
+                self._on_new(found)
         return found
 
 
@@ -278,6 +286,12 @@ def read_version(obj: Mapping[str, Any], pool: SpecPool) -> VersionItem:
     )
 
 
+def state_number(resource_version: str) -> int:
+    """Return a resource version as a number, of which the greater is the later; 0 for none."""
+    text = resource_version
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else 0
+
+
 def owner_references(obj: Mapping[str, Any]) -> list[Any]:
     """Return the owner references of an object."""
     found = mapping_at(obj, "metadata").get("ownerReferences")
@@ -289,7 +303,7 @@ def _common(obj: Mapping[str, Any]) -> dict[str, Any]:
     tags = mapping_at(spec, "tags")
     return {
         "id": string_at(metadata, "uid"),
-        "resource_version": _number(string_at(metadata, "resourceVersion")),
+        "resource_version": state_number(string_at(metadata, "resourceVersion")),
         "namespace": intern(string_at(metadata, "namespace")),
         "object_name": string_at(metadata, "name"),
         "created_at": _seconds(string_at(metadata, "creationTimestamp")),
@@ -297,10 +311,6 @@ def _common(obj: Mapping[str, Any]) -> dict[str, Any]:
         "description": string_at(spec, "description"),
         "tags": {key: text for key, text in tags.items() if isinstance(text, str)},
     }
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else 0
 
 
 def _seconds(text: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +39,17 @@ def test_an_older_state_does_not_replace_a_newer_one() -> None:
     cache.put(item("a", 6))
     assert shown(cache) == shown(cache, "n") == {"a": 6}
     assert len(cache) == 1
+
+
+def test_states_without_numbers() -> None:
+    cache = Cache(FACTS)
+    cache.put(item("a", 0))
+    cache.put(replace(item("a", 0), description="later"))
+    found = cache.find("n", "a")
+    assert found is not None
+    assert found.description == "later"
+    cache.replace([item("b", 0)], 0)
+    assert shown(cache) == {"b": 0}
 
 
 def test_what_is_deleted_does_not_come_back() -> None:

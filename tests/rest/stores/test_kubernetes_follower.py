@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kfp_k8s_manifest.cluster import PIPELINES, ApiError, ClusterConfig, requests
+from kfp_k8s_manifest.cluster import PIPELINES, ApiError, ClusterConfig, requests, watching
 from kfp_k8s_manifest.cluster.async_client import AsyncClient
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.rest.stores.items import FACTS, PipelineItem, read_pipeline
@@ -25,6 +25,7 @@ FIRST = requests.list_objects(PIPELINES, namespace="n", size=2)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower, "_LONGEST_PAUSE", 0.05)
     monkeypatch.setattr(follower, "_SHORTEST_PAUSE", 0.01)
+    monkeypatch.setattr(watching, "_SHORTEST_PAUSE", 0.01)
 
 
 def obj(name: str, version: int) -> dict[str, Any]:

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from kfp_k8s_manifest.cluster.answers import TOO_DEEP
-from kfp_k8s_manifest.rest.stores.items import FACTS, SpecPool, read_pipeline, read_version
+from kfp_k8s_manifest.rest.stores.items import (
+    FACTS,
+    PackedSpec,
+    SpecPool,
+    read_pipeline,
+    read_version,
+)
 from kfp_k8s_manifest.rest.stores.kubernetes.conversion import (
     owner_ids,
     pipeline_object,
@@ -159,13 +165,15 @@ def test_odd_objects_are_shown_with_what_is_wrong(obj: dict[str, Any]) -> None:
 
 
 def test_equal_contents_are_kept_once() -> None:
-    pool = SpecPool()
+    told: list[PackedSpec] = []
+    pool = SpecPool(on_new=told.append)
     first, same = pool.pack({"pipelineSpec": CONTENT}), pool.pack({"pipelineSpec": dict(CONTENT)})
     assert first is same
     assert first is not pool.pack({"pipelineSpec": {**CONTENT, "sdkVersion": "x"}})
     assert not first.is_normal
     assert first.read() == first.read() == (SHOWN, "")
     assert first.is_normal
+    assert told[0] is first
 
 
 def test_what_lists_compare() -> None:

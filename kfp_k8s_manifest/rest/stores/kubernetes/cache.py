@@ -90,7 +90,8 @@ class Cache(Generic[ItemT]):
             return
         known = self.everything.get(item.id)
         if known is not None:
-            if known.resource_version >= item.resource_version:
+            # Where states have no numbers, the one that is told last counts.
+            if known.resource_version >= item.resource_version > 0:
                 return
             if known.parent != item.parent:
                 self._take_away(known)

@@ -16,6 +16,7 @@ from kfp_k8s_manifest.cluster.requests import Request
 from kfp_k8s_manifest.cluster.watching import Connect, ReadLine, Watch
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.rest.matching import Facts
+from kfp_k8s_manifest.rest.stores.items import state_number
 from kfp_k8s_manifest.rest.stores.kubernetes.cache import Cache, Item
 from kfp_k8s_manifest.serving.logs import log
 
@@ -167,7 +168,7 @@ class Follower(Generic[ItemT]):
 
     def _take_in(self, event: Event[ItemT]) -> None:
         if event.type == "LISTED":
-            self.cache.replace(event.objects, int(event.resource_version or 0))
+            self.cache.replace(event.objects, state_number(event.resource_version))
             self._listed.set()
         for item in event.objects:
             if event.type == "DELETED":

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final
 
 from kfp_k8s_manifest.cluster import PIPELINE_VERSIONS, PIPELINES
 from kfp_k8s_manifest.cluster.async_client import AsyncClient
 from kfp_k8s_manifest.model.kinds import PIPELINE_ID_LABEL
-from kfp_k8s_manifest.rest.errors import invalid, not_found
+from kfp_k8s_manifest.model.trees import string_at
+from kfp_k8s_manifest.rest.errors import RestError, invalid, not_found
 from kfp_k8s_manifest.rest.stores.items import (
+    PackedSpec,
     PipelineItem,
     SpecPool,
     VersionItem,
@@ -58,7 +61,8 @@ class KubernetesStore:
         self._all = all_namespaces
         self._client = client
         scope = None if all_namespaces else namespace
-        pool = SpecPool()
+        self._fresh: deque[PackedSpec] = deque()
+        pool = SpecPool(on_new=self._fresh.append)
         self._pipelines: Access[PipelineItem] = Access(
             client, PIPELINES, namespace=scope, keep=read_pipeline
         )
@@ -153,15 +157,16 @@ class KubernetesStore:
         Versions that carry no label of the pipeline are left to Kubernetes' garbage collection.
         """
         pipeline = await self._pipeline(pipeline_id)
+        if not cascade and (latest := _latest(self._known(pipeline))) is not None:
+            # Most refusals need no more than a look at one version.
+            found = await self._versions.metadata(latest.namespace, latest.object_name)
+            if string_at(found, "metadata", "uid") == latest.id:
+                raise _has_versions(pipeline, latest)
         versions = await self._versions.labelled(
             pipeline.namespace, f"{PIPELINE_ID_LABEL}={pipeline.id}"
         )
-        if versions and not cascade:
-            latest = max(versions, key=lambda each: (each.created_at, each.id))
-            raise invalid(
-                f"Failed to delete pipeline with id {pipeline_id} as it has existing pipeline versions"
-                f" (e.g. {latest.id}). Set cascade=true to delete all versions"
-            )
+        if not cascade and (latest := _latest(versions)) is not None:
+            raise _has_versions(pipeline, latest)
         gate = asyncio.Semaphore(_AT_A_TIME)
 
         async def remove(version: VersionItem) -> None:
@@ -203,6 +208,10 @@ class KubernetesStore:
         """Remove a version."""
         await self._versions.delete(await self._version(version_id))
 
+    def _known(self, pipeline: PipelineItem) -> Iterable[VersionItem]:
+        """Return the versions of a pipeline that memory has, where it is true."""
+        return self._versions.cache.listing(pipeline.id) if self._versions.is_current else ()
+
     async def _pipeline(self, pipeline_id: str) -> PipelineItem:
         item = await self._pipelines.get(pipeline_id)
         if item is None:
@@ -218,9 +227,19 @@ class KubernetesStore:
     async def _warm(self) -> None:
         """Normalise contents before somebody asks for them, one at a time between other work."""
         while True:
-            for item in list(self._versions.cache):
-                if not item.spec.is_normal:
-                    item.spec.read()
-                    await asyncio.sleep(0)
+            while self._fresh:
+                self._fresh.popleft().read()
+                await asyncio.sleep(0)
             await self._versions.changes.wait()
             self._versions.changes.clear()
+
+
+def _latest(versions: Iterable[VersionItem]) -> VersionItem | None:
+    return max(versions, key=lambda each: (each.created_at, each.id), default=None)
+
+
+def _has_versions(pipeline: PipelineItem, latest: VersionItem) -> RestError:
+    return invalid(
+        f"Failed to delete pipeline with id {pipeline.id} as it has existing pipeline versions (e.g."
+        f" {latest.id}). Set cascade=true to delete all versions"
+    )
