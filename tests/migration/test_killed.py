@@ -14,6 +14,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from kfp_k8s_manifest.rest.stores.database import DatabaseStore
 from tests.rest.serving import serving
 
@@ -68,21 +70,25 @@ def start(url: str, folder: Path, *, stderr: int | None = None) -> subprocess.Po
     return subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=stderr)
 
 
-def test_killed_50_times_the_result_is_the_same_byte_for_byte(tmp_path: Path) -> None:
+# The long one belongs to the long session.
+@pytest.mark.parametrize("times", [6, pytest.param(50, marks=pytest.mark.cluster)])
+def test_killed_again_and_again_the_result_is_the_same_byte_for_byte(
+    tmp_path: Path, times: int
+) -> None:
     url = make_database(tmp_path / "kfp.db", PIPELINES)
     killer = Killer()
     kills = 0
     with serving(DatabaseStore(url)) as server, proxy(server.port, killer.decide) as between:
         assert killer.run(between, tmp_path / "expected", 10**9) == 0
         undisturbed = len(between.requests)
-        while kills < 50:
+        while kills < times:
             code = killer.run(between, tmp_path / "out", killer.dice.randrange(1, 4))
             assert code in (0, -9)
             kills += code == -9
             if code == 0:
                 # What is left then are the reports: those are killed by the clock.
                 break
-        while kills < 50:
+        while kills < times:
             process = start(between.url, tmp_path / "out")
             time.sleep(killer.dice.uniform(0.4, 1.0))
             process.kill()

@@ -52,16 +52,14 @@ class DatabaseSource:
 
     def __init__(self, url: str) -> None:
         try:
-            from kfp_k8s_manifest.rest.stores.database.engine import read_url
+            from kfp_k8s_manifest.rest.stores.database.engine import read_url, shown
         except ModuleNotFoundError as error:
             raise UsageError(
                 f"--database-url needs the package {error.name!r}: run"
                 " pip install 'kfp-k8s-manifest[apiserver]'"
             ) from error
         found = read_url(url)
-        self._database = _Database(
-            engine=_engine(found), shown=found.render_as_string(hide_password=True)
-        )
+        self._database = _Database(engine=_engine(found), shown=shown(found))
         self._lock = threading.Lock()
         self._fit = PageFit()
         self._requests = 0

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from kfp_k8s_manifest.errors import UsageError
+from kfp_k8s_manifest.errors import KfpK8sError, UsageError
 from kfp_k8s_manifest.rest.errors import Code, RestError
 from kfp_k8s_manifest.rest.stores.database import DatabaseError, DatabaseStore
 from kfp_k8s_manifest.rest.stores.database.engine import read_url
@@ -114,6 +114,14 @@ def test_nobody_listens(kind: str) -> None:
         f"the database {full}://kfp:***@127.0.0.1:{port}/db cannot be used: "
     )
     assert "refused" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+def test_a_parameter_that_the_driver_does_not_know(kind: str) -> None:
+    with pytest.raises(KfpK8sError) as caught:
+        _start(f"{kind}://kfp:hunter2@127.0.0.1:1/db?nonsense=1&password=hunter2")
+    assert "nonsense" in str(caught.value)
     assert "hunter2" not in str(caught.value)
 
 
@@ -399,10 +407,11 @@ def test_a_query_that_takes_too_long_ends_in_the_server(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     server: DatabaseServer = request.getfixturevalue(name)
+    collations = "information_schema.collations"
     endless, running = {
         "mariadb": (
-            text("SELECT benchmark(1000000000000, md5('endless'))"),
-            "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'SELECT bench%'",
+            text(f"SELECT count(*) FROM {', '.join(f'{collations} {one}' for one in 'abcde')}"),
+            "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%collations e'",
         ),
         "postgres": (
             ENDLESS,

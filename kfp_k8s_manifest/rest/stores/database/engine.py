@@ -27,7 +27,7 @@ from kfp_k8s_manifest.errors import KfpK8sError, UsageError
 from kfp_k8s_manifest.rest.errors import Code, RestError, invalid
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Dialect, Engine
 
 __all__ = [
     "DatabaseError",
@@ -37,6 +37,7 @@ __all__ = [
     "read_url",
     "reason",
     "refusal",
+    "shown",
     "unavailable",
 ]
 
@@ -94,6 +95,12 @@ def read_url(text: str) -> URL:
     return url
 
 
+def shown(url: URL) -> str:
+    """Return a URL as it may be told: without what lets somebody in."""
+    secrets = {key: "hidden" for key in url.query if "pass" in key.lower()}
+    return url.update_query_dict(secrets).render_as_string(hide_password=True)
+
+
 def make_engine(url: URL, *, connections: int, seconds: float) -> Engine:
     """Make the engine of a database, without connecting.
 
@@ -122,17 +129,12 @@ def make_engine(url: URL, *, connections: int, seconds: float) -> Engine:
             event.listen(engine, "begin", _begin_sqlite)
             return engine
         common.update(pool_pre_ping=True, pool_recycle=1800)
-        if kind == "postgresql":
-            common["connect_args"] = _postgres_arguments(seconds)
-            return sqlalchemy.create_engine(url, **common)
-        whole = math.ceil(seconds)
+        is_postgres = kind == "postgresql"
+        arguments = _postgres_arguments(seconds) if is_postgres else _mysql_arguments(seconds)
+        # What the URL asks for counts more.
         common["connect_args"] = {
-            "connect_timeout": _CONNECT_SECONDS,
-            "read_timeout": whole,
-            "write_timeout": whole,
+            key: value for key, value in arguments.items() if key not in url.query
         }
-        if "charset" not in url.query:
-            common["connect_args"]["charset"] = "utf8mb4"
         engine = sqlalchemy.create_engine(url, **common)
     except ModuleNotFoundError as error:
         package = _PACKAGES.get(error.name or "", error.name)
@@ -142,8 +144,23 @@ def make_engine(url: URL, *, connections: int, seconds: float) -> Engine:
         ) from error
     except (ArgumentError, NoSuchModuleError, TypeError) as error:
         raise UsageError(f"the database URL cannot be used: {error}") from error
-    event.listen(engine, "connect", partial(_set_up_mysql, seconds))
+    event.listen(engine, "do_connect", _connect)
+    set_up = _set_up_postgres if is_postgres else _set_up_mysql
+    event.listen(engine, "connect", partial(set_up, seconds))
     return engine
+
+
+def _connect(dialect: Dialect, _record: object, args: Any, parameters: Any) -> Any:
+    """Connect; what the URL asks for and PyMySQL does not know is no bug of ours."""
+    try:
+        return dialect.connect(*args, **parameters)
+    except TypeError as error:
+        found = re.search(r"unexpected keyword argument ('\w+')", str(error))
+        if found is None:
+            raise
+        raise UsageError(
+            f"the database URL has the parameter {found[1]}, which its driver does not know"
+        ) from error
 
 
 def _set_up_sqlite(seconds: float, connection: Any, _record: object) -> None:
@@ -181,12 +198,28 @@ def _begin_sqlite(connection: Connection) -> None:
 def _postgres_arguments(seconds: float) -> dict[str, Any]:
     return {
         "connect_timeout": _CONNECT_SECONDS,
-        "options": f"-c statement_timeout={int(seconds * 1000)}"
-        f" -c lock_timeout={int(seconds * 1000)}",
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": int(seconds * 1000),
+    }
+
+
+def _set_up_postgres(seconds: float, connection: Any, _record: object) -> None:
+    # Not as options of the connection, which poolers in between refuse.
+    connection.autocommit = True
+    for limit in ("statement_timeout", "lock_timeout"):
+        connection.execute(f"SET {limit} = {int(seconds * 1000)}")
+    connection.autocommit = False
+
+
+def _mysql_arguments(seconds: float) -> dict[str, Any]:
+    whole = math.ceil(seconds)
+    return {
+        "charset": "utf8mb4",
+        "connect_timeout": _CONNECT_SECONDS,
+        "read_timeout": whole,
+        "write_timeout": whole,
     }
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import sqlalchemy
 from sqlalchemy import delete, exists, insert, inspect
 from sqlalchemy.exc import DBAPIError
 
-from kfp_k8s_manifest.rest.stores.database.engine import DatabaseError, reason
+from kfp_k8s_manifest.rest.stores.database.engine import DatabaseError, reason, shown
 from kfp_k8s_manifest.rest.stores.database.tables import (
     METADATA,
     SPEC_JSON_METADATA,
@@ -43,7 +42,7 @@ def prepare_tables(engine: Engine) -> None:
         lacking = [column.name for column in table.columns if column.name not in there]
         if lacking:
             raise DatabaseError(
-                f"the table {table.name} in {_name(engine)} has no column {', '.join(lacking)}: an older"
+                f"the table {table.name} in {shown(engine.url)} has no column {', '.join(lacking)}: an older"
                 " release of KFP made it. Start KFP 2.17 on the database once, which migrates it"
             )
 
@@ -55,7 +54,7 @@ def _make(engine: Engine, missing: list[str]) -> None:
         still_missing = _missing(engine)
         if len(still_missing) == len(missing):
             raise DatabaseError(
-                f"the tables {', '.join(missing)} are missing in {_name(engine)} and cannot be made:"
+                f"the tables {', '.join(missing)} are missing in {shown(engine.url)} and cannot be made:"
                 f" {reason(error)}. Give the user the right to create tables, or start KFP 2.17 on the"
                 " database once"
             ) from error
@@ -91,7 +90,3 @@ def prepare_spec_json(engine: Engine) -> bool:
 def _missing(engine: Engine) -> list[str]:
     there = set(inspect(engine).get_table_names())
     return [table.name for table in METADATA.sorted_tables if table.name not in there]
-
-
-def _name(engine: Engine) -> str:
-    return sqlalchemy.engine.URL.render_as_string(engine.url, hide_password=True)

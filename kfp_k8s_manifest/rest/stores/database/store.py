@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from kfp_k8s_manifest.rest.errors import RestError
 from kfp_k8s_manifest.rest.specs import present
 from kfp_k8s_manifest.rest.stores.database import reading, writing
-from kfp_k8s_manifest.rest.stores.database.engine import DatabaseError, read_url, reason
+from kfp_k8s_manifest.rest.stores.database.engine import DatabaseError, read_url, reason, shown
 from kfp_k8s_manifest.rest.stores.database.queries import PIPELINES, VERSIONS
 from kfp_k8s_manifest.rest.stores.database.records import pipeline_row, version_row
 from kfp_k8s_manifest.rest.stores.database.running import Runner
@@ -88,8 +88,7 @@ class DatabaseStore:
                 raise
             cause = (error.__cause__ or error) if isinstance(error, RestError) else error
             raise DatabaseError(
-                f"the database {self._url.render_as_string(hide_password=True)} cannot be used:"
-                f" {reason(cause)}"
+                f"the database {shown(self._url)} cannot be used: {reason(cause)}"
             ) from error
 
     async def close(self) -> None:
