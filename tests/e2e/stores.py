@@ -127,3 +127,17 @@ def bare_plane(binaries: Path, folder: Path) -> Iterator[ControlPlane]:
         kinds = [f"crd/{plural}.{GROUP}" for plural in PLURALS.values()]
         plane.kubectl("wait", "--for=condition=Established", *kinds)
         yield plane
+
+
+def api_server(plane: ControlPlane) -> Any:
+    """Return the API server of a cluster."""
+    return plane._servers[-1]
+
+
+def restart(plane: ControlPlane) -> None:
+    """Start the API server again, as it was."""
+    old = api_server(plane)
+    old.stop(grace=0)
+    command = old._process.args
+    plane._servers[-1] = type(old)("kube-apiserver", command, log_folder=old.log.parent, environ={})
+    plane._servers[-1].wait_until(plane._is_ready, seconds=60)

@@ -25,6 +25,7 @@ from tests.apiserver.controlplane import ControlPlane
 from .installations import API, collection, pipeline, version
 from .stores import (
     BY_NAME,
+    api_server,
     bare_plane,
     eventually,
     is_there,
@@ -32,6 +33,7 @@ from .stores import (
     new_pipeline,
     new_version,
     opened,
+    restart,
     store_kubeconfig,
     stored,
     with_store,
@@ -138,10 +140,6 @@ def test_a_content_that_is_nested_too_deep_for_python(
     with_store(kubeconfig, namespace, use)
 
 
-def api_server(plane: ControlPlane) -> Any:
-    return plane._servers[-1]
-
-
 def test_an_api_server_that_is_away_for_a_while(
     plane: ControlPlane, kubeconfig: Path, namespace: str
 ) -> None:
@@ -232,15 +230,6 @@ def test_an_api_server_that_hangs(
                 api_server(plane).send(signal.SIGCONT)
 
     asyncio.run(body())
-
-
-def restart(plane: ControlPlane) -> None:
-    """Start the API server again, as it was."""
-    old = api_server(plane)
-    old.stop(grace=0)
-    command = old._process.args
-    plane._servers[-1] = type(old)("kube-apiserver", command, log_folder=old.log.parent, environ={})
-    plane._servers[-1].wait_until(plane._is_ready, seconds=60)
 
 
 def test_a_watch_that_lags_is_made_up_for(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator
+import signal
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,11 +26,13 @@ from tests.rest.process import running
 from .installations import API, collection, pipeline, version
 from .stores import (
     BY_NAME,
+    api_server,
     bare_plane,
     eventually,
     names,
     new_pipeline,
     new_version,
+    restart,
     store_kubeconfig,
     stored,
     with_store,
@@ -200,6 +203,33 @@ def test_the_server_is_killed_while_it_creates(
         assert server.process.wait(30) == -9
     assert CREATES // 3 <= len(answered) < CREATES
     monkeypatch.setattr(tidying, "_SECONDS", 1.0)
+
+    check(plane, kubeconfig, namespace, answered)
+
+
+def test_the_api_server_is_killed_while_it_creates(
+    plane: ControlPlane,
+    kubeconfig: Path,
+    namespace: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt() -> None:
+        api_server(plane).send(signal.SIGKILL)
+        restart(plane)
+
+    options = ["--pipelines-store", "kubernetes", "--disable-webhook", "--namespace", namespace]
+    with running(tmp_path, *options, "--kubeconfig", str(kubeconfig)) as server:
+        answered = create_many(server.ports[0], interrupt)
+    assert CREATES // 3 <= len(answered) < CREATES
+    monkeypatch.setattr(tidying, "_SECONDS", 1.0)
+    check(plane, kubeconfig, namespace, answered)
+
+
+def check(
+    plane: ControlPlane, kubeconfig: Path, namespace: str, answered: Mapping[int, str]
+) -> None:
+    """See that what was answered is there, and after a while nothing by halves."""
 
     async def use(store: KubernetesStore) -> None:
         async def nothing_by_halves() -> bool:

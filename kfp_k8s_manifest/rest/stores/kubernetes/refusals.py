@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from kfp_k8s_manifest.cluster import ApiError, UnknownTypeError
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.rest.errors import Code, RestError, invalid, not_found
+from kfp_k8s_manifest.serving.logs import log
 
 __all__ = ["refused", "unavailable"]
 
@@ -36,8 +38,10 @@ def refused(error: ClusterError, *, namespace: str = "") -> RestError:
     if error.code == 403 and _ENDING in said:
         return RestError(Code.FAILED_PRECONDITION, f"The namespace {namespace} is being deleted")
     if error.code in (401, 403):
+        # Nothing that the caller has done wrong; it also happens while an API server starts.
+        log(logging.ERROR, "not allowed in the cluster", reason=str(error))
         return RestError(
-            Code.INTERNAL, f"This server is not allowed to do this in the cluster: {said}"
+            Code.UNAVAILABLE, f"This server is not allowed to do this in the cluster: {said}"
         )
     if error.code == 409:
         return RestError(Code.ABORTED, "The object is being changed by others; try again")
