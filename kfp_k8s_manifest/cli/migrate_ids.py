@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +72,7 @@ def ids(
     import gc
 
     from kfp_k8s_manifest.cluster import Client, load_config
-    from kfp_k8s_manifest.migration.ids import join
+    from kfp_k8s_manifest.migration.ids import join, to_csv
 
     gc.enable()
     if everywhere and namespace:
@@ -89,7 +87,7 @@ def ids(
     found = join(wanted, _there(client, place))
     missing = [each for each in found if not each.uid]
     if server is None:
-        emit(_csv(found) if format_name == "csv" else _json(found))
+        emit(to_csv(found) if format_name == "csv" else _json(found))
     else:
         used = _used(server, run_namespaces, found)
         emit(_script(used, server.name) if format_name == "csv" else _runs_json(used, server.name))
@@ -155,17 +153,6 @@ def _recurring_runs(server: RestServer, namespace: str) -> Iterator[Mapping[str,
         token = str(tree.get("next_page_token") or "")
         if not token:
             return
-
-
-def _csv(found: list[Id]) -> str:
-    from kfp_k8s_manifest.migration.ids import Id
-
-    names = [each.name for each in fields(Id)]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(each) for each in found)
-    return text.getvalue()
 
 
 def _json(found: list[Id]) -> str:

@@ -76,8 +76,14 @@ def verify(
     from kfp_k8s_manifest.migration.verify import verify as verify_
 
     gc.enable()
-    if (folder is None) != with_cluster:
+    if folder is not None and with_cluster:
+        raise UsageError(
+            "FOLDER and --cluster exclude each other: compare the server with one of them"
+        )
+    if folder is None and not with_cluster:
         raise UsageError("name a FOLDER to compare with, or pass --cluster")
+    if cluster_namespace and not with_cluster:
+        raise UsageError("--cluster-namespace is about --cluster")
     source = open_source(database_url, **access)
     chosen = chosen_namespaces(
         source,

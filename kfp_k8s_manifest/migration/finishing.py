@@ -84,6 +84,7 @@ def export(
     folder = options.folder
     path = folder / ".kfp-k8s" / _JOURNAL
     _require_own(folder, path)
+    made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -99,7 +100,14 @@ def export(
         _write_extras(journal, options)
         result = _write_reports(journal, folder)
     except BaseException:
-        journal.close()
+        if journal.count():
+            journal.close()
+        else:
+            # There is nothing to go on with, and the next run may be for another server.
+            _clear(journal, folder)
+            if made:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
         raise
     if failures:
         # The next run asks for these alone.

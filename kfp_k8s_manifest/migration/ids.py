@@ -6,16 +6,19 @@ a pipeline or a version by its old id has to be re-pointed.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
+from kfp_k8s_manifest.migration.mapping import plain_cell
 from kfp_k8s_manifest.migration.objects import ORIGINAL_ID, ORIGINAL_NAME
 from kfp_k8s_manifest.model.trees import string_at
 
-__all__ = ["Id", "Use", "id_of", "join", "repointing", "uses"]
+__all__ = ["Id", "Use", "id_of", "join", "repointing", "to_csv", "uses"]
 
 # What a server answers of a recurring run and does not take, or would take for an order.
 _ANSWERED: Final = ("recurring_run_id", "created_at", "updated_at", "status", "error")
@@ -110,6 +113,16 @@ def join(wanted: Iterable[Id], there: Iterable[Id]) -> list[Id]:
 
 def _order(each: Id) -> tuple[str, ...]:
     return (each.namespace, each.kind, each.name, each.original_id)
+
+
+def to_csv(found: Iterable[Id]) -> str:
+    """Return the table as CSV, its cells as those of `rename-report.csv`."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [each.name for each in fields(Id)], lineterminator="\n")
+    writer.writeheader()
+    for each in found:
+        writer.writerow({key: plain_cell(value) for key, value in asdict(each).items()})
+    return text.getvalue()
 
 
 def uses(runs: Iterable[Mapping[str, Any]], ids: Iterable[Id]) -> Iterator[Use]:

@@ -268,10 +268,14 @@ class Journal:
             yield Row(**json.loads(line))
 
     def gone(self) -> Iterator[Row]:
-        """Yield what the export before had, and this one has not."""
+        """Yield what the export before had, and this one has not.
+
+        What was deleted and made again under its name has another id, and is there nevertheless.
+        """
         for (line,) in self._all(
             "SELECT line FROM former WHERE NOT EXISTS"
             " (SELECT 1 FROM lines WHERE lines.kind = former.kind AND lines.id = former.id)"
+            " AND NOT EXISTS (SELECT 1 FROM lines WHERE lines.claim = former.claim)"
         ):
             yield Row(**json.loads(line))
 
@@ -279,7 +283,8 @@ class Journal:
         """Yield the files of the export before whose objects now lie elsewhere, or nowhere."""
         for old, new in self._all(
             "SELECT former.line, lines.line FROM former"
-            " JOIN lines ON lines.kind = former.kind AND lines.id = former.id"
+            " JOIN lines ON (lines.kind = former.kind AND lines.id = former.id)"
+            " OR lines.claim = former.claim"
         ):
             path = str(json.loads(old)["path"])
             if path and path != json.loads(new)["path"]:

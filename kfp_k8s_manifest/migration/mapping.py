@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.model.kinds import KINDS, PIPELINE, Kind
 
-__all__ = ["FILE", "HEADER", "Row", "claim_of", "from_csv", "place_of", "to_csv"]
+__all__ = ["FILE", "HEADER", "Row", "claim_of", "from_csv", "place_of", "plain_cell", "to_csv"]
 
 FILE: Final = "rename-report.csv"
 
@@ -69,7 +69,7 @@ def to_csv(rows: Iterable[Row]) -> Iterator[str]:
     for row in rows:
         yield _taken(out)
         values = [getattr(row, key) for key in HEADER]
-        cells = [_plain(each) if isinstance(each, str) else each for each in values]
+        cells = [plain_cell(each) if isinstance(each, str) else each for each in values]
         writer.writerow((*cells, "yes" if row.renamed else "no"))
     yield _taken(out)
 
@@ -126,7 +126,7 @@ def _taken(out: io.StringIO) -> str:
     return text
 
 
-def _plain(text: str) -> str:
+def plain_cell(text: str) -> str:
     """Return a cell: the text, or as a JSON string where others would misread it.
 
     Line breaks and what no text file can hold are among that, and a formula of a spreadsheet.

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
 
 from kfp_k8s_manifest.cli import cli
+from tests.runner import CliRunner, Result
 
 from .databases import (
     PLATFORM,
@@ -331,6 +332,25 @@ def test_what_is_gone_from_the_server_stays_until_it_is_to_go(tmp_path: Path) ->
         "a/versions/a-v2.yaml",
         "rename-report.csv",
     ]
+
+
+@pytest.mark.parametrize("layout", ["per-pipeline", "flat"])
+def test_a_pipeline_that_was_deleted_and_made_again_is_there(tmp_path: Path, layout: str) -> None:
+    url = make_database(tmp_path / "kfp.db", [Pipeline(name="a", versions=versions(1))])
+    run_export(url, tmp_path / "out")
+    (tmp_path / "kfp.db").unlink()
+    # The databases of the tests make ids of names and namespaces.
+    again = Pipeline(name="a", namespace="again", versions=versions(1, first=2))
+    make_database(tmp_path / "kfp.db", [again])
+    with sqlite3.connect(tmp_path / "kfp.db") as connection:
+        connection.execute("UPDATE pipelines SET Namespace = ''")
+    connection.close()
+    run_export(url, tmp_path / "out", "--remove-gone", "--layout", layout)
+    run_export(url, tmp_path / "expected", "--layout", layout)
+    assert {path for path in tree(tmp_path / "out") if path.endswith(".yaml")} == {
+        path for path in tree(tmp_path / "expected") if path.endswith(".yaml")
+    }
+    assert [each["status"] for each in rows(tmp_path / "out")] == ["exported", "exported"]
 
 
 def test_another_layout_leaves_no_file_of_the_one_before(tmp_path: Path) -> None:

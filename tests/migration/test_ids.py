@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kfp_k8s_manifest.migration.ids import Id, id_of, join, repointing, uses
+from kfp_k8s_manifest.migration.ids import Id, id_of, join, repointing, to_csv, uses
 
 
 def an_id(kind: str, original: str, uid: str = "", **other: str) -> Id:
@@ -69,6 +69,18 @@ def test_the_same_old_id_of_two_kinds_is_two() -> None:
     assert [(each.kind, each.uid) for each in join(wanted, there)] == [
         ("Pipeline", ""),
         ("PipelineVersion", "V"),
+    ]
+
+
+def test_the_table_has_no_formulas_and_no_line_breaks() -> None:
+    found = [
+        an_id("Pipeline", "p-1", "P", original_name="=1+1"),
+        an_id("Pipeline", "p-2", "Q", original_name="a\nb"),
+    ]
+    assert to_csv(found).splitlines() == [
+        "kind,namespace,name,original_name,original_id,uid",
+        'Pipeline,ns,n-p-1,"""=1+1""",p-1,P',
+        'Pipeline,ns,n-p-2,"""a\\nb""",p-2,Q',
     ]
 
 

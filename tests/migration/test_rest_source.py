@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from sqlalchemy import create_engine, delete
 
 from kfp_k8s_manifest.cli import cli
@@ -25,6 +24,7 @@ from kfp_k8s_manifest.migration.sources.waiting import Patience, retry_after
 from kfp_k8s_manifest.rest.stores.database import DatabaseStore, tables
 from tests.apiserver.certificates import CertificateAuthority
 from tests.rest.serving import Serving, serving
+from tests.runner import CliRunner, Result
 
 from .databases import Pipeline, add_pipelines, identity, make_database, versions
 from .proxy import Fault, Seen, proxy
@@ -351,6 +351,10 @@ def test_kfps_environment_variables_count(
         ),
         (Fault(kind="answer", status=200, body=b"[]"), "{url} has answered [], no object"),
         (
+            Fault(kind="answer", status=200, body=b'{"status": "ok"}'),
+            "{url} has answered no list of pipelines: is it the API of a KFP server? Its answer has 'status'",
+        ),
+        (
             Fault(kind="answer", status=200, body=b'{"pipelines": [{"name": "a"}]}'),
             "the server has answered an object without pipeline_id: {{'name': 'a'}}",
         ),
@@ -378,8 +382,30 @@ def test_a_server_that_answers_the_same_page_for_ever_is_told(tmp_path: Path) ->
 
 def test_a_server_that_does_not_listen_is_told_soon(tmp_path: Path) -> None:
     done = run_rest("http://127.0.0.1:1", tmp_path / "out", code=1)
-    assert done.stderr.startswith("Error: http://127.0.0.1:1 cannot be reached (2 attempts): ")
-    assert "Connection refused" in done.stderr
+    assert done.stderr.strip() == (
+        "Error: http://127.0.0.1:1 cannot be reached (2 attempts): Failed to establish a new connection:"
+        " [Errno 111] Connection refused; is it the right URL, and does the server run?"
+    )
+
+
+def test_a_server_that_never_answered_leaves_nothing_to_go_on_with(
+    server: Serving, tmp_path: Path
+) -> None:
+    run_rest("http://127.0.0.1:1", tmp_path / "out", code=1)
+    assert not (tmp_path / "out").exists()
+    # So the right URL is no other export that was interrupted.
+    run_rest(f"http://127.0.0.1:{server.port}", tmp_path / "out")
+
+
+def test_an_authority_that_is_not_known_is_told(tmp_path: Path) -> None:
+    authority = CertificateAuthority("unknown")
+    certificate, key = authority.issue_server().write(tmp_path, "server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with proxy(1, tls=context) as between:
+        done = run_rest(between.url, tmp_path / "out", code=1)
+    assert "CERTIFICATE_VERIFY_FAILED" in done.stderr
+    assert done.stderr.endswith("; --ca-bundle names a file with the authorities to trust\n")
 
 
 @pytest.mark.parametrize(
@@ -393,6 +419,10 @@ def test_a_server_that_does_not_listen_is_told_soon(tmp_path: Path) -> None:
         ),
         (["--host", "x", "--client-key", "k"], "--client-key needs --client-cert"),
         (["--host", "x", "--token-file", "/no/file"], "/no/file: there is no such file"),
+        (
+            ["--host", "x", "--ca-bundle", __file__],
+            f"--ca-bundle {__file__} holds no PEM certificate",
+        ),
         (
             ["--host", "x", "--database-url", "sqlite:///x.db"],
             "--database-url and --host exclude each other",

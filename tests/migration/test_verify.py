@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
 
 from kfp_k8s_manifest.cli import cli
+from tests.runner import CliRunner, Result
 
 from .databases import (
     WORKFLOW,
@@ -188,9 +188,16 @@ def test_the_report_as_json(url: str, folder: Path) -> None:
 
 
 def test_wrong_usage_is_told(url: str, folder: Path, tmp_path: Path) -> None:
-    for arguments in ([], [str(folder), "--cluster"]):
+    for arguments, text in (
+        ([], "name a FOLDER to compare with, or pass --cluster"),
+        (
+            [str(folder), "--cluster"],
+            "FOLDER and --cluster exclude each other: compare the server with one of them",
+        ),
+        ([str(folder), "--cluster-namespace", "a"], "--cluster-namespace is about --cluster"),
+    ):
         done = CliRunner().invoke(cli, ["migrate", "verify", "--database-url", url, *arguments])
         assert done.exit_code == 2
-        assert done.stderr == "Error: name a FOLDER to compare with, or pass --cluster\n"
+        assert done.stderr == f"Error: {text}\n"
     done = run_verify(url, tmp_path / "none", code=1)
     assert done.stderr == f"Error: {tmp_path}/none: there is no such folder\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -30,6 +31,8 @@ __all__ = ["RestServer"]
 
 _AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
 _ORDER: Final = "created_at asc"
+_LIST_KEYS: Final = frozenset({"pipelines", "total_size", "next_page_token"})
+_CONNECTION: Final = re.compile(r"HTTPS?Connection(?:Pool)?\(.*?\): ")
 _NO_SOURCES: Final = (
     "the server has told no code source URL: KFP 2.17 keeps them, and its API does not answer them; an"
     " export with --database-url has them"
@@ -112,6 +115,11 @@ class RestServer:
             self.pipeline_api.pipeline_service_list_pipelines,
             page_token=token, page_size=size, sort_by=_ORDER, **asked,
         )  # fmt: skip
+        if tree and not _LIST_KEYS & tree.keys():
+            raise ServerError(
+                f"{self.name} has answered no list of pipelines: is it the API of a KFP server? Its"
+                f" answer has {', '.join(map(repr, sorted(tree)[:5]))}"
+            )
         items = tuple(pipeline_from_json(each) for each in tree.get("pipelines") or ())
         return _page(items, tree, token)
 
@@ -297,7 +305,7 @@ class _Failure(Exception):  # noqa: N818 (it never leaves this module)
         tried = f" ({attempts} attempts)" if attempts > 1 else ""
         text = self.text[:500]
         if self.status == 0:
-            return ServerError(f"{server} cannot be reached{tried}: {text}")
+            return ServerError(f"{server} cannot be reached{tried}: {text}; {self._advice()}")
         if self.status == 401:
             return ServerError(
                 f"{server} does not know who we are (401: {text}): pass --token-file, --token or"
@@ -315,6 +323,11 @@ class _Failure(Exception):  # noqa: N818 (it never leaves this module)
             status=self.status,
             message=self.text,
         )
+
+    def _advice(self) -> str:
+        if "CERTIFICATE_VERIFY_FAILED" in self.text:
+            return "--ca-bundle names a file with the authorities to trust"
+        return "is it the right URL, and does the server run?"
 
 
 def _page(items: Any, tree: dict[str, Any], asked: str) -> RecordPage[Any]:
@@ -341,4 +354,6 @@ def _message(body: str | None) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
+    text = str(error).partition("\n")[0] or type(error).__name__
+    # The client's own object comes first; the URL is told anyway.
+    return _CONNECTION.sub("", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -105,6 +106,11 @@ def _require(access: Access) -> None:
     for path in (access.ca_bundle, access.client_cert, access.client_key, access.token_file):
         if path and not Path(path).is_file():
             raise UsageError(f"{path}: there is no such file")
+    if access.ca_bundle:
+        try:
+            ssl.create_default_context(cafile=access.ca_bundle)
+        except ssl.SSLError as error:
+            raise UsageError(f"--ca-bundle {access.ca_bundle} holds no PEM certificate") from error
 
 
 def _reader(path: str) -> Any:
