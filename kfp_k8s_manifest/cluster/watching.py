@@ -6,8 +6,16 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar, overload
 
-from kfp_k8s_manifest.cluster.answers import Answer, ApiError, Event, read_event, read_json
-from kfp_k8s_manifest.cluster.operations import list_all
+from kfp_k8s_manifest.cluster.answers import (
+    Answer,
+    ApiError,
+    Event,
+    Page,
+    pause_before_retry,
+    read_event,
+    read_json,
+)
+from kfp_k8s_manifest.cluster.operations import Operation, list_all
 from kfp_k8s_manifest.cluster.requests import Object, Request, watch_objects
 from kfp_k8s_manifest.errors import ClusterError
 
@@ -93,7 +101,7 @@ def watch(
         before = where.lists, where.events
         failure: ClusterError | None = None
         try:
-            yield from _tell(first, where, keep, seconds)
+            yield from _tell(first, where, keep, seconds, patience)
         except ClusterError as error:
             failure = error
         asked = _asked_to_wait(failure)
@@ -131,11 +139,16 @@ class _Where:
 
 
 def _tell(
-    first: Request, where: _Where, keep: Callable[[Object], Any] | None, seconds: int
+    first: Request,
+    where: _Where,
+    keep: Callable[[Object], Any] | None,
+    seconds: int,
+    patience: float,
 ) -> Watch[Any]:
     """Tell the collection, where that has to be done, and then events, to the answer's end."""
     if not where.version:
-        page = yield from (list_all(first) if keep is None else list_all(first, keep))
+        pages = list_all(first) if keep is None else list_all(first, keep)
+        page = yield from _listed(pages, patience)
         where.version = page.resource_version
         where.lists += 1
         yield Event(type="LISTED", objects=page.items, resource_version=page.resource_version)
@@ -157,3 +170,39 @@ def _tell(
         where.version = event.resource_version
         where.events += 1
         yield event if keep is None else replace(event, objects=tuple(map(keep, event.objects)))
+
+
+def _listed(
+    pages: Operation[Page[Any]], patience: float
+) -> Generator[Request | Pause, Answer | bytes | None, Page[Any]]:
+    """Read a list, of whose later pages one may fail: it alone is asked for again.
+
+    Args:
+        pages: The list.
+        patience: Seconds that are waited in all between one page and the next.
+    """
+    try:
+        request = next(pages)
+        waited, left = 0.0, 0.0
+        while True:
+            failure: ClusterError | None = None
+            answer: Answer | bytes | None = None
+            try:
+                answer = yield request
+            except ClusterError as error:
+                failure = error
+            assert failure is not None or isinstance(answer, Answer)
+            pause = pause_before_retry(answer) if isinstance(answer, Answer) else _SHORTEST_PAUSE
+            if pause is not None and waited + pause <= left:
+                waited += pause
+                yield Pause(pause)
+            elif failure is not None:
+                raise failure
+            else:
+                assert isinstance(answer, Answer)
+                request = pages.send(answer)
+                # Nothing is lost with the first page, whose failure is the caller's.
+                waited, left = 0.0, patience
+    except StopIteration as result:
+        page: Page[Any] = result.value
+        return page

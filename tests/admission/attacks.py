@@ -264,10 +264,10 @@ ATTACKS: dict[str, Callable[[Connect], Awaitable[None]]] = {
 }
 
 
-async def _main(name: str, port: int, authority: Path, target: str) -> None:
+async def _main(name: str, port: int, authority: str, target: str) -> None:
     global _target
     _target = TARGETS[target]
-    context = ssl.create_default_context(cafile=str(authority))
+    context = ssl.create_default_context(cafile=authority) if authority else None
 
     async def connect(*, tls: bool = False) -> Stream:
         return await asyncio.open_connection("127.0.0.1", port, ssl=context if tls else None)
@@ -285,11 +285,11 @@ def attacking(name: str, port: int, authority: Path, target: str = "webhook") ->
     Args:
         name: One of `ATTACKS`.
         port: The server's port on 127.0.0.1.
-        authority: The file with the authority of its certificate.
+        authority: The file with the authority of its certificate; None for plain HTTP.
         target: What it is, of `TARGETS`.
     """
     attacker = subprocess.Popen(
-        [sys.executable, __file__, name, str(port), str(authority), target],
+        [sys.executable, __file__, name, str(port), str(authority or ""), target],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -309,6 +309,6 @@ if __name__ == "__main__":
 
     # What is still open goes with the process.
     asyncio.new_event_loop().run_until_complete(
-        _main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])
+        _main(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4])
     )
     os._exit(0)

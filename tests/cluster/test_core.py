@@ -452,6 +452,34 @@ def test_what_python_cannot_read_is_cut(opening: str, closing: str) -> None:
         carry_out(operations.list_all(shallow), answered(200, text.encode()[:-1]))
 
 
+def test_a_page_that_fails_is_asked_for_again_alone() -> None:
+    dialogue = Dialogue()
+    second = dialogue.reply(page("a", token="t"))
+    assert second.target.endswith("&continue=t")
+    busy = answered(429, {"kind": "Status"}, Retry_After="3")
+    for fail, seconds in (
+        (lambda: dialogue.fail(ClusterError("away")), 1.0),
+        (lambda: dialogue.reply(busy), 1.0),
+        (lambda: dialogue.reply(Answer(status=429, headers={"retry-after": "3"})), 3.0),
+    ):
+        assert fail() == Pause(seconds)
+        assert dialogue.reply() == second
+    event = dialogue.reply(page("b", version="7"))
+    assert [obj["metadata"]["name"] for obj in event.objects] == ["a", "b"]
+    # Not for ever.
+    dialogue = Dialogue(patience=2.5)
+    second = dialogue.reply(page("a", token="t"))
+    for _ in range(2):
+        assert dialogue.fail(ClusterError("away")) == Pause(1.0)
+        assert dialogue.reply() == second
+    assert dialogue.fail(ClusterError("away")) == Pause(1.0)
+    assert "continue" not in dialogue.reply().target
+    dialogue = Dialogue(patience=0)
+    dialogue.reply(page("a", token="t"))
+    with pytest.raises(ClusterError, match="away"):
+        dialogue.fail(ClusterError("away"))
+
+
 def test_what_is_kept_of_objects() -> None:
     def keep(obj: Object) -> str:
         metadata = obj["metadata"]

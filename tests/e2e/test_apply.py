@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
 from kfp_k8s_manifest.cli import cli
 from kfp_k8s_manifest.compiler.build import ManifestOptions, build
@@ -24,6 +23,7 @@ from kfp_k8s_manifest.model.ir import PipelineIR
 from kfp_k8s_manifest.model.kinds import GROUP
 from kfp_k8s_manifest.releases import target as find_target
 from tests.conftest import ROOT
+from tests.runner import CliRunner
 from tools.regenerate_golden import GOLDEN
 
 from .compare import difference

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import kfp
 import pytest
-from click.testing import CliRunner, Result
 
 from kfp_k8s_manifest.cli import cli
 from kfp_k8s_manifest.cluster import connect
@@ -30,6 +29,7 @@ from tests.migration.databases import (
 from tests.migration.test_export import rows, tree
 from tests.rest.databases import mariadb, postgres
 from tests.rest.process import Running, running
+from tests.runner import CliRunner, Result
 
 if TYPE_CHECKING:
     from .installations import Installation

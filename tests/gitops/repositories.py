@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from click.testing import CliRunner, Result
-
 from kfp_k8s_manifest.cli import cli
 from tests.gitops.pipelines import ir
+from tests.runner import CliRunner, Result
 
 __all__ = ["Repo", "run_process", "snapshot"]
 

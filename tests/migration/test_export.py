@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
 
 from kfp_k8s_manifest.cli import cli
+from tests.runner import CliRunner, Result
 
 from .databases import (
     PLATFORM,

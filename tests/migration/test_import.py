@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from kfp_k8s_manifest.cli import cli
 from kfp_k8s_manifest.migration.pace import run_paced
 from kfp_k8s_manifest.migration.sources.waiting import Patience
 from kfp_k8s_manifest.rest.stores.database import DatabaseStore
 from tests.rest.serving import Serving, serving
+from tests.runner import CliRunner, Result
 
 from .databases import Pipeline, Version, make_database, versions
 from .proxy import Fault, Seen, proxy

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from click.testing import CliRunner
-
 from kfp_k8s_manifest.cli import cli
 from kfp_k8s_manifest.rest.stores.database import DatabaseStore
 from tests.rest.serving import serving
+from tests.runner import CliRunner
 
 from .databases import Pipeline, make_database, versions
 from .test_export import run_export, tree

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from sqlalchemy import create_engine, delete
 
 from kfp_k8s_manifest.cli import cli
@@ -25,6 +24,7 @@ from kfp_k8s_manifest.migration.sources.waiting import Patience, retry_after
 from kfp_k8s_manifest.rest.stores.database import DatabaseStore, tables
 from tests.apiserver.certificates import CertificateAuthority
 from tests.rest.serving import Serving, serving
+from tests.runner import CliRunner, Result
 
 from .databases import Pipeline, add_pipelines, identity, make_database, versions
 from .proxy import Fault, Seen, proxy

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
 
 from kfp_k8s_manifest.cli import cli
+from tests.runner import CliRunner, Result
 
 from .databases import (
     WORKFLOW,

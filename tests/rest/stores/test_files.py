@@ -25,6 +25,7 @@ from kfp_k8s_manifest.rest.values import (
     Sort,
     Spec,
 )
+from tests.gitops.repositories import Repo
 
 API = "pipelines.kubeflow.org/v2beta1"
 BY_NAME = ListQuery(sort=Sort(field="name"))
@@ -326,3 +327,26 @@ def test_it_is_looked_at_once_for_all_who_ask(
 
     with_store(tmp_path, use)
     assert len(looks) == 1
+
+
+@pytest.mark.parametrize("layout", ["flat", "per-pipeline", "kustomize", "argocd", "flux"])
+def test_what_build_writes(layout: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    repo = Repo(tmp_path, f'sources = ["ir/*.json"]\nlayout = "{layout}"\ntarget = "2.17"\n')
+    for image in ("python:3.9", "python:3.10", "python:3.11"):
+        repo.pipeline("train", image=image)
+        repo.pipeline("serve", image="python:3.9")
+        repo.build()
+    caplog.clear()
+
+    async def use(store: FilesStore) -> None:
+        assert await pipelines_of(store) == ["serve", "train"]
+        train = await store.get_pipeline_by_name("", "train")
+        listed = await store.list_versions(train.id, ListQuery())
+        ages = [(f"train-{item.name}", item.error) for item in listed.items]
+        assert ages == [(name, "") for name in repo.versions("train")]
+        newest = listed.items[-1]
+        assert b"python:3.11" in newest.spec_json
+        assert (await store.list_pipelines(None, ListQuery())).total == 2
+
+    with_store(tmp_path / "manifests", use)
+    assert not caplog.records
