@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from kfp_k8s_manifest.serving.server import Server, ServerOptions
 
 __all__ = ["apiserver"]
+
+_WEBHOOK_OPTIONS: Final = ("webhook_tls_cert", "webhook_tls_key")
+_USER_OPTIONS: Final = (
+    "authorize",
+    "identity_header",
+    "identity_prefix",
+    "token_audience",
+    "shared_read",
+    "require_namespace",
+)
 
 _LONGEST_REQUEST = 240.0
 
@@ -40,6 +50,7 @@ def apiserver(ctx: click.Context, /, **options: Any) -> None:
     if ctx.invoked_subcommand is not None:
         _refuse_options(ctx)
         return
+    _refuse_unused(ctx, options)
     _check(options)
     try:
         from kfp_k8s_manifest.serving.running import run, serve
@@ -99,6 +110,30 @@ def _refuse_options(ctx: click.Context) -> None:
             )
 
 
+def _refuse_unused(ctx: click.Context, options: dict[str, Any]) -> None:
+    """Refuse what would be ignored: who passes it expects something else than what is served.
+
+    Variables of the environment are set for more programs than one, so they do not count.
+    """
+    rest = not options["webhooks_alone"]
+    for about, used, names in (
+        ("--pipelines-store database", rest and options["store"] == "database", ("database_url",)),
+        ("--pipelines-store files", rest and options["store"] == "files", ("folder",)),
+        (
+            "--pipelines-store kubernetes",
+            not rest or options["store"] == "kubernetes",
+            ("disable_webhook",),
+        ),
+        ("the webhooks, and none are served", _webhooks(options), _WEBHOOK_OPTIONS),
+        ("--multi-user", rest and options["multi_user"], _USER_OPTIONS),
+    ):
+        for parameter in ctx.command.params:
+            name = parameter.name or ""
+            given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+            if name in names and given and not used:
+                raise UsageError(f"{parameter.opts[-1]} is about {about}")
+
+
 def _webhooks(options: dict[str, Any]) -> bool:
     """Return whether the webhooks are served."""
     alone: bool = options["webhooks_alone"]
@@ -117,9 +152,10 @@ def _check(options: dict[str, Any]) -> None:
             "--global-kubernetes-webhook-mode and --disable-webhook leave nothing to serve"
         )
     if _webhooks(options) and options["webhook_tls_cert"] is None and options["tls_cert"] is None:
+        other = "" if options["webhooks_alone"] else ", or --disable-webhook"
         raise UsageError(
-            "the webhooks are called over HTTPS alone: pass --webhook-tls-cert and --webhook-tls-key, or"
-            " --disable-webhook"
+            "the webhooks are called over HTTPS alone: pass --webhook-tls-cert and --webhook-tls-key"
+            f"{other}"
         )
     if options["webhooks_alone"]:
         return

@@ -9,6 +9,7 @@ are those who do not wait for anything.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 import sys
@@ -72,8 +73,9 @@ class Listener:
         try:
             self._sockets = await asyncio.to_thread(_bind, host, port)
         except OSError as error:
+            busy = "; choose another port" if error.errno == errno.EADDRINUSE else ""
             raise KfpK8sError(
-                f"cannot listen on {host or '*'}:{port}: {error.strerror or error}"
+                f"cannot listen on {host or '*'}:{port}: {error.strerror or error}{busy}"
             ) from error
         for sock in self._sockets:
             self._loop.add_reader(sock, self._accept, sock)

@@ -14,8 +14,7 @@ PLAIN = (
     " --insecure-http where something in front sees to that"
 )
 HTTPS_ALONE = (
-    "the webhooks are called over HTTPS alone: pass --webhook-tls-cert and --webhook-tls-key, or"
-    " --disable-webhook"
+    "the webhooks are called over HTTPS alone: pass --webhook-tls-cert and --webhook-tls-key"
 )
 
 
@@ -26,13 +25,29 @@ HTTPS_ALONE = (
         (["--host", ""], f"plain HTTP on all addresses {PLAIN}"),
         (["--host", "example.com"], f"plain HTTP on example.com {PLAIN}"),
         (["--tls-cert", "a"], "--tls-cert and --tls-key belong together"),
-        (["--webhook-tls-key", "a"], "--webhook-tls-cert and --webhook-tls-key belong together"),
-        (["--pipelines-store", "kubernetes"], HTTPS_ALONE),
+        (
+            ["--pipelines-store", "kubernetes", "--webhook-tls-key", "a"],
+            "--webhook-tls-cert and --webhook-tls-key belong together",
+        ),
+        (["--pipelines-store", "kubernetes"], f"{HTTPS_ALONE}, or --disable-webhook"),
         (["--global-kubernetes-webhook-mode"], HTTPS_ALONE),
         (
             ["--global-kubernetes-webhook-mode", "--disable-webhook"],
             "--global-kubernetes-webhook-mode and --disable-webhook leave nothing to serve",
         ),
+        # What would be ignored.
+        (["--folder", "a"], "--folder is about --pipelines-store files"),
+        (
+            ["--pipelines-store", "files", "--database-url", "sqlite:///a.db"],
+            "--database-url is about --pipelines-store database",
+        ),
+        (["--disable-webhook"], "--disable-webhook is about --pipelines-store kubernetes"),
+        (
+            ["--webhook-tls-cert", "a", "--webhook-tls-key", "b"],
+            "--webhook-tls-cert is about the webhooks, and none are served",
+        ),
+        (["--shared-read"], "--shared-read is about --multi-user"),
+        (["--authorize", "kep"], "--authorize is about --multi-user"),
         (
             ["--port", "1", "manifests"],
             "--port is about serving: put the options of manifests behind its name",
@@ -59,7 +74,9 @@ def test_an_address_that_is_taken(kfp_k8s: Run) -> None:
         port = taken.getsockname()[1]
         result = kfp_k8s("apiserver", "--port", str(port))
     assert result.returncode == 1
-    assert result.stderr.splitlines()[-1].startswith(f"Error: cannot listen on 127.0.0.1:{port}: ")
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(f"Error: cannot listen on 127.0.0.1:{port}: Address already in use")
+    assert last.endswith("; choose another port")
 
 
 @pytest.mark.parametrize("package", ["aiohttp", "prometheus_client", "sqlalchemy"])

@@ -382,3 +382,34 @@ def test_namespaces(kubeconfig: Path, installation: Installation, namespace: str
             await store.get_pipeline_by_name(other, "same")
 
     run(alone)
+
+
+def test_a_label_puts_no_version_into_the_list_of_another_namespace(
+    kubeconfig: Path, installation: Installation, namespace: str
+) -> None:
+    # Nobody sets labels right there: no webhook judges it.
+    other = installation.plane.create_namespace(f"{namespace}-unjudged")
+
+    async def everywhere(store: KubernetesStore) -> None:
+        new = new_pipeline("own", namespace=namespace)
+        made, own = await store.create_pipeline_with_version(new, new_version("own"))
+        foreign = version("foreign", "own")
+        foreign["metadata"] = {
+            "name": "foreign",
+            "namespace": other,
+            "labels": {"pipelines.kubeflow.org/pipeline-id": made.id},
+        }
+        installation.plane.kubectl("create", "-f", "-", stdin=json.dumps(foreign))
+
+        async def known() -> bool:
+            return store._versions.cache.find(other, "foreign") is not None
+
+        await eventually(known)
+        page = await store.list_versions(made.id, ListQuery())
+        assert [item.id for item in page.items] == [own.id]
+        await store.delete_version(own.id)
+        assert (await store.list_versions(made.id, ListQuery())).total == 0
+        await store.delete_pipeline(made.id, cascade=False)
+        assert "foreign" in installation.stored(other, "PipelineVersion")
+
+    with_store(kubeconfig, namespace, everywhere, all_namespaces=True)

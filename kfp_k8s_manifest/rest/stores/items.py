@@ -35,6 +35,7 @@ __all__ = [
     "read_pipeline",
     "read_version",
     "state_number",
+    "versions_of",
 ]
 
 AWAITS: Final = "kfp-k8s/awaits-version"
@@ -188,7 +189,7 @@ class VersionItem(_Item):
     Attributes:
         version_name: `spec.versionName`, or "".
         pipeline_id: The uid of the Pipeline that owns it, or "".
-        parent: The uid of the Pipeline in whose list it stands: that of the label, or "".
+        parent: The list that it stands in, of `versions_of`; "" for none.
         package_url: `spec.pipelineSpecURI`; "" where there is only a code source, None without both.
         code_source_url: `spec.codeSourceURL`, or "".
         status: The reason of the first condition.
@@ -278,12 +279,26 @@ def read_version(obj: Mapping[str, Any], pool: SpecPool) -> VersionItem:
         **_common(obj),
         version_name=string_at(spec, "versionName"),
         pipeline_id=intern(_owner(obj)),
-        parent=intern(string_at(obj, "metadata", "labels", PIPELINE_ID_LABEL)),
+        parent=intern(
+            versions_of(
+                string_at(obj, "metadata", "namespace"),
+                string_at(obj, "metadata", "labels", PIPELINE_ID_LABEL),
+            )
+        ),
         package_url=package_url if package_url or code_source_url else None,
         code_source_url=code_source_url,
         status=intern(_status(obj)),
         spec=pool.pack(spec),
     )
+
+
+def versions_of(namespace: str, pipeline_id: str) -> str:
+    """Return the name of the list of a pipeline's versions; "" without a pipeline.
+
+    Whoever may write into one namespace could else put a version into the list of another's pipeline,
+    where no webhook sets the label: and the newest version is what runs.
+    """
+    return f"{namespace}/{pipeline_id}" if pipeline_id else ""
 
 
 def state_number(resource_version: str) -> int:

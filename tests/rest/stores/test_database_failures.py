@@ -173,7 +173,10 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'no' / 'p.db'}"
     with pytest.raises(DatabaseError) as caught:
         _start(url)
-    assert str(caught.value) == f"the database {url} cannot be used: unable to open database file"
+    assert str(caught.value) == (
+        f"the database {url} cannot be used: unable to open database file; its folder has to be there,"
+        " and to be writable"
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="files have no modes")

@@ -116,7 +116,7 @@ def test_the_first_owner_that_is_a_pipeline_counts() -> None:
 def test_the_label_puts_a_version_into_a_list() -> None:
     obj = {"metadata": metadata("v", labels={LABEL: "p"}), "spec": {"pipelineSpec": CONTENT}}
     item = read_version(obj, SpecPool())
-    assert (item.parent, item.pipeline_id) == ("p", "")
+    assert (item.parent, item.pipeline_id) == ("team/p", "")
 
 
 def test_a_platform_spec_is_shown_beside_the_pipeline_spec() -> None:

@@ -87,9 +87,10 @@ class DatabaseStore:
             if not isinstance(error, SQLAlchemyError | RestError):
                 raise
             cause = (error.__cause__ or error) if isinstance(error, RestError) else error
-            raise DatabaseError(
-                f"the database {shown(self._url)} cannot be used: {reason(cause)}"
-            ) from error
+            why = reason(cause)
+            if why == "unable to open database file":
+                why += "; its folder has to be there, and to be writable"
+            raise DatabaseError(f"the database {shown(self._url)} cannot be used: {why}") from error
 
     async def close(self) -> None:
         """End all connections."""

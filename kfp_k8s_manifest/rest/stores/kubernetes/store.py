@@ -20,6 +20,7 @@ from kfp_k8s_manifest.rest.stores.items import (
     VersionItem,
     read_pipeline,
     read_version,
+    versions_of,
 )
 from kfp_k8s_manifest.rest.stores.kubernetes.access import Access
 from kfp_k8s_manifest.rest.stores.kubernetes.conversion import with_changes
@@ -186,8 +187,12 @@ class KubernetesStore:
 
     async def list_versions(self, pipeline_id: str, query: ListQuery) -> Page[VersionRecord]:
         """Return a page of the versions of a pipeline; none where there is no such pipeline."""
+        pipeline = await self._pipelines.get(pipeline_id)
+        if pipeline is None:
+            return Page(items=(), total=0)
+        parent = versions_of(pipeline.namespace, pipeline_id)
         labels = f"{PIPELINE_ID_LABEL}={pipeline_id}"
-        page = await self._versions.page(query, parent=pipeline_id, labels=labels)
+        page = await self._versions.page(query, parent=parent, labels=labels)
         return Page(
             items=tuple(item.record() for item in page.items), total=page.total, next=page.next
         )
@@ -210,7 +215,9 @@ class KubernetesStore:
 
     def _known(self, pipeline: PipelineItem) -> Iterable[VersionItem]:
         """Return the versions of a pipeline that memory has, where it is true."""
-        return self._versions.cache.listing(pipeline.id) if self._versions.is_current else ()
+        if not self._versions.is_current:
+            return ()
+        return self._versions.cache.listing(versions_of(pipeline.namespace, pipeline.id))
 
     async def _pipeline(self, pipeline_id: str) -> PipelineItem:
         item = await self._pipelines.get(pipeline_id)
