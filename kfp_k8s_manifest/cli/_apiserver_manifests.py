@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from click.core import ParameterSource
 
 from kfp_k8s_manifest.cli._documents import output_option, write_documents
 from kfp_k8s_manifest.cli._installing import (
@@ -94,6 +95,9 @@ def manifests(
 
     webhooks = store == "kubernetes" and not disable_webhook
     _check_store(store, database_secret, disable_webhook=disable_webhook)
+    given = click.get_current_context().get_parameter_source("authorize")
+    if given is ParameterSource.COMMANDLINE and not multi_user:
+        raise UsageError("--authorize is about --multi-user")
     _check_certificate(
         ca_bundle,
         needed=webhooks or not insecure_http,
@@ -103,7 +107,7 @@ def manifests(
     if api_server_cidrs and not webhooks:
         raise UsageError("--api-server-cidr is about the webhooks, and none are served")
     everybody = "*" in clients
-    named = [(f"--client-namespace {each}", each) for each in clients if each != "*"]
+    named = [("--client-namespace", each) for each in clients if each != "*"]
     check_names([("--name", name), ("-n", namespace), *named])
     options = ApiServerOptions(
         name=name,

@@ -13,6 +13,10 @@ PLAIN = (
     "lets everybody on the way read and change what is sent: pass --tls-cert and --tls-key, or"
     " --insecure-http where something in front sees to that"
 )
+LABEL = (
+    "must be a DNS-1123 label: lower-case letters, digits and '-', with a letter or digit at both ends"
+    " (for example 'team-a')"
+)
 HTTPS_ALONE = (
     "the webhooks are called over HTTPS alone: pass --webhook-tls-cert and --webhook-tls-key"
 )
@@ -48,6 +52,14 @@ HTTPS_ALONE = (
         ),
         (["--shared-read"], "--shared-read is about --multi-user"),
         (["--authorize", "kep"], "--authorize is about --multi-user"),
+        (
+            ["manifests", "--disable-webhook", "--authorize", "kep"],
+            "--authorize is about --multi-user",
+        ),
+        (
+            ["manifests", "--disable-webhook", "--client-namespace", "A_"],
+            f"--client-namespace 'A_' {LABEL}",
+        ),
         (
             ["--port", "1", "manifests"],
             "--port is about serving: put the options of manifests behind its name",
