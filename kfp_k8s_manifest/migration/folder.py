@@ -9,6 +9,7 @@ from typing import Any
 
 from kfp_k8s_manifest.errors import SourceError, YamlError
 from kfp_k8s_manifest.gitops.folder import manifest_files
+from kfp_k8s_manifest.migration.mapping import FILE
 from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.model.kinds import API_VERSION, KINDS
 from kfp_k8s_manifest.model.trees import string_at
@@ -45,7 +46,8 @@ def read_folder(folder: str) -> Iterator[Found]:
     """Yield the Pipelines and PipelineVersions of a folder, in the order of their files.
 
     Raises:
-        SourceError: There is no such folder, a file cannot be read, or two hold the same object.
+        SourceError: There is no such folder, it is none of manifests, a file cannot be read, or two hold
+            the same object.
     """
     if not os.path.isdir(folder):  # noqa: PTH112
         raise SourceError(f"{folder}: there is no such folder")
@@ -59,6 +61,11 @@ def read_folder(folder: str) -> Iterator[Found]:
                     f"{folder}: {before} and {path} both hold {found.kind} {found.name!r}; remove one"
                 )
             yield found
+    # An export of an empty server has a report.
+    if not seen and not os.path.exists(os.path.join(folder, FILE)):  # noqa: PTH110, PTH118
+        raise SourceError(
+            f"{folder} holds no Pipeline and no PipelineVersion: is it the right folder?"
+        )
 
 
 def read_file(folder: str, path: str) -> Iterator[Found]:

@@ -418,6 +418,10 @@ def test_an_authority_that_is_not_known_is_told(tmp_path: Path) -> None:
             "--token and --token-file exclude each other",
         ),
         (["--host", "x", "--client-key", "k"], "--client-key needs --client-cert"),
+        (
+            ["--host", "x", "--token", "secret\nX-Evil: 1"],
+            "--token holds a line break or another character that no header takes",
+        ),
         (["--host", "x", "--token-file", "/no/file"], "/no/file: there is no such file"),
         (
             ["--host", "x", "--ca-bundle", __file__],

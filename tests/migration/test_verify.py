@@ -201,3 +201,8 @@ def test_wrong_usage_is_told(url: str, folder: Path, tmp_path: Path) -> None:
         assert done.stderr == f"Error: {text}\n"
     done = run_verify(url, tmp_path / "none", code=1)
     assert done.stderr == f"Error: {tmp_path}/none: there is no such folder\n"
+    (tmp_path / "empty").mkdir()
+    done = run_verify(url, tmp_path / "empty", code=1)
+    assert done.stderr == (
+        f"Error: {tmp_path}/empty holds no Pipeline and no PipelineVersion: is it the right folder?\n"
+    )

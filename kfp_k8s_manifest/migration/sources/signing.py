@@ -103,6 +103,17 @@ def _require(access: Access) -> None:
         raise UsageError("--token and --token-file exclude each other")
     if access.client_key and not access.client_cert:
         raise UsageError("--client-key needs --client-cert")
+    for option, value in (
+        ("--token", access.token),
+        ("--cookie", access.cookie),
+        ("--user-id", access.user_id),
+        ("--user-id-header", access.user_id_header),
+    ):
+        if not _fits_header(value):
+            # The value may be a secret.
+            raise UsageError(
+                f"{option} holds a line break or another character that no header takes"
+            )
     for path in (access.ca_bundle, access.client_cert, access.client_key, access.token_file):
         if path and not Path(path).is_file():
             raise UsageError(f"{path}: there is no such file")
@@ -113,6 +124,10 @@ def _require(access: Access) -> None:
             raise UsageError(f"--ca-bundle {access.ca_bundle} holds no PEM certificate") from error
 
 
+def _fits_header(text: str) -> bool:
+    return text.isprintable() and all(character <= "\xff" for character in text)
+
+
 def _reader(path: str) -> Any:
     def refresh(config: Any) -> None:
         try:
@@ -121,6 +136,10 @@ def _reader(path: str) -> Any:
             raise ServerError(f"the token file {path} cannot be read: {error}") from error
         if not token:
             raise ServerError(f"the token file {path} is empty")
+        if not _fits_header(token):
+            raise ServerError(
+                f"the token file {path} holds more than a token: line breaks or the like"
+            )
         config.api_key["authorization"] = token
 
     return refresh
