@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from kfp_k8s_manifest.cluster import PIPELINES, ApiError, ClusterConfig, requests, watching
+from kfp_k8s_manifest.cluster import (
+    PIPELINES,
+    ApiError,
+    ClusterConfig,
+    answers,
+    requests,
+    watching,
+)
 from kfp_k8s_manifest.cluster.async_client import AsyncClient
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.rest.stores.items import FACTS, PipelineItem, read_pipeline
@@ -26,6 +33,7 @@ def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower, "_LONGEST_PAUSE", 0.05)
     monkeypatch.setattr(follower, "_SHORTEST_PAUSE", 0.01)
     monkeypatch.setattr(watching, "_SHORTEST_PAUSE", 0.01)
+    monkeypatch.setattr(answers, "_PAUSE", 0.01)
 
 
 def obj(name: str, version: int) -> dict[str, Any]:
@@ -177,6 +185,22 @@ def test_it_begins_when_the_api_server_does() -> None:
         await holds(following, a=3)
 
     follow(Api([away, away, page(10, obj("a", 3))], []), use)
+
+
+def test_it_begins_with_a_page_that_comes_at_the_second_attempt(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    busy = (429, {"kind": "Status", "message": "later"})
+    lists = [page(10, obj("a", 3), token="t"), busy, busy, page(10, obj("b", 4))]
+
+    async def use(following: Follower[PipelineItem]) -> None:
+        await holds(following, a=3, b=4)
+
+    caplog.set_level("INFO")
+    asked = follow(Api(lists, []), use)
+    assert ["continue=t" in each for each in asked[:4]] == [False, True, True, True]
+    told = ["cluster is not followed", "cluster is followed again"]
+    assert [record.message for record in caplog.records] == told
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ class Follower(Generic[ItemT]):
         self._listed = asyncio.Event()
         self._connected = asyncio.Event()
         self._failure: ClusterError | None = None
+        self._told = False
 
     @property
     def is_current(self) -> bool:
@@ -85,8 +86,8 @@ class Follower(Generic[ItemT]):
             failure = self._failure
             if failure is None or self._connected.is_set():
                 continue
-            refused = isinstance(failure, ApiError) and failure.code < 500
-            if refused or asyncio.get_running_loop().time() > give_up:
+            final = isinstance(failure, ApiError) and failure.code < 500 and not failure.retry_after
+            if final or asyncio.get_running_loop().time() > give_up:
                 raise failure
 
     async def close(self) -> None:
@@ -150,21 +151,24 @@ class Follower(Generic[ItemT]):
             and isinstance(reply, Answer)
             and reply.status == HTTPStatus.OK
         ):
-            if self._failure is not None:
+            if self._told:
                 log(logging.INFO, "cluster is followed again", collection=self._first.path)
-            self._failure = None
+            self._failure, self._told = None, False
             self._connected.set()
+        elif isinstance(step, Request) and isinstance(reply, Answer):
+            # A page has come after all.
+            self._failure = None
 
     def _fail(self, error: ClusterError) -> None:
         self._connected.clear()
-        if self._failure is None:
+        if not self._told:
             log(
                 logging.WARNING,
                 "cluster is not followed",
                 collection=self._first.path,
                 reason=str(error),
             )
-        self._failure = error
+        self._failure, self._told = error, True
 
     def _take_in(self, event: Event[ItemT]) -> None:
         if event.type == "LISTED":
