@@ -85,7 +85,9 @@ def test_a_server_ends_by_a_signal_where_the_loop_takes_none(number: signal.Sign
     async def serve() -> None:
         stopped = asyncio.Event()
         stop_on_signals(stopped)
-        threading.Timer(0.1, signal.raise_signal, [number]).start()
+        # To the thread that waits, as a signal to the process goes: it has to wake up for it.
+        main = threading.main_thread().ident
+        threading.Timer(0.1, signal.pthread_kill, [main, number]).start()
         await asyncio.wait_for(stopped.wait(), 30)
 
     try:
