@@ -174,7 +174,16 @@ _WHOLE: Final = {
 }
 # Parts of KFP's API that are about something else than pipelines.
 _OTHERS: Final = frozenset(
-    {"experiments", "recurringruns", "runs", "scheduledworkflows", "workflows"}
+    {
+        "artifacts",
+        "experiments",
+        "recurringruns",
+        "runs",
+        "scheduledworkflows",
+        "tasks",
+        "visualizations",
+        "workflows",
+    }
 )
 
 

@@ -123,6 +123,10 @@ def test_methods_that_a_path_does_not_have(method: str, path: str) -> None:
             "This server does not serve experiments; it serves pipelines and their versions alone",
         ),
         (
+            "~/visualizations/team-a",
+            "This server does not serve visualizations; it serves pipelines and their versions alone",
+        ),
+        (
             "/apis/v1beta1/pipelines",
             (
                 "This server does not serve the API v1beta1; use /apis/v2beta1 for pipelines and"
