@@ -195,6 +195,7 @@ def _rest(options: dict[str, Any], config: ClusterConfig | None) -> Server:
         UserOptions,
         rest_server,
     )
+    from kfp_k8s_manifest.rest.app import LONGEST_LINE
     from kfp_k8s_manifest.rest.urls import FetchPolicy
 
     more = os.environ.get("PIPELINE_URL_ALLOWED_DOMAINS", "").split(",")
@@ -230,6 +231,7 @@ def _rest(options: dict[str, Any], config: ClusterConfig | None) -> Server:
             options["tls_key"],
             # A package may come over a slow line, and wait for its turn to be read.
             longest=_LONGEST_REQUEST,
+            longest_line=LONGEST_LINE,
         ),
         read_timeout=options["read_timeout"],
     )
@@ -254,6 +256,7 @@ def _server_options(
     key: Path | None,
     *,
     longest: float = 60.0,
+    longest_line: int = 8 * 1024,
 ) -> ServerOptions:
     from kfp_k8s_manifest.serving.connections import ConnectionLimits
     from kfp_k8s_manifest.serving.server import ServerOptions, TlsFiles
@@ -271,4 +274,5 @@ def _server_options(
         limits=ConnectionLimits(
             most=options["max_connections"], handshake=seconds, head=seconds, request=longest
         ),
+        longest_line=longest_line,
     )

@@ -33,7 +33,11 @@ from kfp_k8s_manifest.serving.bodies import Bodies
 from kfp_k8s_manifest.serving.logs import log
 from kfp_k8s_manifest.serving.timeouts import timeout_at
 
-__all__ = ["REQUEST_ID", "Build", "make_app"]
+__all__ = ["LONGEST_LINE", "REQUEST_ID", "Build", "make_app"]
+
+LONGEST_LINE: Final = 32 * 1024
+"""Bytes of a request's first line, with filters and page tokens, and of each header field, with callers'
+tokens, that are to be read. Go's servers read 1 MiB."""
 
 REQUEST_ID: Final = web.RequestKey("kfp-k8s.request-id", str)
 """Where a request's id is kept."""

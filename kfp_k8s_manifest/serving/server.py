@@ -32,9 +32,6 @@ __all__ = ["Server", "ServerOptions", "TlsFiles"]
 
 # aiohttp stops reading a body that nobody takes at twice this, for each connection.
 _READ_AHEAD: Final = 16 * 1024
-# A request's first line, with the REST API's filters and page tokens, and each header field, with callers'
-# tokens. Go's servers read 1 MiB.
-_LONGEST_LINE: Final = 32 * 1024
 # Seconds in which more of a body is read after its refusal, so that the answer reaches its client.
 _LINGER: Final = 0.2
 _SHOWN: Final = 200
@@ -68,6 +65,8 @@ class ServerOptions:
         drain: How long everything is still answered after SIGTERM, while a Service forgets us.
         grace: How long the last requests may take after that.
         limits: Limits on connections.
+        longest_line: Bytes that a request's first line may have, and each field of its head. A connection
+            may keep a hundred times as much in memory while its head arrives.
     """
 
     tls: TlsFiles | None
@@ -76,6 +75,7 @@ class ServerOptions:
     drain: float = 5.0
     grace: float = 20.0
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    longest_line: int = 8 * 1024
 
 
 class Server:
@@ -200,8 +200,8 @@ class Server:
             handler_cancellation=True,
             auto_decompress=False,
             read_bufsize=_READ_AHEAD,
-            max_line_size=_LONGEST_LINE,
-            max_field_size=_LONGEST_LINE,
+            max_line_size=options.longest_line,
+            max_field_size=options.longest_line,
         )
         await self._runner.setup()
         assert self._runner.server is not None

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from kfp_k8s_manifest.rest.app import make_app
+from kfp_k8s_manifest.rest.app import LONGEST_LINE, make_app
 from kfp_k8s_manifest.rest.archives import MAX_SIZE
 from kfp_k8s_manifest.rest.authorization import Authorizer, Open
 from kfp_k8s_manifest.rest.fetch import Fetcher
@@ -188,6 +188,7 @@ class Loop:
             port=0,
             grace=0.0,
             limits=ConnectionLimits(),
+            longest_line=LONGEST_LINE,
         )
         server = Server(app, options, metrics, live=LIVE)
         await server.start()

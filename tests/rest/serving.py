@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from kfp_k8s_manifest.rest.app import make_app
+from kfp_k8s_manifest.rest.app import LONGEST_LINE, make_app
 from kfp_k8s_manifest.rest.archives import MAX_SIZE
 from kfp_k8s_manifest.rest.authorization import Open
 from kfp_k8s_manifest.rest.errors import invalid
@@ -188,7 +188,11 @@ def serving(
     limited = Bodies(BodyLimits(**{"most": MAX_SIZE + 2**20, **(bodies or {})}))
     app = make_app(made, Metrics(metrics.registry, store.kind), limited, **options)
     server_options = ServerOptions(
-        tls=None, host="127.0.0.1", port=0, limits=ConnectionLimits(**(limits or {}))
+        tls=None,
+        host="127.0.0.1",
+        port=0,
+        limits=ConnectionLimits(**(limits or {})),
+        longest_line=LONGEST_LINE,
     )
     server = Server(app, server_options, metrics, live="/livez", check=store.ready)
     loop = asyncio.new_event_loop()
