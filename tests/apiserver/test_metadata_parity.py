@@ -187,7 +187,7 @@ def pipeline(name: str, description: str = "", **metadata: Any) -> dict[str, Any
         "apiVersion": f"{GROUP}/v2beta1",
         "kind": "Pipeline",
         "metadata": {"name": name, "namespace": NAMESPACE, **metadata},
-        "spec": {"description": description},
+        "spec": {"displayName": name, "description": description},
     }
 
 
