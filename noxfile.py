@@ -155,8 +155,9 @@ def e2e(session: nox.Session) -> None:
     folder = str(assets).strip().splitlines()[-1]
     session.run(
         "pytest",
-        "-m",
-        "cluster",
+        # Each worker has a cluster and databases of its own, which the tests of a file share.
+        *("-n", "auto", "--dist", "loadfile"),
+        *("-m", "cluster"),
         *session.posargs,
         env={"KUBEBUILDER_ASSETS": os.environ.get("KUBEBUILDER_ASSETS", folder)},
     )
