@@ -63,7 +63,7 @@ def webhook() -> None:
     metavar="BYTES",
     help="Greatest size of a review.",
 )
-@serving_options(connections=160, memory="up to 0.6 MB", drain=5)
+@serving_options(connections=112, memory="up to 0.6 MB", drain=5)
 def serve(
     target: str,
     certificate: Path,

@@ -42,7 +42,7 @@ class ConnectionLimits:
         request: For one request altogether, its body and its answer included.
     """
 
-    most: int = 160
+    most: int = 112
     silent: int = 4096
     handshake: float = 10.0
     head: float = 10.0
