@@ -108,9 +108,7 @@ def read_mappings(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Iterator[Mapp
                 raise BrokenError(f"yaml: unknown anchor '{event.anchor}' referenced")
             if isinstance(event, (ScalarEvent, CollectionStartEvent)):
                 # Each document costs time and memory, also an empty one.
-                budget.nodes -= NODES_PER_PART
-                if budget.nodes < 0:
-                    raise BrokenError(budget.too_many)
+                _spend(budget, NODES_PER_PART)
                 yield _Reader(parser.get_event, budget).document(event)
                 # So that documents beyond number end, too.
                 budget.nodes -= NODES_PER_PART
@@ -207,9 +205,7 @@ class _Reader:
         depth = int(isinstance(event, CollectionStartEvent))
         while not isinstance(event, DocumentEndEvent):
             event = self._get_event()
-            self._budget.nodes -= 1
-            if self._budget.nodes < 0:
-                raise BrokenError(self._budget.too_many)
+            _spend(self._budget, 1)
             if isinstance(event, CollectionStartEvent):
                 depth += 1
                 if depth > self._budget.depth:
@@ -283,7 +279,7 @@ class _Reader:
 
     def _opened(self, value: Any, event: Any) -> _Frame:
         budget = self._budget
-        budget.nodes -= 1
+        _spend(budget, 1)
         if len(self._frames) >= budget.depth:
             raise BrokenError(f"yaml: nested deeper than {budget.depth} levels")
         frame = _Frame(value, event.anchor, budget.nodes)
@@ -367,10 +363,19 @@ class _Reader:
         if not found:
             raise BrokenError(f"yaml: unknown anchor '{event.anchor}' referenced")
         value, size = found
-        self._budget.nodes -= size
-        if self._budget.nodes < 0:
-            raise BrokenError(self._budget.too_many)
+        _spend(self._budget, size)
         return value
+
+
+def _spend(budget: Budget, nodes: int) -> None:
+    """Take so many nodes from what the limits leave.
+
+    Raises:
+        BrokenError: There are not as many left.
+    """
+    budget.nodes -= nodes
+    if budget.nodes < 0:
+        raise BrokenError(budget.too_many)
 
 
 def _short(tag: str) -> str:
