@@ -12,7 +12,7 @@ import click
 
 from kfp_k8s_manifest.cli._cluster import cluster_options
 from kfp_k8s_manifest.cli._documents import emit
-from kfp_k8s_manifest.cli._options import FOLDER
+from kfp_k8s_manifest.cli._options import FOLDER, format_option
 from kfp_k8s_manifest.cli._server import open_server, server_options
 from kfp_k8s_manifest.errors import KfpK8sError, UsageError
 
@@ -28,14 +28,7 @@ __all__ = ["ids"]
 @click.argument("folder", required=False, type=FOLDER)
 @cluster_options
 @click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Look at all namespaces.")
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(["csv", "json"]),
-    default="csv",
-    show_default=True,
-    help="How to write the table.",
-)
+@format_option("csv", "json", what="table")
 @click.option(
     "--recurring-runs",
     "runs_wanted",
