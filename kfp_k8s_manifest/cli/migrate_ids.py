@@ -134,16 +134,10 @@ def _used(server: RestServer, namespaces: tuple[str, ...], found: list[Id]) -> l
 
 def _recurring_runs(server: RestServer, namespace: str) -> Iterator[Mapping[str, Any]]:
     token = ""
-    asked: dict[str, Any] = {"namespace": namespace} if namespace else {}
     while True:
-        tree = server.call(
-            server.recurring_run_api.recurring_run_service_list_recurring_runs,
-            page_token=token, page_size=200, **asked,
-        )  # fmt: skip
-        for each in tree.get("recurringRuns") or tree.get("recurring_runs") or ():
-            if isinstance(each, Mapping):
-                yield each
-        token = str(tree.get("next_page_token") or "")
+        page = server.recurring_runs(namespace, token, 200)
+        yield from page.items
+        token = page.token
         if not token:
             return
 
