@@ -240,3 +240,15 @@ def test_formats_and_a_file_for_the_report(repo: Repo, tmp_path: Path) -> None:
     repo.run("check", "--format", "sarif", "-o", "report.sarif", code=1)
     sarif = json.loads((tmp_path / "report.sarif").read_text())
     assert "manifest-stale" in {each["ruleId"] for each in sarif["runs"][0]["results"]}
+
+
+def test_a_report_is_written_as_other_commands_write(
+    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    repo.run("check", "--format", "junit", "-o", "~/report.xml", code=1)
+    assert "manifest-missing" in (tmp_path / "home" / "report.xml").read_text()
+    (tmp_path / "folder").mkdir()
+    refused = repo.run("check", "-o", "folder", code=1)
+    assert refused.stderr.startswith("Error: cannot write folder: ")
