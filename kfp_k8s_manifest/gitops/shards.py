@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from kfp_k8s_manifest.gitops.sources import RepositorySource
+from kfp_k8s_manifest.gitops.sources import RepositorySource, may_hold_sources
 from kfp_k8s_manifest.reading import read_found
 from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
 
@@ -130,13 +130,7 @@ def _stem(path: str) -> str:
 
 def _modules(root: str) -> Iterator[str]:
     for folder, folders, names in os.walk(root):
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".")
-            and name != "__pycache__"
-            and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))  # noqa: PTH110, PTH118
-        ]
+        folders[:] = [name for name in folders if may_hold_sources(folder, name)]
         inside = os.path.relpath(folder, root).replace(os.sep, "/")
         prefix = "" if inside == "." else f"{inside}/"
         yield from (f"{prefix}{name}" for name in names if name.endswith(".py"))

@@ -18,7 +18,7 @@ from kfp_k8s_manifest.gitops.settings import Config
 from kfp_k8s_manifest.reading import read_found
 from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
 
-__all__ = ["RepositorySource", "discover", "output_folders", "stays_inside"]
+__all__ = ["RepositorySource", "discover", "may_hold_sources", "output_folders", "stays_inside"]
 
 _WILD = re.compile(r"[*?\[]")
 _CODE: Final = (".py", ".ipynb")
@@ -134,14 +134,25 @@ def _files(root: str, outputs: Collection[str]) -> Iterator[str]:
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".")
-            and name != "__pycache__"
-            and f"{prefix}{name}" not in outputs
-            and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))  # noqa: PTH110, PTH118
+            if f"{prefix}{name}" not in outputs and may_hold_sources(folder, name)
         )
         for name in sorted(names):
             if name.endswith(_ENDINGS) and not name.startswith("."):
                 yield f"{prefix}{name}"
+
+
+def may_hold_sources(folder: str, name: str) -> bool:
+    """Tell whether a folder is looked into: it is not hidden, nor Python's own, nor an environment.
+
+    Args:
+        folder: The folder above it.
+        name: Its name there.
+    """
+    return (
+        not name.startswith(".")
+        and name != "__pycache__"
+        and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))  # noqa: PTH110, PTH118
+    )
 
 
 def _without_excluded(files: Sequence[str], patterns: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from kfp_k8s_manifest.gitops.sources import may_hold_sources
 from kfp_k8s_manifest.model.kinds import API_VERSION
 from kfp_k8s_manifest.reading import read_found
 from kfp_k8s_manifest.releases import TARGET_NAMES
@@ -74,9 +75,7 @@ def _files(root: str) -> Iterator[str]:
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".")
-            and name not in ("__pycache__", "node_modules", "site-packages")
-            and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))  # noqa: PTH110, PTH118
+            if name not in ("node_modules", "site-packages") and may_hold_sources(folder, name)
         )
         inside = os.path.relpath(folder, root).replace(os.sep, "/")
         prefix = "" if inside == "." else f"{inside}/"
