@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
-from kfp_k8s_manifest.errors import SourceError, YamlError
+from kfp_k8s_manifest.errors import KfpK8sError, SourceError, YamlError
 from kfp_k8s_manifest.gitops.folder import manifest_files
 from kfp_k8s_manifest.migration.mapping import FILE
 from kfp_k8s_manifest.model.items import items_of
@@ -16,7 +18,10 @@ from kfp_k8s_manifest.model.trees import string_at
 from kfp_k8s_manifest.reading import read_found
 from kfp_k8s_manifest.yaml import DEFAULT_LIMITS, load_all
 
-__all__ = ["Found", "read_file", "read_folder"]
+__all__ = ["Found", "Reader", "read_file", "read_folder"]
+
+# How many files are remembered, of which each may have many objects that are asked for one by one.
+_KEPT: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,11 @@ class Found:
         return string_at(self.object, "kind")
 
     @property
+    def namespace(self) -> str:
+        """Its `metadata.namespace`, or ""."""
+        return string_at(self.object, "metadata", "namespace")
+
+    @property
     def name(self) -> str:
         """Its `metadata.name`."""
         return string_at(self.object, "metadata", "name")
@@ -54,8 +64,7 @@ def read_folder(folder: str) -> Iterator[Found]:
     seen: dict[tuple[str, str, str], str] = {}
     for path in manifest_files(folder, os.path.realpath(folder)):
         for found in read_file(folder, path):
-            namespace = string_at(found.object, "metadata", "namespace")
-            before = seen.setdefault((found.kind, namespace, found.name), path)
+            before = seen.setdefault((found.kind, found.namespace, found.name), path)
             if before != path:
                 raise SourceError(
                     f"{folder}: {before} and {path} both hold {found.kind} {found.name!r}; remove one"
@@ -94,3 +103,36 @@ def read_file(folder: str, path: str) -> Iterator[Found]:
             if not string_at(obj, "metadata", "name"):
                 raise SourceError(f"{name}: a {string_at(obj, 'kind')} without metadata.name")
             yield Found(path=path, object=obj)
+
+
+class Reader:
+    """Reads the objects of a folder once more, one by one. Several threads may use it.
+
+    Args:
+        folder: The folder.
+        purpose: What is done with it, for messages: `applied`.
+    """
+
+    def __init__(self, folder: str, purpose: str) -> None:
+        self._folder, self._purpose = folder, purpose
+        self._lock = threading.Lock()
+        self._read = lru_cache(_KEPT)(lambda path: tuple(read_file(folder, path)))
+
+    def load(self, path: str, is_wanted: Callable[[Found], bool]) -> Mapping[str, Any]:
+        """Return an object of a file.
+
+        Args:
+            path: The file, from the folder.
+            is_wanted: Tells whether it is the object.
+
+        Raises:
+            SourceError: The file cannot be read.
+            KfpK8sError: The object is no longer in it.
+        """
+        # Threads that want objects of one file at the same time do not each parse it.
+        with self._lock:
+            objects = self._read(path)
+        for found in objects:
+            if is_wanted(found):
+                return found.object
+        raise KfpK8sError(f"{self._folder}/{path} has changed while it was {self._purpose}")

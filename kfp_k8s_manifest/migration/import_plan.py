@@ -19,9 +19,19 @@ __all__ = ["Group", "Item", "plan_import", "read_names"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """An object of the folder, without its content."""
+    """An object of the folder, without its content.
+
+    Attributes:
+        kind: Its kind.
+        namespace: Its own namespace, or "".
+        path: Its file.
+        object_name: Its `metadata.name`.
+        name: Its API name.
+        sequence: Its age.
+    """
 
     kind: str
+    namespace: str
     path: str
     object_name: str
     name: str
@@ -93,6 +103,7 @@ def plan_import(
         group.items.append(
             Item(
                 kind=names.kind,
+                namespace=names.namespace,
                 path=found.path,
                 object_name=found.name,
                 name=name,

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from kfp_k8s_manifest.errors import KfpK8sError, SourceError
+from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.migration.compare import names_of
-from kfp_k8s_manifest.migration.folder import read_file
+from kfp_k8s_manifest.migration.folder import Found, Reader
 from kfp_k8s_manifest.migration.import_plan import Group, Item, plan_import
 from kfp_k8s_manifest.migration.objects import CREATED_AT, Origin
 from kfp_k8s_manifest.migration.pace import run_paced
@@ -116,6 +116,7 @@ def import_folder(
 class _Import:
     def __init__(self, server: RestServer, options: ImportOptions, place: Path) -> None:
         self._server, self._options, self._place = server, options, place
+        self._reader = Reader(options.folder, "imported")
         self.outcomes: dict[tuple[str, str, str], Outcome] = {}
         self._pipelines: dict[tuple[str, str], Any] = {}
 
@@ -158,10 +159,12 @@ class _Import:
         return done.verdict == "created" and not self._options.dry_run and item.kind != PIPELINE
 
     def _load(self, item: Item) -> Mapping[str, Any]:
-        for found in read_file(self._options.folder, item.path):
-            if (found.kind, found.name) == (item.kind, item.object_name):
-                return found.object
-        raise KfpK8sError(f"{self._options.folder}/{item.path} has changed while it was imported")
+        wanted = item.kind, item.namespace, item.object_name
+
+        def is_it(found: Found) -> bool:
+            return (found.kind, found.namespace, found.name) == wanted
+
+        return self._reader.load(item.path, is_it)
 
     def _carry_pipeline(self, group: Group, obj: Mapping[str, Any], done: Outcome) -> Outcome:
         body: dict[str, Any] = {
