@@ -1,4 +1,4 @@
-"""The objects of a folder of manifests, one after the other, however many there are."""
+"""The objects of a folder of manifests, one after the other, however many there are, and its report."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 from kfp_k8s_manifest.errors import KfpK8sError, SourceError, YamlError
 from kfp_k8s_manifest.gitops.folder import manifest_files
-from kfp_k8s_manifest.migration.mapping import FILE
+from kfp_k8s_manifest.migration.mapping import FILE, Row, from_csv
 from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.model.kinds import API_VERSION, KINDS
 from kfp_k8s_manifest.model.trees import string_at
 from kfp_k8s_manifest.reading import read_found
 from kfp_k8s_manifest.yaml import DEFAULT_LIMITS, load_all
 
-__all__ = ["Found", "Reader", "read_file", "read_folder"]
+__all__ = ["Found", "Reader", "read_folder", "read_report"]
 
 # How many files are remembered, of which each may have many objects that are asked for one by one.
 _KEPT: Final = 4
@@ -63,7 +64,7 @@ def read_folder(folder: str) -> Iterator[Found]:
         raise SourceError(f"{folder}: there is no such folder")
     seen: dict[tuple[str, str, str], str] = {}
     for path in manifest_files(folder, os.path.realpath(folder)):
-        for found in read_file(folder, path):
+        for found in _read_file(folder, path):
             before = seen.setdefault((found.kind, found.namespace, found.name), path)
             if before != path:
                 raise SourceError(
@@ -77,16 +78,8 @@ def read_folder(folder: str) -> Iterator[Found]:
         )
 
 
-def read_file(folder: str, path: str) -> Iterator[Found]:
-    """Yield the Pipelines and PipelineVersions of a file.
-
-    Args:
-        folder: The folder.
-        path: The file, from the folder.
-
-    Raises:
-        SourceError: It cannot be read.
-    """
+def _read_file(folder: str, path: str) -> Iterator[Found]:
+    """Yield the Pipelines and PipelineVersions of a file of a folder."""
     name = f"{folder}/{path}"
     try:
         data = read_found(name, limit=DEFAULT_LIMITS.size)
@@ -105,6 +98,19 @@ def read_file(folder: str, path: str) -> Iterator[Found]:
             yield Found(path=path, object=obj)
 
 
+def read_report(path: str) -> Iterator[Row]:
+    """Yield the lines of the report of an export.
+
+    Raises:
+        SourceError: It cannot be read, or is none.
+    """
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as lines:
+            yield from from_csv(lines, path)
+    except (OSError, UnicodeError) as error:
+        raise SourceError(f"{path} cannot be read: {error}") from error
+
+
 class Reader:
     """Reads the objects of a folder once more, one by one. Several threads may use it.
 
@@ -116,7 +122,7 @@ class Reader:
     def __init__(self, folder: str, purpose: str) -> None:
         self._folder, self._purpose = folder, purpose
         self._lock = threading.Lock()
-        self._read = lru_cache(_KEPT)(lambda path: tuple(read_file(folder, path)))
+        self._read = lru_cache(_KEPT)(lambda path: tuple(_read_file(folder, path)))
 
     def load(self, path: str, is_wanted: Callable[[Found], bool]) -> Mapping[str, Any]:
         """Return an object of a file.
