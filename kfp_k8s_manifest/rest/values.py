@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Generic, TypeVar
 
+from kfp_k8s_manifest.golang import times
 from kfp_k8s_manifest.model.ir import JsonValue
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "Sort",
     "Spec",
     "VersionRecord",
+    "time_text",
 ]
 
 T = TypeVar("T")
@@ -233,3 +236,15 @@ class Page(Generic[T]):
     items: tuple[T, ...]
     total: int
     next: Anchor | None = None
+
+
+@lru_cache(maxsize=4096)
+def time_text(seconds: int) -> str:
+    """Return a record's time of creation in RFC 3339; "" where it is unknown or no time of protobuf.
+
+    Args:
+        seconds: Unix seconds; 0 where unknown.
+    """
+    if not seconds or not times.FIRST_SECOND <= seconds <= times.LAST_SECOND:
+        return ""
+    return times.rfc3339(seconds)
