@@ -26,7 +26,7 @@ __all__ = [
     "time_text",
 ]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +224,7 @@ class ListQuery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[T]):
+class Page(Generic[T_co]):
     """A page of a list.
 
     Attributes:
@@ -233,7 +233,7 @@ class Page(Generic[T]):
         next: Where the next page begins: its first item. None on the last page.
     """
 
-    items: tuple[T, ...]
+    items: tuple[T_co, ...]
     total: int
     next: Anchor | None = None
 
