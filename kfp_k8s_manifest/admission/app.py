@@ -7,7 +7,6 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -22,6 +21,7 @@ from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.golang.times import duration_seconds
 from kfp_k8s_manifest.releases import Target
 from kfp_k8s_manifest.serving.bodies import CONNECTION, Bodies, Body
+from kfp_k8s_manifest.serving.large import BusyError, LargeWork
 from kfp_k8s_manifest.serving.logs import log
 from kfp_k8s_manifest.serving.timeouts import timeout_at
 
@@ -113,16 +113,16 @@ class _Handlers:
         self._metrics = metrics
         self._bodies = bodies
         self._most_values = most_values
-        self._executor: ThreadPoolExecutor | None = None
-        self._queued = 0
+        self._large = LargeWork(
+            "large-reviews", most=_QUEUE, busy="there are too many large reviews at a time"
+        )
 
     async def thread(self, _: web.Application) -> AsyncIterator[None]:
         """Have a thread for large reviews while the application runs."""
-        self._executor = ThreadPoolExecutor(1, "large-reviews")
-        # It begins with its first call, which must not come when memory is short.
-        await asyncio.wrap_future(self._executor.submit(int))
+        # It must not begin when memory is short.
+        await self._large.start()
         yield
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._large.close()
 
     async def validate(self, request: web.Request) -> web.Response:
         """Answer the validating webhook."""
@@ -145,7 +145,7 @@ class _Handlers:
         except asyncio.CancelledError:
             self._metrics.abandoned.inc()
             raise
-        except (ClusterError, _BusyError) as error:
+        except (ClusterError, BusyError) as error:
             answer = self._refuse(Problem.NOT_NOW, str(error), progress.uid)
         except asyncio.TimeoutError:
             reason = f"the time for an answer went by in waiting for {progress.waits_for}"
@@ -170,7 +170,7 @@ class _Handlers:
             )
             return self._refuse(Problem.TOO_LARGE, reason, find_uid(body.content))
         large = len(body.content) > _LARGE or values > _LARGE_VALUES
-        run = self._in_thread if large else _here
+        run = self._large.run if large else _here
         progress.waits_for = "its turn among the large reviews"
         looked: Look | Bad = await run(self._judge.look_at, body, hook, not large)
         if isinstance(looked, Bad):
@@ -198,19 +198,6 @@ class _Handlers:
         finally:
             self._metrics.lookup_seconds.observe(time.perf_counter() - started)
 
-    async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function in the thread for large reviews, when it is its turn."""
-        assert self._executor is not None
-        if self._queued >= _QUEUE:
-            raise _BusyError("there are too many large reviews at a time")
-        self._queued += 1
-        future = self._executor.submit(function, *arguments)
-        try:
-            # Whoever is cancelled while it waits leaves the queue; what has begun goes on to its end.
-            return await asyncio.wrap_future(future)
-        finally:
-            self._queued -= 1
-
     def _refuse(self, problem: Problem, reason: str, uid: str) -> bytes:
         """Return the answer to what cannot be judged; without a uid it is an HTTP error."""
         self._metrics.impossible.labels(str(problem.value)).inc()
@@ -230,10 +217,6 @@ class _Handlers:
             self._metrics.findings.labels(rule).inc()
         log(logging.INFO, "review", **_fields(request, hook), allowed=verdict.allowed,
             rules=verdict.rules, milliseconds=round(seconds * 1000, 2))  # fmt: skip
-
-
-class _BusyError(Exception):
-    """There is too much to do."""
 
 
 def _unavailable(text: str) -> web.HTTPException:

@@ -13,6 +13,7 @@ __all__ = [
     "PATH",
     "KeyValue",
     "exclude_option",
+    "format_option",
     "skip_others_option",
     "target_option",
     "verbose_option",
@@ -106,6 +107,23 @@ def target_option(function: F) -> F:
         envvar="KFP_K8S_TARGET",
         help="KFP release to be valid under: 2.14, 2.15, 2.16, 2.17, kep or portable.",
     )(function)
+
+
+def format_option(*names: str, what: str = "report") -> Callable[[F], F]:
+    """Return what adds `--format` to a command, which gets it as `format_name`.
+
+    Args:
+        names: What there is to choose from; the first is the default.
+        what: What is written in it.
+    """
+    return click.option(
+        "--format",
+        "format_name",
+        type=click.Choice(names),
+        default=names[0],
+        show_default=True,
+        help=f"How to write the {what}.",
+    )
 
 
 def exclude_option(function: F) -> F:

@@ -83,7 +83,7 @@ class RestOptions:
         users: How callers are told apart.
         fetching: What may be fetched from URLs.
         server: How it listens.
-        read_timeout: Seconds for a body to arrive.
+        read_timeout: Seconds for a body to arrive, besides those that its size allows it.
     """
 
     store: StoreOptions
@@ -116,7 +116,12 @@ def rest_server(options: RestOptions, config: ClusterConfig | None) -> Server:
         service,
         Metrics(metrics.registry, store.kind),
         Bodies(
-            BodyLimits(most=_BODY_LIMIT, large_budget=3 * _BODY_LIMIT, arrival=options.read_timeout)
+            BodyLimits(
+                most=_BODY_LIMIT,
+                large_budget=3 * _BODY_LIMIT,
+                arrival=options.read_timeout,
+                slowest=_SLOWEST,
+            )
         ),
         identity_header=options.users.identity_header,
         # KFP's own variables.

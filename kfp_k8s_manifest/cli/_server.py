@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from kfp_k8s_manifest.migration.sources import Source
     from kfp_k8s_manifest.migration.sources.rest import RestServer
 
-__all__ = ["database_option", "open_server", "open_source", "server_options"]
+__all__ = [
+    "concurrency_option",
+    "database_option",
+    "open_server",
+    "open_source",
+    "page_size_option",
+    "server_options",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -92,6 +99,28 @@ def database_option(function: F) -> F:
         metavar="URL",
         help="Read the server's database instead, such as mysql://user@host/mlpipeline. It is never"
         " written.",
+    )(function)
+
+
+def page_size_option(function: F) -> F:
+    """Add `--page-size` to a command that lists what a server has."""
+    return click.option(
+        "--page-size",
+        type=click.IntRange(1, 200),
+        default=100,
+        show_default=True,
+        help="Objects that are asked for at a time.",
+    )(function)
+
+
+def concurrency_option(function: F) -> F:
+    """Add `--concurrency` to a command that sends many requests."""
+    return click.option(
+        "--concurrency",
+        type=click.IntRange(1, 64),
+        default=4,
+        show_default=True,
+        help="Requests under way at a time.",
     )(function)
 
 

@@ -189,6 +189,8 @@ def _cluster(options: dict[str, Any]) -> ClusterConfig | None:
 
 
 def _rest(options: dict[str, Any], config: ClusterConfig | None) -> Server:
+    from dataclasses import replace
+
     from kfp_k8s_manifest.cli._rest_server import (
         RestOptions,
         StoreOptions,
@@ -201,6 +203,9 @@ def _rest(options: dict[str, Any], config: ClusterConfig | None) -> Server:
     more = os.environ.get("PIPELINE_URL_ALLOWED_DOMAINS", "").split(",")
     domains = [*options["url_domains"], *filter(None, map(str.strip, more))]
     namespace = options["namespace"] or (config.namespace if config is not None else "")
+    server = _server_options(
+        options, options["host"], options["port"], options["tls_cert"], options["tls_key"]
+    )
     rest_options = RestOptions(
         store=StoreOptions(
             kind=options["store"],
@@ -223,14 +228,10 @@ def _rest(options: dict[str, Any], config: ClusterConfig | None) -> Server:
             timeout=options["url_timeout"],
             validate=options["url_validation"],
         ),
-        server=_server_options(
-            options,
-            options["host"],
-            options["port"],
-            options["tls_cert"],
-            options["tls_key"],
+        server=replace(
+            server,
             # A package may come over a slow line, and wait for its turn to be read.
-            longest=_LONGEST_REQUEST,
+            limits=replace(server.limits, request=_LONGEST_REQUEST),
             longest_line=LONGEST_LINE,
         ),
         read_timeout=options["read_timeout"],
@@ -254,9 +255,6 @@ def _server_options(
     port: int,
     certificate: Path | None,
     key: Path | None,
-    *,
-    longest: float = 60.0,
-    longest_line: int = 8 * 1024,
 ) -> ServerOptions:
     from kfp_k8s_manifest.serving.connections import ConnectionLimits
     from kfp_k8s_manifest.serving.server import ServerOptions, TlsFiles
@@ -271,8 +269,5 @@ def _server_options(
         port=port,
         drain=options["drain"],
         grace=options["grace"],
-        limits=ConnectionLimits(
-            most=options["max_connections"], handshake=seconds, head=seconds, request=longest
-        ),
-        longest_line=longest_line,
+        limits=ConnectionLimits(most=options["max_connections"], handshake=seconds, head=seconds),
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import click
 
+from kfp_k8s_manifest.cli._options import format_option
 from kfp_k8s_manifest.cli._repository import (
     environment_option,
     jobs_option,
@@ -37,14 +38,7 @@ __all__ = ["build", "progress"]
 @click.option("--no-cache", is_flag=True, help="Compile everything, whatever is remembered.")
 @click.option("--no-wait", is_flag=True, help="Fail where another build works here.")
 @click.option("--allow-dirty", is_flag=True, help="Let {git_sha} name a changed work tree.")
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(["text", "json", "github", "junit"]),
-    default="text",
-    show_default=True,
-    help="How to write the summary.",
-)
+@format_option("text", "json", "github", "junit", what="summary")
 @click.pass_context
 def build(
     ctx: click.Context,

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from kfp_k8s_manifest.cli._options import PATH
+from kfp_k8s_manifest.cli._options import PATH, format_option
 from kfp_k8s_manifest.cli._repository import (
     environment_option,
     jobs_option,
@@ -35,14 +35,7 @@ __all__ = ["check"]
     help="Compile again under another hash seed and in another order, and name what moves.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(["text", "json", "sarif", "github", "junit"]),
-    default="text",
-    show_default=True,
-    help="How to write the report.",
-)
+@format_option("text", "json", "sarif", "github", "junit")
 @click.option("-o", "--output", type=PATH, metavar="FILE", help="File to write it to.")
 @click.pass_context
 def check(

@@ -11,7 +11,8 @@ import click
 
 from kfp_k8s_manifest.cli._cluster import cluster_options
 from kfp_k8s_manifest.cli._documents import emit
-from kfp_k8s_manifest.cli._options import FOLDER
+from kfp_k8s_manifest.cli._options import FOLDER, format_option
+from kfp_k8s_manifest.cli._server import concurrency_option
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.cluster import Client
@@ -33,21 +34,8 @@ _VERDICTS = ("created", "updated", "unchanged", "failed")
 )
 @click.option("--force-conflicts", is_flag=True, help="Take over fields that somebody else owns.")
 @click.option("--target", default="2.17", show_default=True, help="KFP release of the cluster.")
-@click.option(
-    "--concurrency",
-    type=click.IntRange(1, 64),
-    default=4,
-    show_default=True,
-    help="Requests under way at a time.",
-)
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to write the report.",
-)
+@concurrency_option
+@format_option("text", "json")
 @cluster_options
 def apply(
     folder: str,

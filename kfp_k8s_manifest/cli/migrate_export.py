@@ -11,8 +11,14 @@ import click
 
 from kfp_k8s_manifest.cli._documents import emit
 from kfp_k8s_manifest.cli._namespaces import chosen_namespaces, namespace_options
-from kfp_k8s_manifest.cli._options import FOLDER, PATH
-from kfp_k8s_manifest.cli._server import database_option, open_source, server_options
+from kfp_k8s_manifest.cli._options import FOLDER, PATH, format_option
+from kfp_k8s_manifest.cli._server import (
+    concurrency_option,
+    database_option,
+    open_source,
+    page_size_option,
+    server_options,
+)
 from kfp_k8s_manifest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,20 +41,8 @@ __all__ = ["export"]
     help="How the folder is laid out, as for build.",
 )
 @click.option("--target", default="2.17", show_default=True, help="KFP release of the cluster.")
-@click.option(
-    "--page-size",
-    type=click.IntRange(1, 200),
-    default=100,
-    show_default=True,
-    help="Objects that are asked for at a time.",
-)
-@click.option(
-    "--concurrency",
-    type=click.IntRange(1, 64),
-    default=4,
-    show_default=True,
-    help="Requests under way at a time.",
-)
+@page_size_option
+@concurrency_option
 @click.option("--restart", is_flag=True, help="Begin anew, whatever an earlier run has done.")
 @click.option("--remove-gone", is_flag=True, help="Delete files of what the server has no more.")
 @click.option("--accept-losses", is_flag=True, help="Exit with 0 though objects lack something.")
@@ -60,14 +54,7 @@ __all__ = ["export"]
 )
 @click.option("--kubeconfig", type=PATH, help="Kubeconfig file, for --all-namespaces with --host.")
 @click.option("--context", help="Context of the kubeconfig.")
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to write the summary.",
-)
+@format_option("text", "json", what="summary")
 def export(
     output: str,
     namespaces: tuple[str, ...],

@@ -12,7 +12,7 @@ import click
 
 from kfp_k8s_manifest.cli._cluster import cluster_options
 from kfp_k8s_manifest.cli._documents import emit
-from kfp_k8s_manifest.cli._options import FOLDER
+from kfp_k8s_manifest.cli._options import FOLDER, format_option
 from kfp_k8s_manifest.cli._server import open_server, server_options
 from kfp_k8s_manifest.errors import KfpK8sError, UsageError
 
@@ -28,14 +28,7 @@ __all__ = ["ids"]
 @click.argument("folder", required=False, type=FOLDER)
 @cluster_options
 @click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Look at all namespaces.")
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(["csv", "json"]),
-    default="csv",
-    show_default=True,
-    help="How to write the table.",
-)
+@format_option("csv", "json", what="table")
 @click.option(
     "--recurring-runs",
     "runs_wanted",
@@ -141,16 +134,10 @@ def _used(server: RestServer, namespaces: tuple[str, ...], found: list[Id]) -> l
 
 def _recurring_runs(server: RestServer, namespace: str) -> Iterator[Mapping[str, Any]]:
     token = ""
-    asked: dict[str, Any] = {"namespace": namespace} if namespace else {}
     while True:
-        tree = server.call(
-            server.recurring_run_api.recurring_run_service_list_recurring_runs,
-            page_token=token, page_size=200, **asked,
-        )  # fmt: skip
-        for each in tree.get("recurringRuns") or tree.get("recurring_runs") or ():
-            if isinstance(each, Mapping):
-                yield each
-        token = str(tree.get("next_page_token") or "")
+        page = server.recurring_runs(namespace, token, 200)
+        yield from page.items
+        token = page.token
         if not token:
             return
 

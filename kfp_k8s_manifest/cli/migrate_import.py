@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kfp_k8s_manifest.cli._documents import emit
-from kfp_k8s_manifest.cli._options import FOLDER, PATH
-from kfp_k8s_manifest.cli._server import open_server, server_options
+from kfp_k8s_manifest.cli._options import FOLDER, PATH, format_option
+from kfp_k8s_manifest.cli._server import concurrency_option, open_server, server_options
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.migration.importing import Outcome
@@ -36,21 +36,8 @@ __all__ = ["import_"]
     help="Write the ids that objects got, with the ids, times and URLs that they had first, for"
     " `migrate export --origins`.",
 )
-@click.option(
-    "--concurrency",
-    type=click.IntRange(1, 64),
-    default=4,
-    show_default=True,
-    help="Requests under way at a time.",
-)
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to write the report.",
-)
+@concurrency_option
+@format_option("text", "json")
 def import_(
     folder: str,
     namespace: str | None,

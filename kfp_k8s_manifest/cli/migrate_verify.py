@@ -11,8 +11,13 @@ import click
 
 from kfp_k8s_manifest.cli._documents import emit
 from kfp_k8s_manifest.cli._namespaces import chosen_namespaces, namespace_options
-from kfp_k8s_manifest.cli._options import FOLDER, PATH
-from kfp_k8s_manifest.cli._server import database_option, open_source, server_options
+from kfp_k8s_manifest.cli._options import FOLDER, PATH, format_option
+from kfp_k8s_manifest.cli._server import (
+    database_option,
+    open_source,
+    page_size_option,
+    server_options,
+)
 from kfp_k8s_manifest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,23 +36,10 @@ Objects = Iterator[tuple[str, Mapping[str, Any]]]
 @namespace_options
 @click.option("--cluster", "with_cluster", is_flag=True, help="Compare with the cluster.")
 @click.option("--cluster-namespace", help="Namespace of the cluster.  [default: the context's]")
-@click.option(
-    "--page-size",
-    type=click.IntRange(1, 200),
-    default=100,
-    show_default=True,
-    help="Objects that are asked for at a time.",
-)
+@page_size_option
 @click.option("--kubeconfig", type=PATH, help="Kubeconfig file.")
 @click.option("--context", help="Context of the kubeconfig.")
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to write the report.",
-)
+@format_option("text", "json")
 def verify(
     folder: str | None,
     namespaces: tuple[str, ...],

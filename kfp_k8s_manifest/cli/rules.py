@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import click
 
+from kfp_k8s_manifest.cli._options import format_option
+
 __all__ = ["explain", "rules"]
 
 
 @click.command()
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to write the list.",
-)
+@format_option("text", "json", what="list")
 def rules(format_name: str) -> None:
     """List the rules: id, severity, family and title."""
     from kfp_k8s_manifest.checks.catalogue import pages

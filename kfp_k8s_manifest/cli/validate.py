@@ -11,6 +11,7 @@ import click
 from kfp_k8s_manifest.cli._options import (
     PATH,
     exclude_option,
+    format_option,
     skip_others_option,
     target_option,
     verbose_option,
@@ -64,14 +65,7 @@ __all__ = ["validate"]
 @click.option("--allow-empty", is_flag=True, help="Do not fail if there is nothing to check.")
 @click.option("--no-cache", is_flag=True, help="Check everything, whatever is remembered.")
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(["text", "json", "sarif", "github", "junit"]),
-    default="text",
-    show_default=True,
-    help="How to write the report.",
-)
+@format_option("text", "json", "sarif", "github", "junit")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="File to write it to.")
 @click.option(
     "--jobs",

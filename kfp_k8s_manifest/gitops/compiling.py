@@ -77,7 +77,7 @@ class Compilation:
         *,
         allow_dirty: bool,
     ) -> None:
-        self._project, self._builds, self._sources = project, builds, sources
+        self._builds, self._sources = builds, sources
         self._state, self._allow_dirty = state, allow_dirty
         self._root = str(project.root)
         self._of: dict[str, list[Given]] = {}

@@ -23,6 +23,7 @@ from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.model.ir import JsonValue
 from kfp_k8s_manifest.model.kinds import GROUP, VERSION
 from kfp_k8s_manifest.rest.errors import Code, RestError
+from kfp_k8s_manifest.rest.texts import is_utf8
 
 __all__ = ["ANONYMOUS", "Authorizer", "Caller", "MultiUser", "Open", "Resource", "Verb"]
 
@@ -259,10 +260,4 @@ def _in_go(attributes: Mapping[str, str]) -> str:
 
 def _text(value: object) -> str:
     """Return a text, or "" for something else, and for one that is no Unicode."""
-    if not isinstance(value, str):
-        return ""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return ""
-    return value
+    return value if isinstance(value, str) and is_utf8(value) else ""

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from kfp_k8s_manifest.checks.words import go_quote
 from kfp_k8s_manifest.errors import KfpK8sError
+from kfp_k8s_manifest.rest.texts import shown
 
 __all__ = ["Kind", "ProtoJsonError", "Token", "Tokens"]
 
@@ -276,7 +277,7 @@ class Tokens:
 def quoted(raw: str) -> str:
     """Return what an error shows of the source: cut, and without what is no character."""
     cut = raw if len(raw) <= _LONGEST_QUOTED else raw[:_LONGEST_QUOTED] + "…"
-    return cut.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return shown(cut)
 
 
 def _character(found: str) -> str:

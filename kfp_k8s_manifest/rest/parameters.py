@@ -11,6 +11,8 @@ from kfp_k8s_manifest.checks.words import go_quote
 from kfp_k8s_manifest.golang import numbers
 from kfp_k8s_manifest.golang.urls import QueryError, parse_query
 from kfp_k8s_manifest.rest.errors import Code, GatewayError
+from kfp_k8s_manifest.rest.protojson import json_name
+from kfp_k8s_manifest.rest.texts import is_utf8, shown
 
 __all__ = ["BY_NAME", "DELETE", "NONE", "PIPELINES", "VERSIONS", "Parameters", "read"]
 
@@ -68,7 +70,7 @@ def read(raw_query: str, known: Collection[str]) -> Parameters:
         pairs = parse_query(raw_query)
     except QueryError as error:
         raise _invalid(str(error)) from error
-    names = {spelling: name for name in known for spelling in (name, _camel(name))}
+    names = {spelling: name for name in known for spelling in (name, json_name(name))}
     given: dict[str, list[str]] = {}
     for key, value in pairs:
         given.setdefault(key, []).append(value)
@@ -90,10 +92,8 @@ def read(raw_query: str, known: Collection[str]) -> Parameters:
 
 
 def _text(name: str, value: str) -> str:
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        raise _invalid(f"parsing field {go_quote(name)}: the value is not UTF-8") from None
+    if not is_utf8(value):
+        raise _invalid(f"parsing field {go_quote(name)}: the value is not UTF-8")
     return value
 
 
@@ -122,19 +122,11 @@ _READERS: Final[Mapping[str, Callable[[str, str], str | int | bool]]] = {
 }
 
 
-def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(each.capitalize() for each in others)
-
-
 def _unreadable(name: str, function: str, value: str, problem: str) -> GatewayError:
-    shown = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return _invalid(
-        f"parsing field {go_quote(name)}: strconv.{function}: parsing {go_quote(shown)}: {problem}"
+        f"parsing field {go_quote(name)}: strconv.{function}: parsing {go_quote(value)}: {problem}"
     )
 
 
 def _invalid(text: str) -> GatewayError:
-    return GatewayError(
-        Code.INVALID_ARGUMENT, text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    )
+    return GatewayError(Code.INVALID_ARGUMENT, shown(text))

@@ -9,10 +9,16 @@ from typing import Any, Final
 from kfp_k8s_manifest.golang import numbers, times
 from kfp_k8s_manifest.rest.json_tokens import Kind, ProtoJsonError, Token, Tokens, quoted
 
-__all__ = ["Decoded", "Field", "Message", "ProtoJsonError", "decode"]
+__all__ = ["Decoded", "Field", "Message", "ProtoJsonError", "decode", "json_name"]
 
 # Go's runtime allows 10,000 levels. No message of the API has a use for as many.
 _DEEPEST: Final = 1_000
+
+
+def json_name(name: str) -> str:
+    """Return the lowerCamelCase of a field's name in its proto file."""
+    first, *others = name.split("_")
+    return first + "".join(each.capitalize() for each in others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +46,7 @@ class Field:
     @property
     def json_name(self) -> str:
         """The name in lowerCamelCase."""
-        first, *others = self.name.split("_")
-        return first + "".join(each.capitalize() for each in others)
+        return json_name(self.name)
 
 
 class Message:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from kfp_k8s_manifest.rest.archives import unpack
 from kfp_k8s_manifest.rest.errors import Code, RestError
 from kfp_k8s_manifest.rest.packages import read_package
 from kfp_k8s_manifest.rest.values import Spec
+from kfp_k8s_manifest.serving.large import BusyError, LargeWork
 
 __all__ = ["Packages"]
 
@@ -27,8 +26,11 @@ class Packages:
     """Reads packages; large ones in a thread of their own."""
 
     def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(1, "large-packages")
-        self._queued = 0
+        self._large = LargeWork(
+            "large-packages",
+            most=_QUEUE,
+            busy="There are too many packages to read; try again",
+        )
 
     async def unpack(self, file_name: str, data: bytes) -> bytes:
         """Return the text of a package: see `archives.unpack`.
@@ -38,7 +40,7 @@ class Packages:
         """
         if len(data) <= _LARGE and not data.startswith((b"PK", b"\x1f\x8b")):
             return unpack(file_name, data)
-        return await self._in_thread(lambda: unpack(file_name, data))
+        return await self._in_thread(unpack, file_name, data)
 
     async def read(self, text: bytes) -> Spec:
         """Read a package: see `packages.read_package`.
@@ -48,17 +50,14 @@ class Packages:
         """
         if len(text) <= _LARGE:
             return read_package(text)
-        return await self._in_thread(lambda: read_package(text))
+        return await self._in_thread(read_package, text)
 
     def close(self) -> None:
         """End the thread; nobody waits for it."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._large.close()
 
-    async def _in_thread(self, function: Callable[[], T]) -> T:
-        if self._queued >= _QUEUE:
-            raise RestError(Code.UNAVAILABLE, "There are too many packages to read; try again")
-        self._queued += 1
+    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
         try:
-            return await asyncio.wrap_future(self._executor.submit(function))
-        finally:
-            self._queued -= 1
+            return await self._large.run(function, *arguments)
+        except BusyError as error:
+            raise RestError(Code.UNAVAILABLE, str(error)) from error

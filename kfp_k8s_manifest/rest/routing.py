@@ -8,13 +8,14 @@ segments must agree, and of two matching patterns the later one wins.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
 from kfp_k8s_manifest.rest.errors import Code, GatewayError, RestError
 from kfp_k8s_manifest.rest.openapi import document as openapi
+from kfp_k8s_manifest.rest.texts import is_utf8
 
 __all__ = ["Call", "Misdirected", "Moved", "Route", "Target", "find", "read_target"]
 
@@ -156,9 +157,9 @@ def find(method: str, target: Target, *, content_type: str = "", override: str =
         method = override.upper()
     candidates = _match(segments)
     if method in candidates:
-        return _checked(_with_form(candidates[method], form=overridden))
+        return _checked(replace(candidates[method], form=overridden))
     if form and not overridden and "GET" in candidates:
-        return _checked(_with_form(candidates["GET"], form=True))
+        return _checked(replace(candidates["GET"], form=True))
     if candidates:
         raise GatewayError(Code.UNIMPLEMENTED, "Method Not Allowed")
     raise GatewayError(Code.NOT_FOUND, "Not Found")
@@ -224,21 +225,10 @@ def _match(segments: list[str]) -> dict[str, Route]:
     return {}
 
 
-def _with_form(route: Route, *, form: bool) -> Route:
-    return Route(
-        call=route.call,
-        pipeline_id=route.pipeline_id,
-        version_id=route.version_id,
-        name=route.name,
-        form=form,
-    )
-
-
 def _checked(route: Route) -> Route:
     """Refuse ids and names that are no text."""
-    for text in (route.pipeline_id, route.version_id, route.name):
-        if any("\udc80" <= character <= "\udcff" for character in text):
-            raise GatewayError(Code.INVALID_ARGUMENT, "the path is not valid UTF-8")
+    if not all(map(is_utf8, (route.pipeline_id, route.version_id, route.name))):
+        raise GatewayError(Code.INVALID_ARGUMENT, "the path is not valid UTF-8")
     return route
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from kfp_k8s_manifest.checks.words import go_quote
+from kfp_k8s_manifest.golang.sizes import byte_size
 from kfp_k8s_manifest.rest.errors import invalid
 
 __all__ = [
@@ -43,7 +44,7 @@ def too_long(field: str, value: str, most: int) -> str:
         value: The text.
         most: The greatest number of bytes.
     """
-    if len(value.encode("utf-8", "surrogatepass")) <= most:
+    if byte_size(value) <= most:
         return ""
     return f"{field} length cannot exceed {most}"
 

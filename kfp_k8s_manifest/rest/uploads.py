@@ -21,6 +21,7 @@ from kfp_k8s_manifest.rest.rules import (
     too_long,
 )
 from kfp_k8s_manifest.rest.service import Service
+from kfp_k8s_manifest.rest.texts import is_utf8
 from kfp_k8s_manifest.rest.values import NewPipeline, PipelineRecord, VersionRecord
 
 __all__ = ["FIELD", "UploadError", "Uploaded", "upload_pipeline", "upload_version"]
@@ -171,7 +172,7 @@ def _query(text: str) -> dict[str, str]:
             values.setdefault(key, value)
     except QueryError as error:
         raise FormError(str(error)) from error
-    if not all(map(_is_text, values.values())):
+    if not all(map(is_utf8, values.values())):
         raise FormError("the query is not valid UTF-8")
     return values
 
@@ -189,17 +190,9 @@ def _tags(query: dict[str, str]) -> dict[str, str]:
     if not isinstance(tags, dict):
         raise UploadError(400, _BAD_TAGS)
     found = {key: "" if value is None else value for key, value in tags.items()}
-    if not all(isinstance(value, str) and _is_text(key + value) for key, value in found.items()):
+    if not all(isinstance(value, str) and is_utf8(key + value) for key, value in found.items()):
         raise UploadError(400, _BAD_TAGS)
     return found
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _refuse_plainly(problem: str) -> None:

@@ -154,12 +154,9 @@ def private(address: IPv4Address | IPv6Address) -> bool:
             address = inner
         elif address in _NAT64:
             address = IPv4Address(int(address) & 0xFFFFFFFF)
-        elif address == _METADATA:
-            return True
     return address.is_multicast or any(
         address in network for network in _PRIVATE if network.version == address.version
     )
 
 
 _NAT64: Final = ip_network("64:ff9b::/96")
-_METADATA: Final = IPv6Address("fd00:ec2::254")

@@ -16,6 +16,7 @@ import re
 from functools import cmp_to_key
 from typing import Any, Final
 
+from kfp_k8s_manifest.golang.sizes import byte_size
 from kfp_k8s_manifest.golang.strconv import format_float64
 from kfp_k8s_manifest.golang.times import is_yaml_timestamp
 from kfp_k8s_manifest.yaml import scalars
@@ -75,7 +76,7 @@ def _mapping(node: dict[str, Any], pad: str, lead: str, put: Any) -> None:
     """Write a mapping that is not empty; `lead` stands before its first key, `pad` later."""
     for key in _sorted(node):
         value = node[key]
-        if "\n" in key or (len(key) > _LONGEST_KEY // 4 and len(key.encode()) > _LONGEST_KEY):
+        if "\n" in key or byte_size(key) > _LONGEST_KEY:
             # A long key stands alone, and its value begins on a line of its own.
             put(f"{lead}? {_scalar(key, pad, len(pad) + 2)}\n")
             _node(value, pad, pad + ": ", put)

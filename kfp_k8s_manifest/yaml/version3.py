@@ -45,6 +45,8 @@ _TAG: Final = "tag:yaml.org,2002:"
 _KNOWN_TAGS: Final = ("!!str", "!!bool", "!!int", "!!float", "!!null", "!!timestamp", "!!binary")
 _SHOWN: Final = 10
 _MOST_TOLD: Final = 100
+# How the first byte of a character tells how many it has: a mask, what is left by it, and the number.
+_LEADS: Final = ((0xE0, 0xC0, 2), (0xF0, 0xE0, 3), (0xF8, 0xF0, 4))
 _NO_KEY: Final = object()
 _MERGE: Final = object()
 
@@ -108,9 +110,7 @@ def read_mappings(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Iterator[Mapp
                 raise BrokenError(f"yaml: unknown anchor '{event.anchor}' referenced")
             if isinstance(event, (ScalarEvent, CollectionStartEvent)):
                 # Each document costs time and memory, also an empty one.
-                budget.nodes -= NODES_PER_PART
-                if budget.nodes < 0:
-                    raise BrokenError(budget.too_many)
+                _spend(budget, NODES_PER_PART)
                 yield _Reader(parser.get_event, budget).document(event)
                 # So that documents beyond number end, too.
                 budget.nodes -= NODES_PER_PART
@@ -130,15 +130,7 @@ def _decoded(data: bytes) -> str:
         if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise BrokenError("yaml: the text is UTF-16; write it in UTF-8") from None
         lead = data[error.start]
-        width = (
-            2
-            if lead & 0xE0 == 0xC0
-            else 3
-            if lead & 0xF0 == 0xE0
-            else 4
-            if lead & 0xF8 == 0xF0
-            else 0
-        )
+        width = next((bytes_ for mask, bits, bytes_ in _LEADS if lead & mask == bits), 0)
         if not width:
             problem = "invalid leading UTF-8 octet"
         elif len(data) - error.start < width:
@@ -163,7 +155,7 @@ def _as_go_says(error: yaml.YAMLError) -> str:
 class _Frame:
     """A mapping or sequence that is being filled."""
 
-    __slots__ = ("anchor", "first", "key", "lines", "merged", "pairs", "value")
+    __slots__ = ("anchor", "first", "key", "lines", "merged", "value")
 
     def __init__(self, value: Any, anchor: str | None, first: int) -> None:
         self.value = value
@@ -171,7 +163,6 @@ class _Frame:
         self.first = first
         self.key: Any = _NO_KEY
         self.lines: dict[str, int] = {}
-        self.pairs = 0
         self.merged: list[Any] | None = None
 
 
@@ -207,9 +198,7 @@ class _Reader:
         depth = int(isinstance(event, CollectionStartEvent))
         while not isinstance(event, DocumentEndEvent):
             event = self._get_event()
-            self._budget.nodes -= 1
-            if self._budget.nodes < 0:
-                raise BrokenError(self._budget.too_many)
+            _spend(self._budget, 1)
             if isinstance(event, CollectionStartEvent):
                 depth += 1
                 if depth > self._budget.depth:
@@ -283,7 +272,7 @@ class _Reader:
 
     def _opened(self, value: Any, event: Any) -> _Frame:
         budget = self._budget
-        budget.nodes -= 1
+        _spend(budget, 1)
         if len(self._frames) >= budget.depth:
             raise BrokenError(f"yaml: nested deeper than {budget.depth} levels")
         frame = _Frame(value, event.anchor, budget.nodes)
@@ -308,14 +297,13 @@ class _Reader:
         """Take a scalar for the next key."""
         text = event.value
         line = event.start_mark.line + 1
-        first = frame.lines.setdefault(text, line)
-        if len(frame.lines) == frame.pairs:
-            if len(self._unfit) < _MOST_TOLD:
-                self._unfit.append(
-                    f"line {line}: mapping key {_quoted(text)} already defined at line {first}"
-                )
-        else:
-            frame.pairs += 1
+        first = frame.lines.get(text)
+        if first is None:
+            frame.lines[text] = line
+        elif len(self._unfit) < _MOST_TOLD:
+            self._unfit.append(
+                f"line {line}: mapping key {_quoted(text)} already defined at line {first}"
+            )
         if text == "<<" and (
             event.tag == f"{_TAG}merge" or (event.tag is None and event.implicit[0])
         ):
@@ -367,10 +355,19 @@ class _Reader:
         if not found:
             raise BrokenError(f"yaml: unknown anchor '{event.anchor}' referenced")
         value, size = found
-        self._budget.nodes -= size
-        if self._budget.nodes < 0:
-            raise BrokenError(self._budget.too_many)
+        _spend(self._budget, size)
         return value
+
+
+def _spend(budget: Budget, nodes: int) -> None:
+    """Take so many nodes from what the limits leave.
+
+    Raises:
+        BrokenError: There are not as many left.
+    """
+    budget.nodes -= nodes
+    if budget.nodes < 0:
+        raise BrokenError(budget.too_many)
 
 
 def _short(tag: str) -> str:

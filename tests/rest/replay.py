@@ -132,12 +132,13 @@ def _scenario(tree: Mapping[str, Any]) -> Scenario:
         store=tree["store"],
         multi_user="MULTIUSER=true" in tree["server"],
         roles=(tree.get("roles") or {}).get("verbs", {}),
-        files={name: _content(each) for name, each in files.items()},
+        files={name: content(each) for name, each in files.items()},
         steps=tuple(tree["steps"]),
     )
 
 
-def _content(part: Mapping[str, str]) -> bytes:
+def content(part: Mapping[str, str]) -> bytes:
+    """Return the content of a recorded file."""
     return base64.b64decode(part["base64"]) if "base64" in part else part["text"].encode()
 
 
@@ -260,7 +261,7 @@ def _part(part: Mapping[str, str]) -> bytes:
         head += f'; filename="{part["filename"]}"'
     if "content_type" in part:
         head += f"\r\nContent-Type: {part['content_type']}"
-    return head.encode() + b"\r\n\r\n" + _content(part) + b"\r\n"
+    return head.encode() + b"\r\n\r\n" + content(part) + b"\r\n"
 
 
 def _look_up(tree: Any, path: str) -> str | None:

@@ -1,40 +1,18 @@
 from __future__ import annotations
 
 import gzip
-import io
 import os
 import tarfile
-import zipfile
-from collections.abc import Sequence
 from contextlib import suppress
 
 import pytest
 
 from kfp_k8s_manifest.rest.archives import MAX_SIZE, unpack
 from kfp_k8s_manifest.rest.errors import RestError
+from tests.rest.packing import packed, tar
 
 PACKAGE = b"pipelineInfo: {name: x}\n"
 OTHER = b"other\n"
-
-
-def tar(*entries: tuple[str, bytes], extra: Sequence[tarfile.TarInfo] = ()) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
-        for info in extra:
-            archive.addfile(info)
-        for name, content in entries:
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def packed(*entries: tuple[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in entries:
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 def refusal(file_name: str, data: bytes) -> str:

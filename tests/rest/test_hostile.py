@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("sqlalchemy", reason="needs the extra 'apiserver'")
 
 from kfp_k8s_manifest.rest.stores.database import DatabaseStore
+from tests.rest.process import running as running_process
 from tests.rest.serving import API, HELLO, Serving, form, serving
 
 PIPELINES = f"{API}/pipelines"
@@ -120,6 +121,22 @@ def test_a_body_that_does_not_come(server: Serving, path: str) -> None:
         sock.sendall(f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{{".encode())
         assert sock.recv(100).startswith(b"HTTP/1.1 408 ")
     assert is_well(server)
+
+
+def test_a_large_package_may_come_slowly(tmp_path: Path) -> None:
+    """Its size gives a body a second for each 256 KiB, besides those of `--read-timeout`."""
+    body, headers = form(("uploadfile", "a.yaml", f"{HELLO}#{'x' * 2**21}\n".encode()))
+    with running_process(tmp_path, "--read-timeout", "1") as found:
+        connection = http.client.HTTPConnection("127.0.0.1", found.ports[0], timeout=20)
+        with contextlib.closing(connection):
+            connection.putrequest("POST", f"{PIPELINES}/upload?name=slow")
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                connection.putheader(name, value)
+            connection.endheaders(body[:1000])
+            time.sleep(2)
+            connection.send(body[1000:])
+            answer = connection.getresponse()
+            assert (answer.status, json.loads(answer.read())["name"]) == (200, "slow")
 
 
 def test_a_head_that_comes_slowly_is_cut_off(server: Serving) -> None:

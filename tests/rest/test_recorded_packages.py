@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +14,7 @@ from kfp_k8s_manifest.rest.archives import unpack
 from kfp_k8s_manifest.rest.errors import RestError
 from kfp_k8s_manifest.rest.packages import read_package
 from kfp_k8s_manifest.yaml import load_all
-
-CONVERSATIONS = (
-    Path(__file__).parents[2].parent / "shared" / "reference" / "rest-conversations.jsonl.gz"
-)
-
-pytestmark = pytest.mark.skipif(
-    not CONVERSATIONS.exists(), reason="the recorded conversations are not part of the project"
-)
+from tests.rest import replay
 
 # What an upload was refused for besides its package, by parts of the text.
 OTHER_REASONS = (
@@ -42,27 +32,23 @@ OTHER_REASONS = (
 UNREADABLE_FILE = "Failed to read a pipeline spec file"
 
 
-def scenarios() -> Iterator[dict[str, Any]]:
-    with gzip.open(CONVERSATIONS, "rt", encoding="utf-8") as lines:
-        yield from map(json.loads, lines)
+@pytest.fixture(scope="module")
+def scenarios(shared: Path) -> list[replay.Scenario]:
+    return replay.read(shared / replay.RECORDINGS)
 
 
-@cache
-def uploads() -> list[tuple[str, str, bytes, dict[str, Any]]]:
-    found = []
-    for scenario in scenarios():
-        for step in scenario["steps"]:
+def uploads(
+    scenarios: list[replay.Scenario],
+) -> Iterator[tuple[str, str, bytes, dict[str, Any]]]:
+    for scenario in scenarios:
+        for step in scenario.steps:
             body = step.get("request", {}).get("body")
             parts = body.get("multipart", []) if isinstance(body, dict) else []
             files = [part for part in parts if part["field"] == "uploadfile" and "filename" in part]
             if files:
                 first = files[0]
-                content = (
-                    first["text"].encode() if "text" in first else base64.b64decode(first["base64"])
-                )
-                where = f"{scenario['scenario']} {scenario['store']} {step['id']}"
-                found.append((where, first["filename"], content, step["response"]))
-    return found
+                where = f"{scenario} {step['id']}"
+                yield where, first["filename"], replay.content(first), step["response"]
 
 
 def verdict(file_name: str, content: bytes) -> tuple[str, Any]:
@@ -80,10 +66,10 @@ def verdict(file_name: str, content: bytes) -> tuple[str, Any]:
     return "", json.loads(specs.present(spec))
 
 
-def test_uploads_are_judged_and_presented_as_recorded() -> None:
+def test_uploads_are_judged_and_presented_as_recorded(scenarios: list[replay.Scenario]) -> None:
     differences = []
     judged = presented = 0
-    for where, file_name, content, response in uploads():
+    for where, file_name, content, response in uploads(scenarios):
         answer = response.get("json") or {}
         said, spec = verdict(file_name, content)
         if response.get("status") == 200:
@@ -105,16 +91,18 @@ def test_uploads_are_judged_and_presented_as_recorded() -> None:
     assert presented > 100
 
 
-def test_contents_of_recorded_objects_are_presented_as_recorded() -> None:
+def test_contents_of_recorded_objects_are_presented_as_recorded(
+    scenarios: list[replay.Scenario],
+) -> None:
     """What kubectl applied, and the REST API then answered."""
     differences = []
     presented = 0
-    for scenario in scenarios():
-        if scenario["scenario"] == "composite-names":
+    for scenario in scenarios:
+        if scenario.name == "composite-names":
             # There are versions of one name from both sides in it.
             continue
         contents: dict[str, Any] = {}
-        for step in scenario["steps"]:
+        for step in scenario.steps:
             if step.get("stdin") and step["result"]["exit"] == 0:
                 for document in load_all(step["stdin"]):
                     if document.value["kind"] == "PipelineVersion":
@@ -127,6 +115,6 @@ def test_contents_of_recorded_objects_are_presented_as_recorded() -> None:
                     spec = specs.from_object(contents[version["name"]])
                     presented += 1
                     if json.loads(specs.present(spec)) != version["pipeline_spec"]:
-                        differences.append(f"{scenario['scenario']} {step['id']} {version['name']}")
+                        differences.append(f"{scenario.name} {step['id']} {version['name']}")
     assert differences == []
     assert presented > 20

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
-import tarfile
-import zipfile
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -16,6 +13,7 @@ from kfp_k8s_manifest.rest.archives import MAX_SIZE
 from kfp_k8s_manifest.rest.errors import Code, RestError
 from kfp_k8s_manifest.rest.values import NewPipeline, NewVersion, PipelineRecord, VersionRecord
 from tests.rest.model_store import ModelStore
+from tests.rest.packing import packed, tar
 from tests.rest.serving import HELLO, Answer, Serving, form, serving
 
 NO_TAGS = "Failed to parse tags query parameter. Expected JSON object with string keys and values"
@@ -106,22 +104,9 @@ def test_any_method_uploads(server: Serving) -> None:
         assert server.request(method, path, body, headers).status == 200
 
 
-def archived(kind: str, name: str, content: bytes) -> bytes:
-    stream = io.BytesIO()
-    if kind == "zip":
-        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(name, content)
-    else:
-        with tarfile.open(fileobj=stream, mode="w:gz") as tar:
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return stream.getvalue()
-
-
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_archives(server: Serving, kind: str) -> None:
-    data = archived(kind, "pipeline.yaml", HELLO.encode())
+    data = (packed if kind == "zip" else tar)(("pipeline.yaml", HELLO.encode()))
     assert server.upload("upload?name=n", data, file=f"a.{kind}").status == 200
 
 
@@ -134,9 +119,9 @@ REFUSED = "Failed to read a pipeline spec file"
         ("a.txt", b"text"),
         ("a.zip", b"PK\x03\x04broken"),
         ("a.tar.gz", gzip.compress(b"no tar", mtime=0)),
-        ("a.zip", archived("zip", "readme.txt", b"")),
-        ("a.zip", archived("zip", "pipeline.yaml", b" " * (MAX_SIZE + 1))),
-        ("a.tar.gz", archived("tar.gz", "pipeline.yaml", b" " * (MAX_SIZE + 1))),
+        ("a.zip", packed(("readme.txt", b""))),
+        ("a.zip", packed(("pipeline.yaml", b" " * (MAX_SIZE + 1)))),
+        ("a.tar.gz", tar(("pipeline.yaml", b" " * (MAX_SIZE + 1)))),
         ("a.yaml", b" " * (MAX_SIZE + 1)),
     ],
     ids=range(7),

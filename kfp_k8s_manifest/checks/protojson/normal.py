@@ -142,11 +142,7 @@ def _enum(name: str) -> tuple[_Convert, Any]:
 
 
 def _double(value: Any) -> Any:
-    if isinstance(value, str):
-        if value in ("NaN", "Infinity", "-Infinity"):
-            return value
-        return _number(float(value))
-    return _number(float(value))
+    return value if value in ("NaN", "Infinity", "-Infinity") else _number(float(value))
 
 
 def _number(value: float) -> int | float:

@@ -136,6 +136,18 @@ class RestServer:
             self._tells_sources = self._tells_sources or told
         return _page(items, tree, token)
 
+    def recurring_runs(
+        self, namespace: str, token: str, size: int
+    ) -> RecordPage[Mapping[str, Any]]:
+        """Return a page of the recurring runs of a namespace; "" for a standalone server."""
+        asked: dict[str, Any] = {"namespace": namespace} if namespace else {}
+        tree = self.call(
+            self.recurring_run_api.recurring_run_service_list_recurring_runs,
+            page_token=token, page_size=size, **asked,
+        )  # fmt: skip
+        found = tree.get("recurringRuns") or tree.get("recurring_runs") or ()
+        return _page(tuple(each for each in found if isinstance(each, Mapping)), tree, token)
+
     def call(
         self, method: Callable[..., Any], *args: Any, again: bool = True, **options: Any
     ) -> Any:

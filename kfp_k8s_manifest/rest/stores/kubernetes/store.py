@@ -185,10 +185,14 @@ class KubernetesStore:
 
     async def list_versions(self, pipeline_id: str, query: ListQuery) -> Page[VersionRecord]:
         """Return a page of the versions of a pipeline; none where there is no such pipeline."""
-        pipeline = await self._pipelines.get(pipeline_id)
-        if pipeline is None:
-            return Page(items=(), total=0)
-        parent = versions_of(pipeline.namespace, pipeline_id)
+        namespace = self.default_namespace
+        if self._all:
+            # Only here: whoever asks for an unknown id would have the cluster searched for it.
+            pipeline = await self._pipelines.get(pipeline_id)
+            if pipeline is None:
+                return Page(items=(), total=0)
+            namespace = pipeline.namespace
+        parent = versions_of(namespace, pipeline_id)
         labels = f"{PIPELINE_ID_LABEL}={pipeline_id}"
         return records_of(await self._versions.page(query, parent=parent, labels=labels))
 
