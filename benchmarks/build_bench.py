@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import resource
 import subprocess
@@ -72,19 +73,16 @@ def _repository(root: Path, count: int) -> None:
 def _run(root: Path, *arguments: str) -> tuple[float, str]:
     start = time.perf_counter()
     command = [sys.executable, "-m", "kfp_k8s_manifest", *arguments]
-    path = {"PYTHONPATH": str(root)}
     done = subprocess.run(
-        command, cwd=root, capture_output=True, text=True, check=False, env=_environment(path)
+        command, cwd=root, capture_output=True, text=True, check=False, env=_environment(root)
     )
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
     return time.perf_counter() - start, done.stdout
 
 
-def _environment(more: dict[str, str]) -> dict[str, str]:
-    import os
-
-    return {**os.environ, **more}
+def _environment(root: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(root)}
 
 
 def _sample(size: int, count: int) -> list[int]:
@@ -97,23 +95,16 @@ def _kfp_seconds(root: Path, chosen: list[int]) -> float:
     start = time.perf_counter()
     for number in chosen:
         source = str(root / "pipelines" / f"pipe_{number}.py")
-        command = [
-            "kfp",
-            "dsl",
-            "compile",
-            "--py",
-            source,
-            "--output",
-            str(root / f"kfp-{number}.yaml"),
-        ]
-        command += ["--kubernetes-manifest-format", "--include-pipeline-manifest"]
+        output = str(root / f"kfp-{number}.yaml")
+        options = ["--kubernetes-manifest-format", "--include-pipeline-manifest"]
         program = "from kfp.cli.__main__ import main; main()"
+        command = [sys.executable, "-c", program, "dsl", "compile", "--py", source]
         subprocess.run(
-            [sys.executable, "-c", program, *command[1:]],
+            [*command, "--output", output, *options],
             cwd=root,
             check=True,
             capture_output=True,
-            env=_environment({"PYTHONPATH": str(root)}),
+            env=_environment(root),
         )
     return (time.perf_counter() - start) / len(chosen)
 

@@ -30,7 +30,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from _timing import Figure, report
-from webhook_bench import cpu_seconds, shown, version
+from webhook_bench import cpu_seconds, free_port, shown, version
 
 from kfp_k8s_manifest.cluster import PIPELINE_VERSIONS, operations, requests
 from kfp_k8s_manifest.cluster.async_client import AsyncClient
@@ -152,12 +152,6 @@ def serving(folder: Path, options: list[str]) -> Iterator[tuple[subprocess.Popen
     finally:
         process.terminate()
         process.wait(30)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class Client:

@@ -19,7 +19,6 @@ pipeline wins, tables are merged key by key, and lists are put together. A key t
 | setting | where | meaning | example |
 |---|---|---|---|
 """
-_WHERE = {"top": "top", "environment": "environment", "pipeline": "pipeline"}
 
 
 def page() -> str:
@@ -27,7 +26,7 @@ def page() -> str:
     defaults = Settings()
     rows = []
     for each in FIELDS:
-        where = ", ".join(_WHERE[place] for place in each.where)
+        where = ", ".join(each.where)
         about = each.about.replace("|", "\\|")
         if each.choices:
             about += f" One of {', '.join(f'`{choice}`' for choice in each.choices)}."

@@ -56,13 +56,13 @@ def check(
 
     Exit codes: 0 all is in order, 1 something is not, 2 wrong usage.
     """
+    from kfp_k8s_manifest.cli._documents import write_output
     from kfp_k8s_manifest.gitops.build import prepare
     from kfp_k8s_manifest.gitops.check import check_report
     from kfp_k8s_manifest.gitops.environment import chosen_environments, open_environment
     from kfp_k8s_manifest.gitops.published import published_findings
     from kfp_k8s_manifest.render import render
 
-    target = os.path.abspath(output) if output and output != "-" else None  # noqa: PTH100
     with open_project() as project:
         names = chosen_environments(project, environments)
         with progress("checking") as on_progress:
@@ -88,13 +88,10 @@ def check(
             found += unsteady_findings(sources, jobs=jobs, timeout=limit)
         report = check_report(prepared, every, more=found, jobs=jobs or 0)
         strict = strict or project.config.strict
-    colored = target is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    destination = output or "-"
+    colored = destination == "-" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     text = render(report, format_name, strict=strict, color=colored)
-    if target is not None:
-        from kfp_k8s_manifest.files import write_text
-
-        write_text(target, text)
-    else:
-        click.echo(text, nl=False, color=colored)
+    # A report replaces the one before it, whatever its format.
+    write_output(text, destination, force=True)
     if not report.ok(strict=strict):
         ctx.exit(1)

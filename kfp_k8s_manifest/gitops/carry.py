@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
 
 from kfp_k8s_manifest.compiler.bundle import Bundle
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.gitops.build import EnvironmentPlan
-from kfp_k8s_manifest.gitops.check import object_in
+from kfp_k8s_manifest.gitops.check import read_object
 from kfp_k8s_manifest.gitops.environment import EnvironmentBuild
 from kfp_k8s_manifest.gitops.layouts import FolderLayout
 from kfp_k8s_manifest.gitops.plan import Action, Plan, kept, reissue_name, retained
@@ -27,10 +26,8 @@ from kfp_k8s_manifest.model.resources import (
     version_digest,
 )
 from kfp_k8s_manifest.naming import version_name_problems
-from kfp_k8s_manifest.reading import read_found
 from kfp_k8s_manifest.releases import target
 from kfp_k8s_manifest.spelling import closest
-from kfp_k8s_manifest.yaml import DEFAULT_LIMITS
 
 __all__ = ["plan_promotion", "plan_rollback"]
 
@@ -152,7 +149,7 @@ def _carried_pipeline(source: EnvironmentBuild, goal: EnvironmentBuild, name: st
         raise UsageError(
             f"{source.path}: the versions of {name!r} have no Pipeline; run `kfp-k8s build` first"
         )
-    found = resource_from_dict(_object(source, entry.path, PIPELINE))
+    found = resource_from_dict(read_object(f"{source.path}/{entry.path}", PIPELINE))
     assert isinstance(found, Pipeline)
     return replace(found, namespace=goal.settings(name).namespace)
 
@@ -218,11 +215,6 @@ def _with_extras(build: EnvironmentBuild, actions: Sequence[Action]) -> Environm
 
 
 def _version_object(build: EnvironmentBuild, entry: VersionEntry) -> PipelineVersion:
-    found = resource_from_dict(_object(build, entry.path, PIPELINE_VERSION))
+    found = resource_from_dict(read_object(f"{build.path}/{entry.path}", PIPELINE_VERSION))
     assert isinstance(found, PipelineVersion)
     return found
-
-
-def _object(build: EnvironmentBuild, path: str, kind: str) -> Mapping[str, Any]:
-    name = f"{build.path}/{path}"
-    return object_in(read_found(name, limit=DEFAULT_LIMITS.size), name, kind)

@@ -23,7 +23,7 @@ from kfp_k8s_manifest.reading import read_found
 from kfp_k8s_manifest.validation.files import validate
 from kfp_k8s_manifest.yaml import DEFAULT_LIMITS, load_all
 
-__all__ = ["check_report", "fields_text", "object_in", "rule_finding"]
+__all__ = ["check_report", "fields_text", "object_in", "read_object", "rule_finding"]
 
 _SHOWN: Final = 5
 _SHORT: Final = 80
@@ -139,7 +139,7 @@ def _missing(each: EnvironmentPlan, action: Action, path: str, hint: str) -> Fin
 
 def _changed(action: Action, path: str) -> str:
     """Return what differs between a file and what takes its place."""
-    before = object_in(read_found(path, limit=DEFAULT_LIMITS.size), path, action.kind)
+    before = read_object(path, action.kind)
     after = object_in((action.text or "").encode(), path, action.kind)
     if action.kind == PIPELINE_VERSION:
         before, after = _content(before), _content(after)
@@ -162,6 +162,20 @@ def object_in(content: bytes, name: str, kind: str) -> Mapping[str, Any]:
             if isinstance(obj, Mapping) and obj.get("kind") == kind:
                 return obj
     return {}
+
+
+def read_object(path: str, kind: str) -> Mapping[str, Any]:
+    """Return the object of a kind that stands in a file, or an empty one.
+
+    Args:
+        path: The file.
+        kind: `Pipeline` or `PipelineVersion`.
+
+    Raises:
+        OSError: It cannot be read.
+        YamlError: It is no YAML.
+    """
+    return object_in(read_found(path, limit=DEFAULT_LIMITS.size), path, kind)
 
 
 def _content(obj: Mapping[str, Any]) -> dict[str, Any]:

@@ -214,8 +214,8 @@ class _Walk:
         configs = mapping_at(before, *place), mapping_at(after, *place)
         for (was, now), tasks in self._pairs.items():
             labels = (
-                string_at(mapping_at(self._specs[0], "components", was), "executorLabel"),
-                string_at(mapping_at(self._specs[1], "components", now), "executorLabel"),
+                string_at(self._specs[0], "components", was, "executorLabel"),
+                string_at(self._specs[1], "components", now, "executorLabel"),
             )
             told[0].add(labels[0])
             told[1].add(labels[1])

@@ -187,7 +187,7 @@ def summary_of(task: Any, spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def component_of(task: Any) -> str:
     """Return the name of a task's component, or ""."""
-    return string_at(mapping_at(task, "componentRef"), "name")
+    return string_at(task, "componentRef", "name")
 
 
 def _at(tree: Mapping[str, Any], path: Iterable[str]) -> Any:

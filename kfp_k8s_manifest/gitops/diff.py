@@ -13,7 +13,7 @@ from typing import Any, Final
 from kfp_k8s_manifest.findings import ABSENT
 from kfp_k8s_manifest.gitops.changes import Area, Change, compare_trees
 from kfp_k8s_manifest.gitops.compare import compare_specs
-from kfp_k8s_manifest.model.age import SEQUENCE
+from kfp_k8s_manifest.model.age import SEQUENCE, sequence_of
 from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.model.trees import mapping_at, string_at
@@ -100,12 +100,8 @@ def snapshot(objects: Iterable[Any], *, name: str) -> Snapshot:
 
 def _age(version: Mapping[str, Any]) -> tuple[int, str, str]:
     """Return the key by which versions are ordered: what is said, then when they were created."""
-    sequence = string_at(version, "metadata", "annotations", SEQUENCE)
-    number = (
-        int(sequence) if sequence.isascii() and sequence.isdigit() and len(sequence) < 19 else 0
-    )
     created = string_at(version, "metadata", "creationTimestamp")
-    return number, created, string_at(version, "metadata", "name")
+    return sequence_of(version), created, string_at(version, "metadata", "name")
 
 
 def diff_snapshots(

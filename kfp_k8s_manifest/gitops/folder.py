@@ -17,6 +17,7 @@ from kfp_k8s_manifest.reading import read_found
 from kfp_k8s_manifest.yaml import DEFAULT_LIMITS, load_all
 
 __all__ = [
+    "ENDINGS",
     "EntryCache",
     "Folder",
     "change_folders",
@@ -26,7 +27,8 @@ __all__ = [
     "remove_leftovers",
 ]
 
-_ENDINGS: Final = (".yaml", ".yml", ".json")
+ENDINGS: Final = (".yaml", ".yml", ".json")
+"""Of the files that are manifests."""
 
 
 class EntryCache(Protocol):
@@ -82,7 +84,7 @@ def _walk(path: str, root: str) -> Iterator[str]:
         inside = os.path.relpath(folder, path).replace(os.sep, "/")
         prefix = "" if inside == "." else f"{inside}/"
         for name in names:
-            if not name.endswith(_ENDINGS) or name.startswith("."):
+            if not name.endswith(ENDINGS) or name.startswith("."):
                 continue
             whole = os.path.join(folder, name)  # noqa: PTH118
             if os.path.islink(whole) and not stays_inside(whole, root):  # noqa: PTH114

@@ -146,15 +146,11 @@ def results_of(call: Call) -> list[dict[str, Any]]:
     Raises:
         UsageError: There is no such target.
     """
-    ours = [(index, each) for index, each in enumerate(call.items) if is_ours(each)]
-    found = check_each(
-        [each for _, each in ours],
-        target=target(call.target),
-        assume_pipelines=call.assume_pipelines,
-    )
+    ours = [each for each in call.items if is_ours(each)]
+    found = check_each(ours, target=target(call.target), assume_pipelines=call.assume_pipelines)
     return [
         _result(finding, obj, strict=call.strict)
-        for (_, obj), findings in zip(ours, found, strict=True)
+        for obj, findings in zip(ours, found, strict=True)
         for finding in findings
     ]
 

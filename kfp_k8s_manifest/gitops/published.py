@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.findings import Finding
 from kfp_k8s_manifest.git import Entry, repository
 from kfp_k8s_manifest.gitops.changes import Area, compare_trees
-from kfp_k8s_manifest.gitops.check import fields_text, object_in, rule_finding
+from kfp_k8s_manifest.gitops.check import fields_text, object_in, read_object, rule_finding
 from kfp_k8s_manifest.gitops.environment import EnvironmentBuild
-from kfp_k8s_manifest.gitops.folder import read_entry
+from kfp_k8s_manifest.gitops.folder import ENDINGS, read_entry
 from kfp_k8s_manifest.gitops.tree import VersionEntry
 from kfp_k8s_manifest.model.kinds import PIPELINE_VERSION
 from kfp_k8s_manifest.reading import read_found
@@ -21,8 +21,6 @@ from kfp_k8s_manifest.releases import target
 from kfp_k8s_manifest.yaml import DEFAULT_LIMITS
 
 __all__ = ["published_findings"]
-
-_ENDINGS: Final = (".yaml", ".yml", ".json")
 
 
 def published_findings(
@@ -47,7 +45,7 @@ def published_findings(
         entries = [
             entry
             for entry in found.files(commit, prefix)
-            if entry.path.endswith(_ENDINGS) and "/." not in entry.path.removeprefix(prefix)
+            if entry.path.endswith(ENDINGS) and "/." not in entry.path.removeprefix(prefix)
         ]
         changed = [entry for entry in entries if not _is_same(entry, prefix, each.path)]
         contents = found.contents(changed, limit=DEFAULT_LIMITS.size)
@@ -116,7 +114,7 @@ class _Folder:
 
     def _changed(self, before: VersionEntry, after: VersionEntry, content: bytes) -> Finding:
         path = f"{self._build.path}/{after.path}"
-        now = object_in(read_found(path, limit=DEFAULT_LIMITS.size), path, PIPELINE_VERSION)
+        now = read_object(path, PIPELINE_VERSION)
         then = object_in(content, before.path, PIPELINE_VERSION)
         changes = list(
             compare_trees({"spec": then.get("spec")}, {"spec": now.get("spec")}, area=Area.OTHER)

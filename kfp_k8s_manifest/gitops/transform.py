@@ -42,9 +42,9 @@ def with_parameters(
     Raises:
         SourceError: A required one is missing, or a value is not of the parameter's type.
     """
-    root = mapping_at(ir.pipeline_spec.get("root"))
-    definitions = mapping_at(root.get("inputDefinitions"))
-    parameters = mapping_at(definitions.get("parameters"))
+    root = mapping_at(ir.pipeline_spec, "root")
+    definitions = mapping_at(root, "inputDefinitions")
+    parameters = mapping_at(definitions, "parameters")
     for name in sorted(set(required) - set(parameters)):
         meant = closest(name, parameters)
         hint = f"; did you mean {meant!r}?" if meant else ""
@@ -82,7 +82,7 @@ def images_of(ir: PipelineIR) -> list[str]:
     """Return the images of a pipeline's tasks, each once, sorted."""
     found = set()
     for executor in _executors(ir).values():
-        image = mapping_at(mapping_at(executor).get("container")).get("image")
+        image = mapping_at(executor, "container").get("image")
         if isinstance(image, str):
             found.add(image)
     return sorted(found)
@@ -97,7 +97,7 @@ def map_images(ir: PipelineIR, change: Callable[[str], str]) -> PipelineIR:
     """
     executors: dict[str, Any] = {}
     for label, executor in _executors(ir).items():
-        container = mapping_at(mapping_at(executor).get("container"))
+        container = mapping_at(executor, "container")
         image = container.get("image")
         if isinstance(image, str) and _PLACEHOLDER not in image:
             new = change(image)
@@ -162,12 +162,12 @@ def without_sdk(spec: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         spec: The `spec` of a PipelineVersion.
     """
-    pipeline = dict(mapping_at(spec.get("pipelineSpec")))
+    pipeline = dict(mapping_at(spec, "pipelineSpec"))
     pipeline.pop("sdkVersion", None)
-    deployment = mapping_at(pipeline.get("deploymentSpec"))
+    deployment = mapping_at(pipeline, "deploymentSpec")
     executors = {}
-    for label, executor in mapping_at(deployment.get("executors")).items():
-        container = mapping_at(mapping_at(executor).get("container"))
+    for label, executor in mapping_at(deployment, "executors").items():
+        container = mapping_at(executor, "container")
         command = container.get("command")
         if isinstance(command, list):
             command = [
@@ -184,13 +184,13 @@ def without_sdk(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _executors(ir: PipelineIR) -> Mapping[str, Any]:
-    return mapping_at(mapping_at(ir.pipeline_spec.get("deploymentSpec")).get("executors"))
+    return mapping_at(ir.pipeline_spec, "deploymentSpec", "executors")
 
 
 def _with_executors(ir: PipelineIR, changed: Mapping[str, Any]) -> PipelineIR:
     if not changed:
         return ir
-    deployment = mapping_at(ir.pipeline_spec.get("deploymentSpec"))
-    executors = {**mapping_at(deployment.get("executors")), **changed}
+    deployment = mapping_at(ir.pipeline_spec, "deploymentSpec")
+    executors = {**mapping_at(deployment, "executors"), **changed}
     spec = {**ir.pipeline_spec, "deploymentSpec": {**deployment, "executors": executors}}
     return replace(ir, pipeline_spec=spec)

@@ -15,6 +15,7 @@ from kfp_k8s_manifest.model.age import sequence_of
 from kfp_k8s_manifest.model.ir import digest
 from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.model.resources import version_digest
+from kfp_k8s_manifest.model.trees import string_at
 
 __all__ = [
     "HELD_BACK",
@@ -129,12 +130,9 @@ def entry_of(path: str, obj: Any, *, mutable_fields: frozenset[str] = frozenset(
     kind = obj.get("kind")
     if kind not in (PIPELINE, PIPELINE_VERSION):
         return None
-    metadata = obj.get("metadata")
-    metadata = metadata if isinstance(metadata, Mapping) else {}
-    name, namespace = metadata.get("name"), metadata.get("namespace")
-    if not isinstance(name, str) or not name:
+    name, namespace = (string_at(obj, "metadata", key) for key in ("name", "namespace"))
+    if not name:
         raise SourceError(f"{path}: a {kind} without metadata.name")
-    namespace = namespace if isinstance(namespace, str) else ""
     if kind == PIPELINE:
         return PipelineEntry(path=path, name=name, namespace=namespace, whole=digest(obj))
     spec = obj.get("spec")
@@ -150,18 +148,13 @@ def entry_of(path: str, obj: Any, *, mutable_fields: frozenset[str] = frozenset(
         content=version_digest(obj, mutable_fields=mutable_fields),
         content_without_sdk=version_digest(bare, mutable_fields=mutable_fields),
         whole=digest(obj),
-        held_back=_annotation(metadata.get("annotations"), HELD_BACK),
+        held_back=string_at(obj, "metadata", "annotations", HELD_BACK),
     )
 
 
 def held_back(entry: VersionEntry) -> str:
     """Return what the version says that takes the place of another by a rollback."""
     return f"{entry.content}/{entry.content_without_sdk}"
-
-
-def _annotation(annotations: Any, key: str) -> str:
-    text = annotations.get(key) if isinstance(annotations, Mapping) else None
-    return text if isinstance(text, str) else ""
 
 
 def make_tree(entries: Iterable[Entry], *, other: Iterable[str] = ()) -> Tree:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kfp_k8s_manifest.model.trees import mapping_at
+from kfp_k8s_manifest.model.trees import mapping_at, string_at
 
 __all__ = ["MAX_NODES", "Graph", "Kind", "Node", "pipeline_graph"]
 
@@ -134,9 +134,9 @@ class _Reader:
         return Graph(nodes=nodes, edges=tuple(edges), left_out=len(names) - len(kept))
 
     def _node(self, name: str, task: Any, prefix: str, above: tuple[str, ...]) -> Node:
-        component = _text(mapping_at(task, "componentRef").get("name"))
+        component = string_at(task, "componentRef", "name")
         own = mapping_at(self._components, component)
-        executor = mapping_at(self._executors, _text(own.get("executorLabel")))
+        executor = mapping_at(self._executors, string_at(own, "executorLabel"))
         tasks = mapping_at(own, "dag", "tasks")
         inner = None
         if tasks and component not in above and len(above) < _MAX_DEPTH:
@@ -146,11 +146,11 @@ class _Reader:
         return Node(
             id=prefix + name,
             task=name,
-            label=_text(mapping_at(task, "taskInfo").get("name")) or name,
+            label=string_at(task, "taskInfo", "name") or name,
             kind=kind,
             detail=_detail(kind, task)[:_MAX_DETAIL],
             component=component,
-            image=_text(mapping_at(executor, "container").get("image")),
+            image=string_at(executor, "container", "image"),
             inner=inner,
             size=size,
         )
@@ -188,7 +188,7 @@ def _detail(kind: Kind, task: Any) -> str:
 
 
 def _condition(task: Any) -> str:
-    return _text(mapping_at(task, "triggerPolicy").get("condition"))
+    return string_at(task, "triggerPolicy", "condition")
 
 
 def readable_condition(condition: str) -> str:
@@ -264,7 +264,3 @@ def _upstream(task: Any) -> set[str]:
 def _dependencies(task: Any) -> list[str]:
     waits = task.get("dependentTasks") if isinstance(task, Mapping) else None
     return [name for name in waits if isinstance(name, str)] if isinstance(waits, list) else []
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

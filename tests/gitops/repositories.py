@@ -14,7 +14,7 @@ from kfp_k8s_manifest.cli import cli
 from tests.gitops.pipelines import ir
 from tests.runner import CliRunner, Result
 
-__all__ = ["Repo", "run_process", "snapshot"]
+__all__ = ["Repo", "git", "run_process", "snapshot"]
 
 
 _AGES = itertools.count()
@@ -27,6 +27,15 @@ def snapshot(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and ".kfp-k8s" not in path.parts and ".git" not in path.parts
     }
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git in a folder, as somebody who may commit; return what it says."""
+    options = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
+    done = subprocess.run(
+        ["git", *options, *arguments], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
 
 
 class Repo:

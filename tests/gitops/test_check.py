@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.gitops.repositories import Repo, snapshot
-
-
-def git(repo: Repo, *arguments: str) -> None:
-    options = ["-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
-    command = ["git", *options, *arguments]
-    subprocess.run(command, cwd=repo.root, check=True, capture_output=True)
+from tests.gitops.repositories import Repo, git, snapshot
 
 
 def found(repo: Repo, *arguments: str, code: int = 1) -> list[tuple[str, str, str]]:
@@ -166,14 +159,14 @@ def test_strict_as_configured(repo: Repo) -> None:
 
 def test_published_versions_against_a_base(repo: Repo) -> None:
     repo.write("kfp-k8s.toml", 'sources = ["ir/*.json"]\nkeep = 2\n')
-    git(repo, "init", "-q", "-b", "main")
+    git(repo.root, "init", "-q", "-b", "main")
     for number in range(2):
         repo.pipeline(image=f"busybox:{number}")
         repo.build()
     first, second = repo.versions()
-    git(repo, "add", "-A")
-    git(repo, "commit", "-qm", "one")
-    git(repo, "checkout", "-qb", "change")
+    git(repo.root, "add", "-A")
+    git(repo.root, "commit", "-qm", "one")
+    git(repo.root, "checkout", "-qb", "change")
     assert found(repo, "--base", "main", code=0) == []
     repo.pipeline(image="busybox:2")
     repo.build()
@@ -194,9 +187,9 @@ def test_published_versions_against_a_base(repo: Repo) -> None:
             ),
         )
     ]
-    git(repo, "checkout", "-q", "-f", "main")
-    git(repo, "clean", "-qfd", "manifests")
-    git(repo, "checkout", "-qb", "other")
+    git(repo.root, "checkout", "-q", "-f", "main")
+    git(repo.root, "clean", "-qfd", "manifests")
+    git(repo.root, "checkout", "-qb", "other")
     (repo.root / folder / f"{first}.yaml").unlink()
     edited = repo.root / folder / f"{second}.yaml"
     edited.write_text(edited.read_text().replace("busybox:1", "busybox:9"))
@@ -219,17 +212,17 @@ def test_published_versions_against_a_base(repo: Repo) -> None:
 
 
 def test_what_has_happened_at_the_base_meanwhile_does_not_count(repo: Repo) -> None:
-    git(repo, "init", "-q", "-b", "main")
+    git(repo.root, "init", "-q", "-b", "main")
     repo.build()
-    git(repo, "add", "-A")
-    git(repo, "commit", "-qm", "one")
-    git(repo, "checkout", "-qb", "change")
-    git(repo, "checkout", "-q", "main")
+    git(repo.root, "add", "-A")
+    git(repo.root, "commit", "-qm", "one")
+    git(repo.root, "checkout", "-qb", "change")
+    git(repo.root, "checkout", "-q", "main")
     repo.pipeline(image="busybox:2")
     repo.build()
-    git(repo, "add", "-A")
-    git(repo, "commit", "-qm", "two")
-    git(repo, "checkout", "-q", "change")
+    git(repo.root, "add", "-A")
+    git(repo.root, "commit", "-qm", "two")
+    git(repo.root, "checkout", "-q", "change")
     assert found(repo, "--base", "main", code=0) == []
 
 
@@ -240,3 +233,15 @@ def test_formats_and_a_file_for_the_report(repo: Repo, tmp_path: Path) -> None:
     repo.run("check", "--format", "sarif", "-o", "report.sarif", code=1)
     sarif = json.loads((tmp_path / "report.sarif").read_text())
     assert "manifest-stale" in {each["ruleId"] for each in sarif["runs"][0]["results"]}
+
+
+def test_a_report_is_written_as_other_commands_write(
+    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    repo.run("check", "--format", "junit", "-o", "~/report.xml", code=1)
+    assert "manifest-missing" in (tmp_path / "home" / "report.xml").read_text()
+    (tmp_path / "folder").mkdir()
+    refused = repo.run("check", "-o", "folder", code=1)
+    assert refused.stderr.startswith("Error: cannot write folder: ")

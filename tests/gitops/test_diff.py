@@ -24,6 +24,7 @@ from kfp_k8s_manifest.gitops.snapshots import State, diff_states, read_state
 from kfp_k8s_manifest.manifests import to_yaml
 from tests.conftest import ROOT
 from tests.gitops.pipelines import ir
+from tests.gitops.repositories import git
 
 
 def objects(
@@ -246,15 +247,6 @@ def test_only_what_differs_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(snapshots, "load_all", counted)
     assert [each.pipeline for each in diff_states(*states(str(one), str(other)))] == ["p3"]
     assert sorted(Path(each).name for each in read) == ["p3.yaml", "p3.yaml"]
-
-
-def git(folder: Path, *arguments: str) -> None:
-    subprocess.run(
-        ["git", "-c", "user.name=a", "-c", "user.email=a@example.com", *arguments],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
 
 
 def test_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

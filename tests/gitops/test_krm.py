@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.gitops.krm import read_call, results_of, validated
 from kfp_k8s_manifest.manifests import to_yaml
 from kfp_k8s_manifest.yaml import load_all
+from tests.conftest import Run
 from tests.gitops.pipelines import ir
 from tests.gitops.test_diff import objects
 
@@ -28,23 +27,12 @@ def resource_list(kind: str, items: list[Any], **spec: Any) -> dict[str, Any]:
     }
 
 
-def krm(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kfp_k8s_manifest", "krm"],
-        cwd=folder,
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def read(text: str) -> Any:
     (document,) = load_all(text)
     return document.value
 
 
-def test_the_generator_adds_the_manifests_of_its_sources(tmp_path: Path) -> None:
+def test_the_generator_adds_the_manifests_of_its_sources(kfp_k8s: Run, tmp_path: Path) -> None:
     (tmp_path / "train.yaml").write_text(to_yaml([ir().pipeline_spec]), encoding="utf-8")
     other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}
     call = resource_list(
@@ -56,7 +44,7 @@ def test_the_generator_adds_the_manifests_of_its_sources(tmp_path: Path) -> None
         labels={"team": "a"},
         target="2.17",
     )
-    done = krm(to_yaml([call]), tmp_path)
+    done = kfp_k8s("krm", input=to_yaml([call]))
     assert (done.returncode, done.stderr) == (0, "")
     answer = read(done.stdout)
     first, pipeline, version = answer["items"]
@@ -69,17 +57,17 @@ def test_the_generator_adds_the_manifests_of_its_sources(tmp_path: Path) -> None
     assert answer["functionConfig"] == call["functionConfig"]
 
 
-def test_a_source_that_cannot_be_compiled_fails_the_build(tmp_path: Path) -> None:
-    done = krm(to_yaml([resource_list("KfpPipelines", [], sources=["gone.py"])]), tmp_path)
+def test_a_source_that_cannot_be_compiled_fails_the_build(kfp_k8s: Run) -> None:
+    done = kfp_k8s("krm", input=to_yaml([resource_list("KfpPipelines", [], sources=["gone.py"])]))
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "Error: gone.py: no such file\n")
 
 
-def test_the_validator_tells_what_is_wrong_and_changes_nothing(tmp_path: Path) -> None:
+def test_the_validator_tells_what_is_wrong_and_changes_nothing(kfp_k8s: Run) -> None:
     items = objects()
     items[1]["spec"]["pipelineSpec"] = {**items[1]["spec"]["pipelineSpec"], "schemaVersion": "9"}
     items[1]["metadata"]["annotations"] = {"config.kubernetes.io/path": "manifests/train.yaml"}
     text = to_yaml([resource_list("KfpValidate", items, target="2.17")])
-    done = krm(text, tmp_path)
+    done = kfp_k8s("krm", input=text)
     assert done.returncode == 1
     assert done.stdout.startswith(text)
     (error,) = [each for each in read(done.stdout)["results"] if each["severity"] == "error"]
@@ -95,9 +83,9 @@ def test_the_validator_tells_what_is_wrong_and_changes_nothing(tmp_path: Path) -
     assert "error: PipelineVersion train-v1: spec.pipelineSpec.schemaVersion" in done.stderr
 
 
-def test_valid_manifests_pass_and_other_objects_are_left_alone(tmp_path: Path) -> None:
+def test_valid_manifests_pass_and_other_objects_are_left_alone(kfp_k8s: Run) -> None:
     items = [*objects(), {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}}]
-    done = krm(to_yaml([resource_list("KfpValidate", items)]), tmp_path)
+    done = kfp_k8s("krm", input=to_yaml([resource_list("KfpValidate", items)]))
     assert done.returncode == 0
     assert read(done.stdout)["items"] == items
 
@@ -137,9 +125,9 @@ def test_calls_that_are_not_understood(tree: Any, message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
-def test_what_is_no_yaml_is_told(tmp_path: Path) -> None:
-    done = krm("a: [", tmp_path)
+def test_what_is_no_yaml_is_told(kfp_k8s: Run) -> None:
+    done = kfp_k8s("krm", input="a: [")
     assert (done.returncode, done.stdout) == (1, "")
-    done = krm(json.dumps({}), tmp_path)
+    done = kfp_k8s("krm", input=json.dumps({}))
     assert done.returncode == 2
     assert done.stderr.startswith("Error: standard input is no ResourceList")

@@ -19,6 +19,7 @@ import yaml
 
 from kfp_k8s_manifest import validate_text
 from tests.conftest import ROOT
+from tests.gitops.repositories import git
 
 
 def run(
@@ -33,13 +34,6 @@ def run(
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )
-
-
-def git(folder: Path, *arguments: str) -> str:
-    name = ("-c", "user.name=a", "-c", "user.email=a@example.com")
-    done = run("git", *name, *arguments, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 @pytest.fixture

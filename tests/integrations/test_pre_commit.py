@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.gitops.repositories import Repo
+from tests.gitops.repositories import Repo, git
 
 pytest.importorskip("pre_commit", reason="needs pre-commit")
 
@@ -33,14 +33,6 @@ repos:
       - id: kfp-k8s-check
 """
 PreCommit = Callable[[Path], "subprocess.CompletedProcess[str]"]
-
-
-def git(folder: Path, *arguments: str) -> str:
-    options = ("-c", "user.name=a", "-c", "user.email=a@example.com")
-    done = subprocess.run(
-        ["git", *options, *arguments], cwd=folder, capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
 
 
 def commit(folder: Path) -> str:

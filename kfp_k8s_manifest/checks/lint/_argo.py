@@ -77,12 +77,13 @@ def check_exit_tasks(dag: Component, model: Model, report: Collector) -> None:
         return
     last: dict[str, str] = {}
     for name in exits:
-        last.update(dict.fromkeys(_followed(dag.tasks[name]), name))
+        last.update(dict.fromkeys(dag.tasks[name].followed(), name))
     for name in exits:
         task = dag.tasks[name]
-        followed = [each for each in _followed(task) if each in dag.tasks]
+        named = task.followed()
+        followed = [each for each in named if each in dag.tasks]
         # That a task does not exist, or that a final status has none to tell of, is told elsewhere.
-        if len(followed) < len(_followed(task)) or (not followed and _asks_for_status(task)):
+        if len(followed) < len(named) or (not followed and _asks_for_status(task)):
             continue
         reasons = [_reason(dag.tasks[each], name, last[each], model) for each in followed]
         if reasons and not all(reasons):
@@ -99,12 +100,6 @@ def check_exit_tasks(dag: Component, model: Model, report: Collector) -> None:
 
 def _asks_for_status(task: Task) -> bool:
     return any(source[0] is STATUS for source in task.sources["parameters"].values())
-
-
-def _followed(task: Task) -> list[str]:
-    """Return the tasks that a task follows, by name or through the outputs that it takes."""
-    named = [name for name in task.depends if isinstance(name, str)]
-    return list(dict.fromkeys([*named, *task.producers]))
 
 
 def _reason(followed: Task, name: str, last: str, model: Model) -> str:

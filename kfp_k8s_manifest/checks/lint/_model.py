@@ -173,6 +173,11 @@ class Task:
             return False
         return get(self.trigger, "strategy") in ("ALL_UPSTREAM_TASKS_COMPLETED", 2)
 
+    def followed(self) -> list[str]:
+        """Return the tasks that the task waits for, by name or through the outputs that it takes."""
+        named = [name for name in self.depends if isinstance(name, str)]
+        return list(dict.fromkeys([*named, *self.producers]))
+
     def where(self, *names: str | int) -> Path:
         """Return the path of a field of the task."""
         return where(self.path, self.spec, *names)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import Any
 
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.lint._access import get, text
@@ -58,10 +57,7 @@ def check_dag(dag: Component, report: Collector) -> None:
 
 def _check_cycles(tasks: Mapping[str, Task], report: Collector) -> None:
     """Find tasks that wait for each other, by name or through the outputs that they take."""
-    edges = {
-        name: list(dict.fromkeys([*_named(task.depends), *task.producers]))
-        for name, task in tasks.items()
-    }
+    edges = {name: task.followed() for name, task in tasks.items()}
     for cycle in cycles(edges):
         report.add(
             registry.TASK_CYCLE,
@@ -69,10 +65,6 @@ def _check_cycles(tasks: Mapping[str, Task], report: Collector) -> None:
             tasks[cycle[0]].path,
             hint="Remove one of these dependencies.",
         )
-
-
-def _named(depends: list[Any]) -> list[str]:
-    return [name for name in depends if isinstance(name, str)]
 
 
 def _arrow(cycle: list[str]) -> str:

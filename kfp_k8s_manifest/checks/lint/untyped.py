@@ -88,10 +88,9 @@ def _too_new(found: list[tuple[_Part, protojson.Problem]], scope: Scope) -> Find
     else:
         loss = f"ignores it, in {whose}." if executors else "ignores it."
     text = f"is known only from KFP {since} on; {releases} {loss}"
-    default = problem.value in (False, "", 0) and problem.value is not None
-    hint = f"Remove it, or choose a target from KFP {since} on."
-    if default:
-        hint = f"Remove it, since {shown(problem.value)} is its default, or choose a target from KFP {since} on."
+    is_default = problem.value in (False, "", 0)
+    why = f", since {shown(problem.value)} is its default" if is_default else ""
+    hint = f"Remove it{why}, or choose a target from KFP {since} on."
     return finding(rule, path, text, value=problem.value, hint=hint, on_key=True)
 
 

@@ -78,8 +78,7 @@ def sources_of(version: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         container = mapping_at(executor, "container")
         if not container:
             continue
-        image = container.get("image")
-        found[place] = {"image": image if isinstance(image, str) else "", "text": _code(container)}
+        found[place] = {"image": string_at(container, "image"), "text": _code(container)}
     return found
 
 
@@ -134,7 +133,7 @@ def _tasks(
         prefix, tasks, above = stack.pop()
         for name in sorted(tasks, key=str):
             task = mapping_at(tasks, name)
-            component = string_at(mapping_at(task, "componentRef"), "name")
+            component = string_at(task, "componentRef", "name")
             own = mapping_at(components, component)
             label = string_at(own, "executorLabel")
             place = f"{prefix}{name}"

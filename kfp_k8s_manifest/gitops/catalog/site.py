@@ -100,11 +100,9 @@ def _summary(
     name: str, number: int, pipeline: Mapping[str, Any], versions: Sequence[Version]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a pipeline's row in the list, and what its own page shows of all versions."""
-    spec = mapping_at(pipeline.get("spec"))
+    spec = mapping_at(pipeline, "spec")
     newest = versions[0].object if versions else {}
-    info = mapping_at(
-        mapping_at(mapping_at(newest.get("spec")).get("pipelineSpec")).get("pipelineInfo")
-    )
+    info = mapping_at(newest, "spec", "pipelineSpec", "pipelineInfo")
     description = spec.get("description") or info.get("description") or ""
     sources = sources_of(newest)
     images = sorted({each["image"] for each in sources.values() if each["image"]})
@@ -115,20 +113,20 @@ def _summary(
         "displayName": str(spec.get("displayName") or ""),
         "description": str(description),
         "versions": len(versions),
-        "newest": str(mapping_at(newest.get("metadata")).get("name") or ""),
+        "newest": str(mapping_at(newest, "metadata").get("name") or ""),
         "environments": sorted({each for version in versions for each in version.environments}),
         "words": " ".join(words)[:4_000],
     }
     details = {
         "id": number,
-        "namespace": str(mapping_at(pipeline.get("metadata")).get("namespace") or ""),
+        "namespace": str(mapping_at(pipeline, "metadata").get("namespace") or ""),
         "versions": [
             {
                 "name": str(version.object["metadata"]["name"]),
                 "sequence": _age(version)[0],
                 "environments": list(version.environments),
-                "displayName": str(mapping_at(version.object.get("spec")).get("displayName") or ""),
-                "description": str(mapping_at(version.object.get("spec")).get("description") or ""),
+                "displayName": str(mapping_at(version.object, "spec").get("displayName") or ""),
+                "description": str(mapping_at(version.object, "spec").get("description") or ""),
             }
             for version in versions
         ],
@@ -138,7 +136,7 @@ def _summary(
 
 def _details(version: Version, pipeline: Mapping[str, Any], target: Target) -> dict[str, Any]:
     obj = version.object
-    spec = mapping_at(mapping_at(obj.get("spec")).get("pipelineSpec"))
+    spec = mapping_at(obj, "spec", "pipelineSpec")
     objects = [each for each in (pipeline, obj) if each]
     found = check_objects(objects, target=target, assume_pipelines=True)
     return {
