@@ -18,7 +18,7 @@ from kfp_k8s_manifest.cli._server import (
     page_size_option,
     server_options,
 )
-from kfp_k8s_manifest.errors import SourceError, UsageError
+from kfp_k8s_manifest.errors import UsageError
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.migration.compare import Names
@@ -109,7 +109,10 @@ def verify(
 
 class _Folder:
     def __init__(self, folder: str) -> None:
+        from kfp_k8s_manifest.migration.folder import Reader
+
         self.name = folder
+        self._reader = Reader(folder, "compared")
 
     def objects(self) -> Objects:
         from kfp_k8s_manifest.migration.folder import read_folder
@@ -119,12 +122,8 @@ class _Folder:
 
     def load(self, where: str, names: Names) -> Mapping[str, Any]:
         from kfp_k8s_manifest.migration.compare import names_of
-        from kfp_k8s_manifest.migration.folder import read_file
 
-        for found in read_file(self.name, where):
-            if names_of(found.object) == names:
-                return found.object
-        raise SourceError(f"{self.name}/{where} has changed while it was compared")
+        return self._reader.load(where, lambda found: names_of(found.object) == names)
 
 
 class _Cluster:

@@ -13,7 +13,7 @@ from kfp_k8s_manifest.installation.parts import (
     addresses,
     probes,
 )
-from kfp_k8s_manifest.installation.webhooks import InstallOptions, webhook_configurations
+from kfp_k8s_manifest.installation.webhooks import WebhookOptions, webhook_configurations
 from kfp_k8s_manifest.model.kinds import GROUP, PIPELINE, PIPELINE_VERSION, PLURALS
 
 __all__ = ["ApiServerOptions", "apiserver_manifests"]
@@ -91,7 +91,7 @@ def apiserver_manifests(options: ApiServerOptions) -> list[Object]:
         ),
         installation.disruption_budget(),
         _network_policy(options, installation),
-        *(_webhooks(options) if options.webhooks else ()),
+        *(_webhooks(options, installation) if options.webhooks else ()),
     ]
 
 
@@ -207,18 +207,11 @@ def _network_policy(options: ApiServerOptions, installation: Installation) -> Ob
     return installation.network_policy(ingress)
 
 
-def _webhooks(options: ApiServerOptions) -> list[Object]:
-    return webhook_configurations(
-        InstallOptions(
-            name=options.name,
-            namespace=options.namespace,
-            image=options.image,
-            target=options.target,
-            namespaces=(options.namespace,),
-            everywhere=options.multi_user,
-            ca_bundle=options.ca_bundle,
-            cert_manager=options.cert_manager,
-            app=_APP,
-            port=_WEBHOOK_PORT,
-        )
+def _webhooks(options: ApiServerOptions, installation: Installation) -> list[Object]:
+    hooks = WebhookOptions(
+        namespaces=(options.namespace,),
+        everywhere=options.multi_user,
+        ca_bundle=options.ca_bundle,
+        cert_manager=options.cert_manager,
     )
+    return webhook_configurations(installation, hooks, port=_WEBHOOK_PORT)

@@ -16,24 +16,21 @@ from kfp_k8s_manifest.installation.parts import (
 )
 from kfp_k8s_manifest.model.kinds import GROUP, PIPELINE, PIPELINE_VERSION, PLURALS, VERSION
 
-__all__ = ["InstallOptions", "install_manifests", "webhook_configurations"]
+__all__ = ["InstallOptions", "WebhookOptions", "install_manifests", "webhook_configurations"]
 
+_APP: Final = "kfp-k8s-webhook"
 _PORT: Final = 8443
+_SERVICE_PORT: Final = 443
 # Mebibytes that a server has; the limits of `webhook serve` are made for it.
 _MEMORY: Final = 256
 _NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstallOptions:
-    """One installation of the webhooks.
+class WebhookOptions:
+    """What the cluster asks webhooks about, and how it reaches them.
 
     Attributes:
-        name: The name of all its objects, a DNS-1123 label.
-        namespace: The namespace that the server runs in.
-        image: The server's container image.
-        target: The target whose rules it applies.
-        replicas: How many servers run.
         failure_policy: What happens to a request while no server answers: `Fail` or `Ignore`.
         namespaces: The namespaces whose PipelineVersions are judged.
         selector: Labels of such namespaces, in place of their names.
@@ -42,18 +39,9 @@ class InstallOptions:
             fills them in.
         cert_manager: True where cert-manager makes the certificate; else it is expected in the
             Secret `{name}-tls`.
-        url: The URL of a server that runs elsewhere, or "" for the Service of this installation.
-        api_server_cidrs: The addresses of the cluster's API servers, in CIDR notation; empty where they
-            are not known.
-        app: What the server is, for its label.
-        port: The port of the Service.
+        url: The URL of a server that runs elsewhere, or "" for the Service of the installation.
     """
 
-    name: str
-    namespace: str
-    image: str
-    target: str
-    replicas: int = 2
     failure_policy: str = "Fail"
     namespaces: tuple[str, ...] = ()
     selector: tuple[tuple[str, str], ...] = ()
@@ -61,9 +49,28 @@ class InstallOptions:
     ca_bundle: str = ""
     cert_manager: bool = False
     url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallOptions(WebhookOptions):
+    """One installation of the webhooks alone.
+
+    Attributes:
+        name: The name of all its objects, a DNS-1123 label.
+        namespace: The namespace that the server runs in.
+        image: The server's container image.
+        target: The target whose rules it applies.
+        replicas: How many servers run.
+        api_server_cidrs: The addresses of the cluster's API servers, in CIDR notation; empty where they
+            are not known.
+    """
+
+    name: str
+    namespace: str
+    image: str
+    target: str
+    replicas: int = 2
     api_server_cidrs: tuple[str, ...] = ()
-    app: str = "kfp-k8s-webhook"
-    port: int = 443
 
     @property
     def cluster_wide(self) -> bool:
@@ -76,23 +83,20 @@ def install_manifests(options: InstallOptions) -> list[Object]:
 
     The webhook configurations come last: from that moment on the API server asks the server.
     """
+    installation = Installation(name=options.name, namespace=options.namespace, app=_APP)
+    webhooks = webhook_configurations(installation, options, port=_SERVICE_PORT)
     if options.url:
-        return webhook_configurations(options)
-    installation = _installation(options)
+        return webhooks
     return [
         installation.account(),
         *_access(options, installation),
-        installation.service({"https": 443}),
+        installation.service({"https": _SERVICE_PORT}),
         *(installation.certificates() if options.cert_manager else ()),
         installation.deployment(_container(options), replicas=options.replicas, tls=True),
         installation.disruption_budget(),
         _network_policy(options, installation),
-        *webhook_configurations(options),
+        *webhooks,
     ]
-
-
-def _installation(options: InstallOptions) -> Installation:
-    return Installation(name=options.name, namespace=options.namespace, app=options.app)
 
 
 def _access(options: InstallOptions, installation: Installation) -> list[Object]:
@@ -142,11 +146,21 @@ def _network_policy(options: InstallOptions, installation: Installation) -> Obje
     return installation.network_policy([{"from": blocks, "ports": ports}], [{"to": blocks}])
 
 
-def webhook_configurations(options: InstallOptions) -> list[Object]:
-    """Return both webhook configurations of an installation."""
+def webhook_configurations(
+    installation: Installation, options: WebhookOptions, *, port: int
+) -> list[Object]:
+    """Return both webhook configurations of an installation.
+
+    Args:
+        installation: The installation.
+        options: What is asked, and how.
+        port: The port of its Service.
+    """
     annotations = {}
     if options.cert_manager:
-        annotations["cert-manager.io/inject-ca-from"] = f"{options.namespace}/{options.name}"
+        annotations["cert-manager.io/inject-ca-from"] = (
+            f"{installation.namespace}/{installation.name}"
+        )
     documents = []
     for verb in ("mutate", "validate"):
         hook: Object = {
@@ -156,7 +170,9 @@ def webhook_configurations(options: InstallOptions) -> list[Object]:
             "timeoutSeconds": 10,
             "failurePolicy": options.failure_policy,
             "matchPolicy": "Equivalent",
-            "clientConfig": _client(options, f"/webhooks/{verb}-pipelineversion"),
+            "clientConfig": _client(
+                installation, options, port, f"/webhooks/{verb}-pipelineversion"
+            ),
             "rules": [
                 {
                     "apiGroups": [GROUP],
@@ -174,12 +190,12 @@ def webhook_configurations(options: InstallOptions) -> list[Object]:
         if selector:
             hook["namespaceSelector"] = selector
         documents.append(
-            _installation(options).object(
+            installation.object(
                 "admissionregistration.k8s.io/v1",
                 "MutatingWebhookConfiguration"
                 if verb == "mutate"
                 else "ValidatingWebhookConfiguration",
-                f"{options.name}-{options.namespace}",
+                f"{installation.name}-{installation.namespace}",
                 cluster=True,
                 annotations=annotations,
                 webhooks=[hook],
@@ -188,19 +204,19 @@ def webhook_configurations(options: InstallOptions) -> list[Object]:
     return documents
 
 
-def _client(options: InstallOptions, path: str) -> Object:
+def _client(installation: Installation, options: WebhookOptions, port: int, path: str) -> Object:
     client: Object
     if options.url:
         client = {"url": options.url.rstrip("/") + path}
     else:
-        service = {"name": options.name, "namespace": options.namespace}
-        client = {"service": {**service, "path": path, "port": options.port}}
+        service = {"name": installation.name, "namespace": installation.namespace}
+        client = {"service": {**service, "path": path, "port": port}}
     if options.ca_bundle:
         client["caBundle"] = base64.b64encode(options.ca_bundle.encode()).decode("ascii")
     return client
 
 
-def _namespace_selector(options: InstallOptions) -> Object:
+def _namespace_selector(options: WebhookOptions) -> Object:
     if options.everywhere:
         return {}
     if options.selector:

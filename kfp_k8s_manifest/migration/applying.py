@@ -23,7 +23,8 @@ from kfp_k8s_manifest.cluster import (
 from kfp_k8s_manifest.errors import ClusterError, KfpK8sError, SourceError
 from kfp_k8s_manifest.findings import Severity
 from kfp_k8s_manifest.gitops.changes import differences
-from kfp_k8s_manifest.migration.folder import read_file, read_folder
+from kfp_k8s_manifest.migration.compare import names_of
+from kfp_k8s_manifest.migration.folder import Found, Reader, read_folder
 from kfp_k8s_manifest.migration.objects import ORIGINAL_ID
 from kfp_k8s_manifest.migration.pace import run_paced
 from kfp_k8s_manifest.model.age import sequence_of
@@ -142,19 +143,16 @@ def apply_folder(
 def _groups(options: ApplyOptions) -> list[_Group]:
     groups: dict[tuple[str, str], _Group] = {}
     for found in read_folder(options.folder):
-        namespace = string_at(found.object, "metadata", "namespace") or options.namespace
-        name = found.name
-        pipeline = (
-            name if found.kind == PIPELINE else string_at(found.object, "spec", "pipelineName")
-        )
+        namespace = found.namespace or options.namespace
         item = _Item(
             kind=found.kind,
             namespace=namespace,
-            name=name,
+            name=found.name,
             path=found.path,
             sequence=sequence_of(found.object),
         )
-        groups.setdefault((namespace, pipeline), _Group()).items.append(item)
+        key = namespace, names_of(found.object).pipeline
+        groups.setdefault(key, _Group()).items.append(item)
     for group in groups.values():
         group.items.sort(key=lambda each: (each.kind, each.sequence, each.name))
     return [groups[key] for key in sorted(groups)]
@@ -163,6 +161,7 @@ def _groups(options: ApplyOptions) -> list[_Group]:
 class _Apply:
     def __init__(self, connect: Callable[[], Client], options: ApplyOptions) -> None:
         self._connect, self._options = connect, options
+        self._reader = Reader(options.folder, "applied")
         self._own = threading.local()
         self._clients: list[Client] = []
         self._silent = 0
@@ -233,10 +232,11 @@ class _Apply:
         )
 
     def _load(self, item: _Item) -> Mapping[str, Any]:
-        for found in read_file(self._options.folder, item.path):
-            if (found.kind, found.name) == (item.kind, item.name):
-                return found.object
-        raise KfpK8sError(f"{self._options.folder}/{item.path} has changed while it was applied")
+        def is_it(found: Found) -> bool:
+            namespace = found.namespace or self._options.namespace
+            return (found.kind, namespace, found.name) == (item.kind, item.namespace, item.name)
+
+        return self._reader.load(item.path, is_it)
 
     def _check(self, obj: Mapping[str, Any]) -> None:
         context = ObjectContext(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -30,6 +29,7 @@ from kfp_k8s_manifest.migration.objects import (
     make_version,
     without_versions,
 )
+from kfp_k8s_manifest.migration.pace import run_paced
 from kfp_k8s_manifest.migration.records import ServerPipeline, ServerVersion
 from kfp_k8s_manifest.migration.sources import ServerRefusalError, Source
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
@@ -166,35 +166,24 @@ class _Export:
         """Write the objects of all pipelines that are not done."""
         todo = self._journal.todo()
         everything = self._journal.count()
-        numbers = iter(todo)
-        lock = threading.Lock()
-        done = everything - len(todo)
-        on_progress(done, everything)
+        before = everything - len(todo)
+        on_progress(before, everything)
+        run_paced(
+            [[number] for number in todo],
+            self._write_or_note,
+            concurrency=self._options.concurrency,
+            on_progress=lambda done, _all: on_progress(before + done, everything),
+            on_stop=self._end,
+        )
 
-        def work() -> None:
-            nonlocal done
-            while not self._stop.is_set():
-                with lock:
-                    number = next(numbers, None)
-                if number is None:
-                    return
-                self._write_or_note(self._journal.state(number))
-                with lock:
-                    done += 1
-                    on_progress(done, everything)
+    def _end(self) -> None:
+        """Let whoever is under way end with its page."""
+        self._stop.set()
+        self._source.stop()
 
-        with ThreadPoolExecutor(self._options.concurrency) as pool:
-            waiting = [pool.submit(work) for _ in range(self._options.concurrency)]
-            try:
-                for each in waiting:
-                    each.result()
-            except BaseException:
-                # Whoever is under way ends with its page.
-                self._stop.set()
-                self._source.stop()
-                raise
-
-    def _write_or_note(self, state: PipelineState) -> None:
+    def _write_or_note(self, number: int) -> bool:
+        """Write a pipeline that is not done; return False: nobody has to wait."""
+        state = self._journal.state(number)
         try:
             self._write_pipeline(state)
         except ServerRefusalError as error:
@@ -202,6 +191,7 @@ class _Export:
             self.failures.append(
                 Failure(namespace=record.namespace, pipeline=record.name, text=str(error))
             )
+        return False
 
     def _write_pipeline(self, state: PipelineState) -> None:
         record = state.record

@@ -18,6 +18,7 @@ from kfp_k8s_manifest.gitops.layouts import Surroundings
 from kfp_k8s_manifest.migration import mapping
 from kfp_k8s_manifest.migration.batches import Failure
 from kfp_k8s_manifest.migration.export import SHARED, ExportOptions, carry_out
+from kfp_k8s_manifest.migration.folder import read_report
 from kfp_k8s_manifest.migration.journal import Journal
 from kfp_k8s_manifest.migration.sources import Source
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
@@ -157,11 +158,7 @@ def _note_former(journal: Journal, folder: Path) -> None:
     report = folder / mapping.FILE
     if journal.get("former") or not report.exists():
         return
-    try:
-        with report.open(encoding="utf-8", newline="") as lines:
-            journal.add_former(mapping.from_csv(lines, str(report)))
-    except (OSError, UnicodeError) as error:
-        raise SourceError(f"{report} cannot be read: {error}") from error
+    journal.add_former(read_report(str(report)))
 
 
 def _settle_gone(journal: Journal, folder: Path, *, remove: bool) -> None:

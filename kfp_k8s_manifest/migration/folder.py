@@ -1,22 +1,28 @@
-"""The objects of a folder of manifests, one after the other, however many there are."""
+"""The objects of a folder of manifests, one after the other, however many there are, and its report."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
 
-from kfp_k8s_manifest.errors import SourceError, YamlError
+from kfp_k8s_manifest.errors import KfpK8sError, SourceError, YamlError
 from kfp_k8s_manifest.gitops.folder import manifest_files
-from kfp_k8s_manifest.migration.mapping import FILE
+from kfp_k8s_manifest.migration.mapping import FILE, Row, from_csv
 from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.model.kinds import API_VERSION, KINDS
 from kfp_k8s_manifest.model.trees import string_at
 from kfp_k8s_manifest.reading import read_found
 from kfp_k8s_manifest.yaml import DEFAULT_LIMITS, load_all
 
-__all__ = ["Found", "read_file", "read_folder"]
+__all__ = ["Found", "Reader", "read_folder", "read_report"]
+
+# How many files are remembered, of which each may have many objects that are asked for one by one.
+_KEPT: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +43,11 @@ class Found:
         return string_at(self.object, "kind")
 
     @property
+    def namespace(self) -> str:
+        """Its `metadata.namespace`, or ""."""
+        return string_at(self.object, "metadata", "namespace")
+
+    @property
     def name(self) -> str:
         """Its `metadata.name`."""
         return string_at(self.object, "metadata", "name")
@@ -53,9 +64,8 @@ def read_folder(folder: str) -> Iterator[Found]:
         raise SourceError(f"{folder}: there is no such folder")
     seen: dict[tuple[str, str, str], str] = {}
     for path in manifest_files(folder, os.path.realpath(folder)):
-        for found in read_file(folder, path):
-            namespace = string_at(found.object, "metadata", "namespace")
-            before = seen.setdefault((found.kind, namespace, found.name), path)
+        for found in _read_file(folder, path):
+            before = seen.setdefault((found.kind, found.namespace, found.name), path)
             if before != path:
                 raise SourceError(
                     f"{folder}: {before} and {path} both hold {found.kind} {found.name!r}; remove one"
@@ -68,16 +78,8 @@ def read_folder(folder: str) -> Iterator[Found]:
         )
 
 
-def read_file(folder: str, path: str) -> Iterator[Found]:
-    """Yield the Pipelines and PipelineVersions of a file.
-
-    Args:
-        folder: The folder.
-        path: The file, from the folder.
-
-    Raises:
-        SourceError: It cannot be read.
-    """
+def _read_file(folder: str, path: str) -> Iterator[Found]:
+    """Yield the Pipelines and PipelineVersions of a file of a folder."""
     name = f"{folder}/{path}"
     try:
         data = read_found(name, limit=DEFAULT_LIMITS.size)
@@ -94,3 +96,49 @@ def read_file(folder: str, path: str) -> Iterator[Found]:
             if not string_at(obj, "metadata", "name"):
                 raise SourceError(f"{name}: a {string_at(obj, 'kind')} without metadata.name")
             yield Found(path=path, object=obj)
+
+
+def read_report(path: str) -> Iterator[Row]:
+    """Yield the lines of the report of an export.
+
+    Raises:
+        SourceError: It cannot be read, or is none.
+    """
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as lines:
+            yield from from_csv(lines, path)
+    except (OSError, UnicodeError) as error:
+        raise SourceError(f"{path} cannot be read: {error}") from error
+
+
+class Reader:
+    """Reads the objects of a folder once more, one by one. Several threads may use it.
+
+    Args:
+        folder: The folder.
+        purpose: What is done with it, for messages: `applied`.
+    """
+
+    def __init__(self, folder: str, purpose: str) -> None:
+        self._folder, self._purpose = folder, purpose
+        self._lock = threading.Lock()
+        self._read = lru_cache(_KEPT)(lambda path: tuple(_read_file(folder, path)))
+
+    def load(self, path: str, is_wanted: Callable[[Found], bool]) -> Mapping[str, Any]:
+        """Return an object of a file.
+
+        Args:
+            path: The file, from the folder.
+            is_wanted: Tells whether it is the object.
+
+        Raises:
+            SourceError: The file cannot be read.
+            KfpK8sError: The object is no longer in it.
+        """
+        # Threads that want objects of one file at the same time do not each parse it.
+        with self._lock:
+            objects = self._read(path)
+        for found in objects:
+            if is_wanted(found):
+                return found.object
+        raise KfpK8sError(f"{self._folder}/{path} has changed while it was {self._purpose}")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.migration.compare import names_of
-from kfp_k8s_manifest.migration.folder import read_folder
-from kfp_k8s_manifest.migration.mapping import from_csv
+from kfp_k8s_manifest.migration.folder import read_folder, read_report
 from kfp_k8s_manifest.migration.uploads import Uploads
 from kfp_k8s_manifest.model.age import sequence_of
 from kfp_k8s_manifest.model.kinds import PIPELINE
@@ -19,9 +17,19 @@ __all__ = ["Group", "Item", "plan_import", "read_names"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """An object of the folder, without its content."""
+    """An object of the folder, without its content.
+
+    Attributes:
+        kind: Its kind.
+        namespace: Its own namespace, or "".
+        path: Its file.
+        object_name: Its `metadata.name`.
+        name: Its API name.
+        sequence: Its age.
+    """
 
     kind: str
+    namespace: str
     path: str
     object_name: str
     name: str
@@ -53,15 +61,11 @@ def read_names(path: str) -> dict[tuple[str, str, str], str]:
     Raises:
         SourceError: The report cannot be read.
     """
-    try:
-        with Path(path).open(encoding="utf-8", newline="") as lines:
-            return {
-                (row.kind, row.namespace, row.object_name): row.name
-                for row in from_csv(lines, path)
-                if row.object_name
-            }
-    except (OSError, UnicodeError) as error:
-        raise SourceError(f"{path} cannot be read: {error}") from error
+    return {
+        (row.kind, row.namespace, row.object_name): row.name
+        for row in read_report(path)
+        if row.object_name
+    }
 
 
 def plan_import(
@@ -93,6 +97,7 @@ def plan_import(
         group.items.append(
             Item(
                 kind=names.kind,
+                namespace=names.namespace,
                 path=found.path,
                 object_name=found.name,
                 name=name,

@@ -7,23 +7,25 @@ may change of them (display name and tags) is brought up to date.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from kfp_k8s_manifest.errors import KfpK8sError, SourceError
+from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.migration.compare import names_of
-from kfp_k8s_manifest.migration.folder import read_file
+from kfp_k8s_manifest.migration.folder import Found, Reader
 from kfp_k8s_manifest.migration.import_plan import Group, Item, plan_import
 from kfp_k8s_manifest.migration.objects import CREATED_AT, Origin
 from kfp_k8s_manifest.migration.pace import run_paced
+from kfp_k8s_manifest.migration.records import ServerPipeline, all_items
 from kfp_k8s_manifest.migration.sources import ServerRefusalError, ServerUncertainError
 from kfp_k8s_manifest.migration.sources.rest import RestServer
-from kfp_k8s_manifest.migration.uploads import Uploads
+from kfp_k8s_manifest.migration.uploads import Uploads, shown
 from kfp_k8s_manifest.model.age import sequence_of
 from kfp_k8s_manifest.model.kinds import PIPELINE
-from kfp_k8s_manifest.model.trees import mapping_at, string_at
+from kfp_k8s_manifest.model.trees import string_at
 
 __all__ = ["ImportOptions", "Outcome", "import_folder"]
 
@@ -116,24 +118,24 @@ def import_folder(
 class _Import:
     def __init__(self, server: RestServer, options: ImportOptions, place: Path) -> None:
         self._server, self._options, self._place = server, options, place
+        self._reader = Reader(options.folder, "imported")
         self.outcomes: dict[tuple[str, str, str], Outcome] = {}
-        self._pipelines: dict[tuple[str, str], Any] = {}
+        self._pipelines: dict[tuple[str, str], ServerPipeline] = {}
 
     def find_pipelines(self, groups: list[Group]) -> None:
         """Look for the pipelines on the server."""
         for namespace in sorted({each.namespace for each in groups}):
-            token = ""
-            while True:
-                page = self._server.pipelines(namespace, token, 200)
-                self._pipelines |= {(namespace, each.name): each for each in page.items}
-                token = page.token
-                if not token:
-                    break
+            there = self._there(namespace)
+            self._pipelines |= {(namespace, each.name): each for each in there}
         for group in groups:
             found = self._pipelines.get((group.namespace, group.name))
             if found is not None:
                 group.id = found.id
             group.uploads = Uploads(self._server, self._place)
+
+    def _there(self, namespace: str) -> Iterator[ServerPipeline]:
+        """Yield the server's pipelines of a namespace."""
+        return all_items(partial(self._server.pipelines, namespace, size=200))
 
     def carry(self, task: tuple[Group, Item]) -> bool:
         """Bring an object to the server; return True where something was created."""
@@ -158,19 +160,15 @@ class _Import:
         return done.verdict == "created" and not self._options.dry_run and item.kind != PIPELINE
 
     def _load(self, item: Item) -> Mapping[str, Any]:
-        for found in read_file(self._options.folder, item.path):
-            if (found.kind, found.name) == (item.kind, item.object_name):
-                return found.object
-        raise KfpK8sError(f"{self._options.folder}/{item.path} has changed while it was imported")
+        wanted = item.kind, item.namespace, item.object_name
+
+        def is_it(found: Found) -> bool:
+            return (found.kind, found.namespace, found.name) == wanted
+
+        return self._reader.load(item.path, is_it)
 
     def _carry_pipeline(self, group: Group, obj: Mapping[str, Any], done: Outcome) -> Outcome:
-        body: dict[str, Any] = {
-            "name": group.name,
-            "display_name": string_at(obj, "spec", "displayName") or group.name,
-            "description": string_at(obj, "spec", "description"),
-            "tags": dict(mapping_at(obj, "spec", "tags")),
-            "namespace": group.namespace,
-        }
+        body = {"name": group.name, **shown(obj, group.name), "namespace": group.namespace}
         there = self._pipelines.get((group.namespace, group.name))
         if there is not None:
             change = _change(there, body)
@@ -181,22 +179,15 @@ class _Import:
             return replace(done, verdict="created")
         sent = {key: value for key, value in body.items() if value}
 
-        def find() -> Any:
-            token = ""
-            while True:
-                page = self._server.pipelines(group.namespace, token, 200)
-                for each in page.items:
-                    if each.name == group.name:
-                        return each
-                token = page.token
-                if not token:
-                    return None
+        def find() -> str:
+            there = self._there(group.namespace)
+            return next((each.id for each in there if each.name == group.name), "")
 
         def create() -> str:
             tree = self._server.ask("POST", _PIPELINES, body=sent, again=False)
             return str(tree.get("pipeline_id", ""))
 
-        group.id = _created(self._server, create, lambda: getattr(find(), "id", ""))
+        group.id = _created(self._server, create, find)
         return replace(done, verdict="created", id=group.id)
 
     def _carry_version(self, group: Group, obj: Mapping[str, Any], done: Outcome) -> Outcome:
@@ -218,7 +209,7 @@ class _Import:
                     f"the server has another content under the name {done.name!r}, and a version is"
                     " immutable: give this one another name"
                 )
-            body = uploads.shown(obj, done.name)
+            body = shown(obj, done.name)
             change = _change(there.record, body)
             if change and not self._options.dry_run:
                 ids = {"id": group.id, "version": there.record.id}

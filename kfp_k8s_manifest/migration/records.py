@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
@@ -14,7 +14,9 @@ __all__ = [
     "RecordPage",
     "ServerPipeline",
     "ServerVersion",
+    "all_items",
     "pipeline_from_json",
+    "split_spec",
     "version_from_json",
 ]
 
@@ -98,6 +100,21 @@ class RecordPage(Generic[T]):
     items: tuple[T, ...]
     total: int
     token: str = ""
+
+
+def all_items(ask: Callable[[str], RecordPage[T]]) -> Iterator[T]:
+    """Yield what all pages of a list have.
+
+    Args:
+        ask: Returns the page of a token, "" for the first.
+    """
+    token = ""
+    while True:
+        page = ask(token)
+        yield from page.items
+        token = page.token
+        if not token:
+            return
 
 
 def pipeline_from_json(tree: Any) -> ServerPipeline:

@@ -6,17 +6,19 @@ import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kfp_k8s_manifest.errors import SourceError
-from kfp_k8s_manifest.migration.records import ServerVersion
+from kfp_k8s_manifest.migration.records import ServerVersion, all_items
 from kfp_k8s_manifest.migration.sources.rest import RestServer
 from kfp_k8s_manifest.model.ir import digest
 from kfp_k8s_manifest.model.trees import mapping_at, string_at
 from kfp_k8s_manifest.rest.specs import SpecError, from_object, write_text
+from kfp_k8s_manifest.rest.values import Spec
 
-__all__ = ["Content", "There", "Uploads"]
+__all__ = ["Content", "There", "Uploads", "shown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +27,11 @@ class Content:
 
     Attributes:
         digest: Of what KFP makes of it.
-        package: It as a package.
+        spec: What KFP makes of it.
     """
 
     digest: str
-    package: str
+    spec: Spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,20 @@ class There:
 
     record: ServerVersion
     digest: str
+
+
+def shown(obj: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return what is shown of an object: a Pipeline or a PipelineVersion.
+
+    Args:
+        obj: The object.
+        name: Its API name.
+    """
+    return {
+        "display_name": string_at(obj, "spec", "displayName") or name,
+        "description": string_at(obj, "spec", "description"),
+        "tags": dict(mapping_at(obj, "spec", "tags")),
+    }
 
 
 class Uploads:
@@ -67,20 +83,7 @@ class Uploads:
             spec = from_object(mapping_at(obj, "spec"))
         except SpecError as error:
             raise SourceError(f"KFP does not take its content: {error}") from error
-        return Content(digest=digest([spec.pipeline, spec.platform]), package=write_text(spec))
-
-    def shown(self, obj: Mapping[str, Any], name: str) -> dict[str, Any]:
-        """Return what is shown of an object.
-
-        Args:
-            obj: The object.
-            name: Its API name.
-        """
-        return {
-            "display_name": string_at(obj, "spec", "displayName") or name,
-            "description": string_at(obj, "spec", "description"),
-            "tags": dict(mapping_at(obj, "spec", "tags")),
-        }
+        return Content(digest=digest([spec.pipeline, spec.platform]), spec=spec)
 
     def find(self, pipeline_id: str, name: str) -> There | None:
         """Return the server's version of a name, or None."""
@@ -94,16 +97,11 @@ class Uploads:
 
     def _list(self, pipeline_id: str) -> dict[str, There]:
         found: dict[str, There] = {}
-        token = ""
-        while True:
-            page = self._server.versions(pipeline_id, token, 100)
-            for each in page.items:
-                own = digest([each.pipeline_spec, each.platform_spec])
-                bare = replace(each, pipeline_spec=None, platform_spec=None)
-                found[each.name] = There(record=bare, digest=own)
-            token = page.token
-            if not token:
-                return found
+        for each in all_items(partial(self._server.versions, pipeline_id, size=100)):
+            own = digest([each.pipeline_spec, each.platform_spec])
+            bare = replace(each, pipeline_spec=None, platform_spec=None)
+            found[each.name] = There(record=bare, digest=own)
+        return found
 
     def upload(self, pipeline_id: str, name: str, obj: Mapping[str, Any], content: Content) -> str:
         """Upload a version, and return its id.
@@ -115,14 +113,14 @@ class Uploads:
         folder = self._place / str(threading.get_ident())
         folder.mkdir(exist_ok=True)
         file = folder / "pipeline.yaml"
-        file.write_text(content.package, encoding="utf-8")
-        shown = self.shown(obj, name)
+        file.write_text(write_text(content.spec), encoding="utf-8")
+        told = shown(obj, name)
         query = {
             "name": name,
-            "display_name": shown["display_name"],
+            "display_name": told["display_name"],
             "pipelineid": pipeline_id,
-            "description": shown["description"],
-            "tags": json.dumps(shown["tags"]) if shown["tags"] else "",
+            "description": told["description"],
+            "tags": json.dumps(told["tags"]) if told["tags"] else "",
         }
         tree = self._server.ask(
             "POST",

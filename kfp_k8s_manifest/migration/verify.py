@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from kfp_k8s_manifest.migration.compare import (
 )
 from kfp_k8s_manifest.migration.finishing import SIDE_FILE
 from kfp_k8s_manifest.migration.index import Entry, Index
-from kfp_k8s_manifest.migration.records import ServerPipeline, ServerVersion
+from kfp_k8s_manifest.migration.records import ServerPipeline, ServerVersion, all_items
 from kfp_k8s_manifest.migration.sources import Source
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
 
@@ -107,9 +108,9 @@ def verify(
     index = Index()
     for where, obj in objects:
         index.add(obj, where)
-    pipelines = [
-        each for namespace in namespaces for each in _pipelines(source, namespace, page_size)
-    ]
+    pipelines: list[ServerPipeline] = []
+    for namespace in namespaces:
+        pipelines += all_items(partial(source.pipelines, namespace, size=page_size))
     spaces = {each.names.namespace for each in index.entries}
     if len(spaces) == 1 and len({each.namespace for each in pipelines}) == 1:
         (index.only,) = spaces
@@ -121,16 +122,6 @@ def verify(
         work.compare_pipeline(record)
     on_progress(len(pipelines), len(pipelines))
     return work.result(len(pipelines))
-
-
-def _pipelines(source: Source, namespace: str, size: int) -> Iterator[ServerPipeline]:
-    token = ""
-    while True:
-        page = source.pipelines(namespace, token, size)
-        yield from page.items
-        token = page.token
-        if not token:
-            return
 
 
 def _best_match(index: Index, pipelines: list[ServerPipeline]) -> Match:
@@ -165,17 +156,12 @@ class _Verify:
         """Compare a pipeline, and its versions."""
         entry = self._find(PIPELINE, record, record)
         self._compare(PIPELINE, record, record, entry, fields_of_pipeline(record, self._match))
-        token, newest = "", 0
+        newest = 0
         seen: set[str] = set()
-        while True:
-            page = self._source.versions(record.id, token, self._page_size)
-            for version in page.items:
-                if version.id not in seen:
-                    seen.add(version.id)
-                    newest = self._compare_version(record, version, newest)
-            token = page.token
-            if not token:
-                return
+        for version in all_items(partial(self._source.versions, record.id, size=self._page_size)):
+            if version.id not in seen:
+                seen.add(version.id)
+                newest = self._compare_version(record, version, newest)
 
     def _compare_version(
         self, pipeline: ServerPipeline, version: ServerVersion, newest: int

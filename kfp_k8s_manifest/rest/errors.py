@@ -7,7 +7,15 @@ from typing import Final
 
 from kfp_k8s_manifest.errors import KfpK8sError
 
-__all__ = ["Code", "GatewayError", "RestError", "invalid", "not_found"]
+__all__ = [
+    "Code",
+    "GatewayError",
+    "RestError",
+    "has_versions",
+    "invalid",
+    "not_found",
+    "pipeline_exists",
+]
 
 
 class Code(IntEnum):
@@ -79,3 +87,29 @@ def not_found(kind: str, name: str) -> RestError:
         name: Its id, or `namespace/name`.
     """
     return RestError(Code.NOT_FOUND, f"{kind} {name} not found")
+
+
+def pipeline_exists(name: str, *, exists: str = "exists") -> RestError:
+    """Return the refusal of a pipeline whose name is taken (409).
+
+    Args:
+        name: The name.
+        exists: How KFP spells it: `exist` or `exists`, depending on the store and the call.
+    """
+    return RestError(
+        Code.ALREADY_EXISTS,
+        f"Failed to create a new pipeline. The name {name} already {exists}. Please specify a new name",
+    )
+
+
+def has_versions(pipeline_id: str, version_id: str) -> RestError:
+    """Return the refusal to delete a pipeline without its versions (400).
+
+    Args:
+        pipeline_id: The pipeline's id.
+        version_id: The id of one of its versions.
+    """
+    return invalid(
+        f"Failed to delete pipeline with id {pipeline_id} as it has existing pipeline versions (e.g."
+        f" {version_id}). Set cascade=true to delete all versions"
+    )

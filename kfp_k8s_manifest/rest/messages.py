@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
-from kfp_k8s_manifest.golang import times
 from kfp_k8s_manifest.rest.errors import Code, GatewayError
 from kfp_k8s_manifest.rest.protojson import Decoded, Field, Message, ProtoJsonError, decode
-from kfp_k8s_manifest.rest.values import Page, PipelineRecord, VersionRecord
+from kfp_k8s_manifest.rest.values import Page, PipelineRecord, VersionRecord, time_text
 
 __all__ = [
     "PipelineBody",
@@ -226,7 +224,7 @@ def _pipeline_answer(record: PipelineRecord) -> dict[str, Any]:
         display_name=record.display_name,
         name=record.name,
         description=record.description,
-        created_at=_time(record.created_at),
+        created_at=time_text(record.created_at),
         namespace=record.namespace,
         tags=dict(record.tags),
     )
@@ -243,7 +241,7 @@ def _version_answer(record: VersionRecord) -> list[bytes]:
         display_name=record.display_name,
         name=record.name,
         description=record.description,
-        created_at=_time(record.created_at),
+        created_at=time_text(record.created_at),
         tags=dict(record.tags),
     )
     if record.package_url is not None:
@@ -266,14 +264,6 @@ def _filled(**values: Any) -> dict[str, Any]:
 def _error(text: str) -> dict[str, Any]:
     """Return the google.rpc.Status of an object that cannot be shown."""
     return {"code": int(Code.INTERNAL), "message": text}
-
-
-@lru_cache(maxsize=4096)
-def _time(seconds: int) -> str:
-    """Return a time of creation, or "" where it is unknown or no time of protobuf."""
-    if not seconds or not times.FIRST_SECOND <= seconds <= times.LAST_SECOND:
-        return ""
-    return times.rfc3339(seconds)
 
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Generic, TypeVar
 
+from kfp_k8s_manifest.golang import times
 from kfp_k8s_manifest.model.ir import JsonValue
 
 __all__ = [
@@ -21,9 +23,10 @@ __all__ = [
     "Sort",
     "Spec",
     "VersionRecord",
+    "time_text",
 ]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +224,7 @@ class ListQuery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[T]):
+class Page(Generic[T_co]):
     """A page of a list.
 
     Attributes:
@@ -230,6 +233,18 @@ class Page(Generic[T]):
         next: Where the next page begins: its first item. None on the last page.
     """
 
-    items: tuple[T, ...]
+    items: tuple[T_co, ...]
     total: int
     next: Anchor | None = None
+
+
+@lru_cache(maxsize=4096)
+def time_text(seconds: int) -> str:
+    """Return a record's time of creation in RFC 3339; "" where it is unknown or no time of protobuf.
+
+    Args:
+        seconds: Unix seconds; 0 where unknown.
+    """
+    if not seconds or not times.FIRST_SECOND <= seconds <= times.LAST_SECOND:
+        return ""
+    return times.rfc3339(seconds)

@@ -165,6 +165,22 @@ def test_the_whole_way(plane: ControlPlane, namespace: str, tmp_path: Path) -> N
     assert stored(plane, namespace) == found
 
 
+def test_one_file_with_the_same_name_in_two_namespaces(
+    plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    other = plane.create_namespace(f"{namespace}-b")
+    objects = [pipeline("a", description=place) for place in (namespace, other)]
+    for obj, place in zip(objects, (namespace, other), strict=True):
+        obj["metadata"]["namespace"] = place
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "a.yaml").write_text(yaml.safe_dump_all(objects))
+    done = migrate(plane, "apply", tmp_path / "m", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for place in (namespace, other):
+        (found,) = stored(plane, place)
+        assert found["spec"]["description"] == place
+
+
 def test_what_fails_is_told_and_the_rest_is_applied(
     plane: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:

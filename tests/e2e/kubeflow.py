@@ -11,7 +11,8 @@ from typing import Any
 
 from kfp_k8s_manifest.cluster import ClusterConfig, load_config
 from kfp_k8s_manifest.installation.crds import crds
-from kfp_k8s_manifest.installation.webhooks import InstallOptions, webhook_configurations
+from kfp_k8s_manifest.installation.parts import Installation
+from kfp_k8s_manifest.installation.webhooks import WebhookOptions, webhook_configurations
 from kfp_k8s_manifest.model.kinds import GROUP, PLURALS
 from kfp_k8s_manifest.releases import target
 from tests.apiserver.certificates import CertificateAuthority
@@ -195,15 +196,13 @@ class Kubeflow:
         """Install a server's webhooks, and wait until they judge what is put into a namespace."""
         (port,) = [int(each["port"]) for each in server.entries("listening") if each["tls"]]
         documents: Any = webhook_configurations(
-            InstallOptions(
-                name="webhooks",
-                namespace=NAMESPACE,
-                image="",
-                target=TARGET,
+            Installation(name="webhooks", namespace=NAMESPACE, app="kfp-k8s-webhook"),
+            WebhookOptions(
                 everywhere=True,
                 ca_bundle=self._authority,
                 url=f"https://127.0.0.1:{port}",
-            )
+            ),
+            port=port,
         )
         for document in documents:
             document["metadata"]["name"] = CONFIGURATION

@@ -6,7 +6,6 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kfp_k8s_manifest.errors import UsageError, YamlError
@@ -18,7 +17,14 @@ from kfp_k8s_manifest.migration.records import (
 )
 from kfp_k8s_manifest.migration.sources import ServerError
 from kfp_k8s_manifest.migration.sources.fitting import PageFit
-from kfp_k8s_manifest.rest.values import Anchor, ListQuery, Page, PipelineRecord, VersionRecord
+from kfp_k8s_manifest.rest.values import (
+    Anchor,
+    ListQuery,
+    Page,
+    PipelineRecord,
+    VersionRecord,
+    time_text,
+)
 from kfp_k8s_manifest.yaml import load_all
 
 if TYPE_CHECKING:
@@ -212,7 +218,7 @@ def _pipeline(record: PipelineRecord) -> ServerPipeline:
         display_name=record.display_name,
         description=record.description,
         namespace=record.namespace,
-        created_at=_time(record.created_at),
+        created_at=time_text(record.created_at),
         tags=record.tags,
         error=record.error,
     )
@@ -227,7 +233,7 @@ def _version(record: VersionRecord) -> ServerVersion:
         name=record.name,
         display_name=record.display_name,
         description=record.description,
-        created_at=_time(record.created_at),
+        created_at=time_text(record.created_at),
         package_url=record.package_url or "",
         code_source_url=record.code_source_url,
         tags=record.tags,
@@ -235,9 +241,3 @@ def _version(record: VersionRecord) -> ServerVersion:
         platform_spec=platform_spec,
         error=record.error,
     )
-
-
-def _time(seconds: int) -> str:
-    if not seconds:
-        return ""
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

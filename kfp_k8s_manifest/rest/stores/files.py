@@ -12,7 +12,7 @@ from kfp_k8s_manifest.rest.errors import Code, RestError, not_found
 from kfp_k8s_manifest.rest.matching import Listing
 from kfp_k8s_manifest.rest.stores.folder import FolderReader, View, object_id
 from kfp_k8s_manifest.rest.stores.items import FACTS
-from kfp_k8s_manifest.rest.stores.paging import page_of
+from kfp_k8s_manifest.rest.stores.paging import page_of, records_of
 from kfp_k8s_manifest.rest.values import (
     ListQuery,
     Page,
@@ -92,9 +92,7 @@ class FilesStore:
         if namespace:
             listing = view.by_namespace.get(namespace, Listing(FACTS))
         page = await page_of(listing, query)
-        return Page(
-            items=tuple(item.record() for item in page.items), total=page.total, next=page.next
-        )
+        return records_of(page)
 
     async def get_version(self, version_id: str) -> VersionRecord:
         """Return a version."""
@@ -106,10 +104,9 @@ class FilesStore:
     async def list_versions(self, pipeline_id: str, query: ListQuery) -> Page[VersionRecord]:
         """Return a page of the versions of a pipeline; none where there is no such pipeline."""
         view = await self._current()
-        page = await page_of(view.by_pipeline.get(pipeline_id, Listing(FACTS)), query)
-        return Page(
-            items=tuple(item.record() for item in page.items), total=page.total, next=page.next
-        )
+        listing = view.by_pipeline.get(pipeline_id, Listing(FACTS))
+        page = await page_of(listing, query)
+        return records_of(page)
 
     async def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise RestError(

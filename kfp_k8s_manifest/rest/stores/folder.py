@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from kfp_k8s_manifest.errors import KfpK8sError
+from kfp_k8s_manifest.golang import times
 from kfp_k8s_manifest.model.age import sequence_of
 from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE, PIPELINE_VERSION
@@ -154,7 +154,7 @@ class FolderReader:
             "name": name,
             "namespace": namespace,
             "uid": object_id(kind, namespace, name),
-            "creationTimestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)),
+            "creationTimestamp": times.rfc3339(seconds),
         }
         placed = {"metadata": metadata, "spec": mapping_at(obj, "spec")}
         if kind == PIPELINE:

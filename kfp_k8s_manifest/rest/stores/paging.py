@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from kfp_k8s_manifest.rest.matching import Listing
 from kfp_k8s_manifest.rest.values import ListQuery, Page
 
-__all__ = ["page_of"]
+__all__ = ["page_of", "records_of"]
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class _Kept(Protocol[T_co]):
+    """What is kept of an object."""
+
+    def record(self) -> T_co:
+        """Return what the API answers."""
 
 
 async def page_of(listing: Listing[T], query: ListQuery) -> Page[T]:
@@ -31,3 +39,9 @@ async def page_of(listing: Listing[T], query: ListQuery) -> Page[T]:
     except StopIteration as end:
         page: Page[T] = end.value
         return page
+
+
+def records_of(page: Page[_Kept[T]]) -> Page[T]:
+    """Return a page of what the API answers, of one of what is kept."""
+    items = tuple(item.record() for item in page.items)
+    return Page(items=items, total=page.total, next=page.next)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from kfp_k8s_manifest.rest.errors import Code, RestError
+from kfp_k8s_manifest.rest.errors import Code, RestError, pipeline_exists
 from kfp_k8s_manifest.rest.stores.kubernetes.names import (
     check_namespace,
     check_pipeline_name,
     object_name,
-    pipeline_exists,
     version_exists,
 )
 

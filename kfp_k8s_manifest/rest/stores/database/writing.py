@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from kfp_k8s_manifest.rest.errors import Code, RestError, invalid, not_found
+from kfp_k8s_manifest.rest.errors import (
+    Code,
+    RestError,
+    has_versions,
+    invalid,
+    not_found,
+    pipeline_exists,
+)
 from kfp_k8s_manifest.rest.stores.database.queries import PIPELINES, READY, VERSIONS, Listed
 from kfp_k8s_manifest.rest.stores.database.records import check_lengths
 from kfp_k8s_manifest.rest.stores.database.tables import pipeline_versions, pipelines, spec_json
@@ -40,11 +47,7 @@ def add_pipeline(
     try:
         connection.execute(insert(pipelines), row)
     except IntegrityError as error:
-        raise RestError(
-            Code.ALREADY_EXISTS,
-            f"Failed to create a new pipeline. The name {row['Name']} already {exists}. Please"
-            " specify a new name",
-        ) from error
+        raise pipeline_exists(row["Name"], exists=exists) from error
     _add_tags(connection, PIPELINES, row["UUID"], tags)
 
 
@@ -105,10 +108,7 @@ def delete_pipeline(
         newest = newest.order_by(columns.CreatedAtInSec.desc(), columns.UUID).limit(1)
         found = connection.execute(newest).scalar()
         if found is not None:
-            raise invalid(
-                f"Failed to delete pipeline with id {pipeline_id} as it has existing pipeline"
-                f" versions (e.g. {found}). Set cascade=true to delete all versions"
-            )
+            raise has_versions(pipeline_id, found)
     some = select(columns.UUID).where(of_pipeline).limit(_BATCH)
     while ids := connection.execute(some).scalars().all():
         _remove_versions(connection, ids, has_specs=has_specs)

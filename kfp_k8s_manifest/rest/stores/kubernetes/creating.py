@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from kfp_k8s_manifest.cluster import PIPELINE_VERSIONS, ApiError, requests
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.model.trees import string_at
-from kfp_k8s_manifest.rest.errors import Code, RestError, invalid, not_found
+from kfp_k8s_manifest.rest.errors import Code, RestError, invalid, not_found, pipeline_exists
 from kfp_k8s_manifest.rest.stores.items import (
     AWAITS,
     PipelineItem,
@@ -31,7 +31,6 @@ from kfp_k8s_manifest.rest.stores.kubernetes.names import (
     check_namespace,
     check_pipeline_name,
     object_name,
-    pipeline_exists,
     version_exists,
 )
 from kfp_k8s_manifest.rest.stores.kubernetes.refusals import refused

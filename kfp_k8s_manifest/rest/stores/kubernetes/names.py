@@ -17,7 +17,6 @@ __all__ = [
     "check_namespace",
     "check_pipeline_name",
     "object_name",
-    "pipeline_exists",
     "version_exists",
 ]
 
@@ -68,14 +67,6 @@ def object_name(pipeline: str, version: str) -> str:
             f" {MAX_OBJECT_NAME}-character naming limit: {_problem(combined)}"
         )
     return combined
-
-
-def pipeline_exists(name: str) -> RestError:
-    """Return the refusal of a pipeline whose name is taken."""
-    return RestError(
-        Code.ALREADY_EXISTS,
-        f"Failed to create a new pipeline. The name {name} already exists. Please specify a new name",
-    )
 
 
 def version_exists(name: str, *, resource: str = "") -> RestError:

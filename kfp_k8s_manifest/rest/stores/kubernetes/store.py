@@ -12,7 +12,7 @@ from kfp_k8s_manifest.cluster import PIPELINE_VERSIONS, PIPELINES
 from kfp_k8s_manifest.cluster.async_client import AsyncClient
 from kfp_k8s_manifest.model.kinds import PIPELINE_ID_LABEL
 from kfp_k8s_manifest.model.trees import string_at
-from kfp_k8s_manifest.rest.errors import RestError, invalid, not_found
+from kfp_k8s_manifest.rest.errors import has_versions, not_found
 from kfp_k8s_manifest.rest.stores.items import (
     PackedSpec,
     PipelineItem,
@@ -27,6 +27,7 @@ from kfp_k8s_manifest.rest.stores.kubernetes.conversion import with_changes
 from kfp_k8s_manifest.rest.stores.kubernetes.creating import Creator
 from kfp_k8s_manifest.rest.stores.kubernetes.tidying import Tidier
 from kfp_k8s_manifest.rest.stores.kubernetes.together import together
+from kfp_k8s_manifest.rest.stores.paging import records_of
 from kfp_k8s_manifest.rest.values import (
     ListQuery,
     NewPipeline,
@@ -135,10 +136,7 @@ class KubernetesStore:
         """Return a page of the pipelines of a namespace; None for all that the store looks at."""
         if namespace == "":
             namespace = self.default_namespace
-        page = await self._pipelines.page(query, parent=namespace)
-        return Page(
-            items=tuple(item.record() for item in page.items), total=page.total, next=page.next
-        )
+        return records_of(await self._pipelines.page(query, parent=namespace))
 
     async def update_pipeline(
         self, pipeline_id: str, *, display_name: str | None, tags: Mapping[str, str] | None
@@ -162,12 +160,12 @@ class KubernetesStore:
             # Most refusals need no more than a look at one version.
             found = await self._versions.metadata(latest.namespace, latest.object_name)
             if string_at(found, "metadata", "uid") == latest.id:
-                raise _has_versions(pipeline, latest)
+                raise has_versions(pipeline.id, latest.id)
         versions = await self._versions.labelled(
             pipeline.namespace, f"{PIPELINE_ID_LABEL}={pipeline.id}"
         )
         if not cascade and (latest := _latest(versions)) is not None:
-            raise _has_versions(pipeline, latest)
+            raise has_versions(pipeline.id, latest.id)
         gate = asyncio.Semaphore(_AT_A_TIME)
 
         async def remove(version: VersionItem) -> None:
@@ -196,10 +194,7 @@ class KubernetesStore:
             namespace = pipeline.namespace
         parent = versions_of(namespace, pipeline_id)
         labels = f"{PIPELINE_ID_LABEL}={pipeline_id}"
-        page = await self._versions.page(query, parent=parent, labels=labels)
-        return Page(
-            items=tuple(item.record() for item in page.items), total=page.total, next=page.next
-        )
+        return records_of(await self._versions.page(query, parent=parent, labels=labels))
 
     async def update_version(
         self, version_id: str, *, display_name: str | None, tags: Mapping[str, str] | None
@@ -247,10 +242,3 @@ class KubernetesStore:
 
 def _latest(versions: Iterable[VersionItem]) -> VersionItem | None:
     return max(versions, key=lambda each: (each.created_at, each.id), default=None)
-
-
-def _has_versions(pipeline: PipelineItem, latest: VersionItem) -> RestError:
-    return invalid(
-        f"Failed to delete pipeline with id {pipeline.id} as it has existing pipeline versions (e.g."
-        f" {latest.id}). Set cascade=true to delete all versions"
-    )
