@@ -107,6 +107,9 @@ class Authorizer(Protocol):
                 does not answer, 500 where it refuses to tell.
         """
 
+    async def close(self) -> None:
+        """End what is open to decide it."""
+
 
 class Open:
     """Lets everybody do everything: single-user mode."""
@@ -122,14 +125,17 @@ class Open:
     ) -> None:
         """Let the call pass."""
 
+    async def close(self) -> None:
+        """Nothing is open."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MultiUser:
     """Asks the cluster for every call.
 
     Attributes:
-        client: The connection to the cluster; its account may create `tokenreviews` and
-            `subjectaccessreviews`.
+        client: The connection to the cluster, which is closed with this; its account may create
+            `tokenreviews` and `subjectaccessreviews`.
         prefix: What the identity header's value must begin with; it is cut off.
         audience: The audience that a bearer token must be made for.
         pod_namespace: The namespace that counts for changes of what is shared.
@@ -166,6 +172,10 @@ class MultiUser:
         await self._review(user, asked)
         if resource == "pipelineversions" and self.authorize == "kep":
             await self._review(user, _attributes(resource, VERSION, verb, namespace, ""))
+
+    async def close(self) -> None:
+        """Close the connection to the cluster."""
+        await self.client.close()
 
     async def _identify(self, caller: Caller) -> str:
         """Return the caller's name: what the header says, else what the cluster says of the token."""

@@ -74,6 +74,7 @@ class Service:
         self.access = Access(
             store, authorizer, multi_user=multi_user, require_namespace=require_namespace
         )
+        self._authorizer = authorizer
         self._fetcher = fetcher
 
     async def start(self) -> None:
@@ -88,6 +89,7 @@ class Service:
         """End what is under way."""
         self.packages.close()
         await self._fetcher.close()
+        await self._authorizer.close()
         await self.store.close()
 
     # Pipelines

@@ -39,14 +39,13 @@ def check(installation: Installation, namespace: str) -> Check:
 
     def run(caller: Caller, call: dict[str, Any], **options: Any) -> RestError | None:
         async def ask() -> RestError | None:
-            client = AsyncClient(config)
+            authorizer = MultiUser(client=AsyncClient(config), **options)
             try:
-                authorizer = MultiUser(client=client, **options)
                 await authorizer.check(caller, **{"namespace": namespace, **call})
             except RestError as error:
                 return error
             finally:
-                await client.close()
+                await authorizer.close()
             return None
 
         return asyncio.run(ask())
@@ -131,10 +130,10 @@ def test_a_service_account_calls_with_a_token_made_for_the_api(
 def test_a_server_that_may_not_ask_lets_nobody_in(installation: Installation) -> None:
     async def ask() -> RestError:
         config = load_config(str(installation.plane.user_kubeconfig("nobody-at-all")))
-        client = AsyncClient(config)
+        authorizer = MultiUser(client=AsyncClient(config))
         with pytest.raises(RestError) as caught:
-            await MultiUser(client=client).check(ALICE, verb="get", namespace="default")
-        await client.close()
+            await authorizer.check(ALICE, verb="get", namespace="default")
+        await authorizer.close()
         return caught.value
 
     assert asyncio.run(ask()).code is Code.INTERNAL

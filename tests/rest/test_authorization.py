@@ -15,6 +15,8 @@ from kfp_k8s_manifest.rest.authorization import ANONYMOUS, Caller, MultiUser, Op
 from kfp_k8s_manifest.rest.errors import Code, RestError
 from tests.cluster.fake_api import Asked, FakeApi, fake_api
 
+from .serving import serving
+
 ACCESS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 TOKENS = "/apis/authentication.k8s.io/v1/tokenreviews"
 NO_IDENTITY = "Failed to check authorization. User identity is empty in the request header"
@@ -31,12 +33,11 @@ def check(
     """Have one call checked against a cluster that answers so; return what it was asked."""
 
     async def run(url: str) -> None:
-        client = AsyncClient(ClusterConfig(server=url))
+        authorizer = MultiUser(client=AsyncClient(ClusterConfig(server=url)), **options)
         try:
-            authorizer = MultiUser(client=client, **options)
             await authorizer.check(caller, **{"verb": "get", "namespace": "team-a", **call})
         finally:
-            await client.close()
+            await authorizer.close()
 
     with fake_api(answer) as api:
         asyncio.run(run(api.url))
@@ -238,10 +239,10 @@ def test_a_cluster_that_does_not_answer_in_time_is_no_yes() -> None:
         return everything_allowed(asked)
 
     async def run(url: str) -> RestError:
-        client = AsyncClient(ClusterConfig(server=url))
+        authorizer = MultiUser(client=AsyncClient(ClusterConfig(server=url)), timeout=0.2)
         with pytest.raises(RestError) as caught:
-            await MultiUser(client=client, timeout=0.2).check(ALICE, verb="get", namespace="team-a")
-        await client.close()
+            await authorizer.check(ALICE, verb="get", namespace="team-a")
+        await authorizer.close()
         done.set()
         return caught.value
 
@@ -279,10 +280,10 @@ def test_a_cluster_that_has_too_much_to_do_is_asked_again() -> None:
 
 def test_a_cluster_that_cannot_be_reached_is_no_yes() -> None:
     async def run() -> RestError:
-        client = AsyncClient(ClusterConfig(server="http://127.0.0.1:1"))
+        authorizer = MultiUser(client=AsyncClient(ClusterConfig(server="http://127.0.0.1:1")))
         with pytest.raises(RestError) as caught:
-            await MultiUser(client=client).check(ALICE, verb="get", namespace="team-a")
-        await client.close()
+            await authorizer.check(ALICE, verb="get", namespace="team-a")
+        await authorizer.close()
         return caught.value
 
     assert asyncio.run(run()).code is Code.UNAVAILABLE
@@ -291,3 +292,24 @@ def test_a_cluster_that_cannot_be_reached_is_no_yes() -> None:
 def test_a_caller_is_not_shown_with_its_token() -> None:
     caller = Caller(identity=("alice",), authorization=("Bearer secret",))
     assert repr(caller) == "Caller(identity=('alice',), …)"
+
+
+class Closing(AsyncClient):
+    """A client that tells how often it was closed."""
+
+    closed = 0
+
+    async def close(self) -> None:
+        self.closed += 1
+        await super().close()
+
+
+def test_a_server_that_ends_closes_its_connections_to_the_cluster() -> None:
+    with fake_api(everything_allowed) as api:
+        client = Closing(ClusterConfig(server=api.url))
+        users = {"authorizer": MultiUser(client=client), "multi_user": True}
+        with serving(service=users, identity_header="user") as server:
+            answer = server.request("GET", "~/pipelines?namespace=n", headers={"user": "alice"})
+            assert answer.status == 200
+            assert (len(api.asked), client.closed) == (1, 0)
+        assert client.closed == 1

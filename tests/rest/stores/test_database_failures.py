@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
 from kfp_k8s_manifest.errors import KfpK8sError, UsageError
@@ -243,6 +243,33 @@ def test_a_query_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
         await runner.close()
 
     asyncio.run(run())
+
+
+def test_what_still_runs_at_the_end_leaves_no_connection_open(tmp_path: Path) -> None:
+    began, go_on = threading.Event(), threading.Event()
+    used: list[sqlite3.Connection] = []
+
+    def work(connection: Connection) -> None:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        used.append(driver)
+        began.set()
+        go_on.wait(30)
+
+    async def run() -> None:
+        runner = Runner(read_url(f"sqlite:///{tmp_path / 'p.db'}"), seconds=0.2, connections=1)
+        # Its caller is answered, and the work goes on.
+        error = await refused(runner.read(work))
+        assert error.code is Code.UNAVAILABLE
+        assert began.is_set()
+        closing = asyncio.create_task(runner.close())
+        await asyncio.sleep(0.2)
+        go_on.set()
+        await closing
+
+    asyncio.run(run())
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        used[0].execute("SELECT 1")
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,8 @@ class Runner:
 
     async def close(self) -> None:
         """End all connections; work that still runs ends first."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        # A connection that is given back after the engine's end would stay open.
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
         await asyncio.to_thread(self._engine.dispose)
 
     async def _run(self, work: Callable[[_Call], T], seconds: float | None = None) -> T:
