@@ -80,32 +80,26 @@ def pipeline_names(names: Iterable[str], former: Mapping[str, str] | None = None
     return found
 
 
-def version_names(
-    name: str, *, pipeline: str, pipeline_object: str, taken: Collection[str] = ()
-) -> Iterator[str]:
+def version_names(name: str, *, pipeline: str, pipeline_object: str) -> Iterator[str]:
     """Yield the names that a version may have, the best first; none where no rule can map it.
 
     Args:
         name: The version's name on the server.
         pipeline: The pipeline's name on the server.
         pipeline_object: The name of the Pipeline object.
-        taken: Names of other versions of the pipeline.
     """
+    own = ""
     if name == pipeline:
         # An upload gives its version the pipeline's name, and the object bears it alone.
-        candidates: Iterable[str] = [pipeline_object]
+        own = pipeline_object
     elif name != pipeline_object and is_version_name(name):
-        candidates = [name]
-    else:
-        candidates = []
-    for each in candidates:
-        object_name = naming.rest_name(pipeline_object, each)
-        if each not in taken and len(object_name) <= naming.MAX_OBJECT_NAME:
-            yield each
+        own = name
+    if own and len(naming.rest_name(pipeline_object, own)) <= naming.MAX_OBJECT_NAME:
+        yield own
     room = naming.MAX_OBJECT_NAME - len(pipeline_object) - 1
     if room >= _DIGEST:
         longest = min(_LONGEST_MAPPED, room)
-        yield from (each for each in _mapped(name, "version", longest) if each not in taken)
+        yield from _mapped(name, "version", longest)
 
 
 def rivals(object_name: str, pipeline: str, pipelines: Collection[str]) -> list[str]:
