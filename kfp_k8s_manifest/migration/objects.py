@@ -21,6 +21,7 @@ from kfp_k8s_manifest.model.kinds import GROUP
 from kfp_k8s_manifest.model.resources import Pipeline, PipelineVersion, Resource
 from kfp_k8s_manifest.naming import rest_name
 from kfp_k8s_manifest.releases import Target
+from kfp_k8s_manifest.rest.rules import MAX_TAG, MAX_TAGS
 
 __all__ = [
     "CREATED_AT",
@@ -32,6 +33,8 @@ __all__ = [
     "Place",
     "make_pipeline",
     "make_version",
+    "refusals",
+    "without_versions",
 ]
 
 ORIGINAL_ID: Final = f"{GROUP}/original-id"
@@ -41,8 +44,6 @@ CREATED_AT: Final = "kfp-k8s/created-at"
 ORIGINAL_NAME: Final = "kfp-k8s/original-name"
 """The annotation with the API name that it had there."""
 
-_MOST_TAGS: Final = 20
-_LONGEST_TAG: Final = 63
 _REASONS: Final = {
     registry.SPEC_WORKFLOW.id: "v1-template",
     registry.SPEC_SCHEMA_VERSION.id: "schema-version",
@@ -204,7 +205,8 @@ def _made(resource: Resource, sequence: int, losses: tuple[Loss, ...], place: Pl
         size = json_size(obj)
         extra = place.layout.annotations(sequence=sequence, size=size)
         obj["metadata"]["annotations"] = {**extra, **resource.annotations}
-        refused = _refused(obj, place.target, size)
+        found = refusals(obj, place.target, at_most=size + 1000)
+        refused = tuple(_loss(each) for each in found)
         text = "" if refused else to_yaml([obj])
     except (KfpK8sError, RecursionError, ValueError) as error:
         loss = Loss(reason="refused", field="", text=f"it cannot be written: {error}")
@@ -229,11 +231,19 @@ def _known_fields(
     return ({**obj, "spec": kept} if spec else obj), dropped
 
 
-def _refused(obj: dict[str, Any], target: Target, size: int) -> tuple[Loss, ...]:
-    """Return why the cluster would reject an object."""
+def refusals(
+    obj: Mapping[str, Any], target: Target, *, at_most: int | None = None
+) -> list[Finding]:
+    """Return why the cluster would reject an object, where its Pipeline is there.
+
+    Args:
+        obj: The object.
+        target: The releases that must take it.
+        at_most: As for `check_object`.
+    """
     context = ObjectContext(target=target, pipelines=KnownPipelines(assume=True), lint=False)
-    found = check_object(obj, context, at_most=size + 1000)
-    return tuple(_loss(each) for each in found if each.severity is Severity.ERROR)
+    found = check_object(obj, context, at_most=at_most)
+    return [each for each in found if each.severity is Severity.ERROR]
 
 
 def _loss(finding: Finding) -> Loss:
@@ -252,10 +262,10 @@ def _tags(tags: Mapping[str, str]) -> tuple[dict[str, str], tuple[Loss, ...]]:
     losses: list[Loss] = []
     for key in sorted(tags):
         value = tags[key]
-        if not key or "." in key or len(key) > _LONGEST_TAG or len(value) > _LONGEST_TAG:
+        if not key or "." in key or len(key) > MAX_TAG or len(value) > MAX_TAG:
             text = "a key has 1 to 63 characters without '.', a value at most 63"
-        elif len(kept) == _MOST_TAGS:
-            text = f"there are {len(tags)} tags, and {_MOST_TAGS} are allowed"
+        elif len(kept) == MAX_TAGS:
+            text = f"there are {len(tags)} tags, and {MAX_TAGS} are allowed"
         else:
             kept[key] = value
             continue
