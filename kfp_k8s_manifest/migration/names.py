@@ -17,6 +17,7 @@ from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.errors import InvalidNameError
 
 __all__ = [
+    "OWN_FILES",
     "file_stem",
     "is_pipeline_name",
     "is_version_name",
@@ -32,6 +33,11 @@ chance of 1 in 88,000, and then the digest of one grows."""
 _LONGEST_DIGEST: Final = 52
 _LONGEST_MAPPED: Final = naming.MAX_LABEL
 _LONGEST_STEM: Final = 220
+
+OWN_FILES: Final = frozenset(
+    {"kustomization.yaml", "kustomizeconfig.yaml", "not-exported.jsonl", "rename-report.csv"}
+)
+"""The files of an export and of its layouts, which no folder of a pipeline can have the name of."""
 
 
 def is_pipeline_name(name: str) -> bool:
@@ -118,8 +124,11 @@ def rivals(object_name: str, pipeline: str, pipelines: Collection[str]) -> list[
 
 
 def file_stem(name: str) -> str:
-    """Return what stands for a name in the names of files, which are shorter than those of objects."""
-    if len(name) <= _LONGEST_STEM:
+    """Return what stands for a name in the names of files and folders.
+
+    They are shorter than those of objects, and some belong to files of an export or of a layout.
+    """
+    if len(name) <= _LONGEST_STEM and name not in OWN_FILES:
         return name
     return f"{name[: _LONGEST_STEM - _DIGEST - 1].rstrip('-.')}-{_digest(name)[:_DIGEST]}"
 

@@ -34,6 +34,7 @@ __all__ = [
     "make_pipeline",
     "make_version",
     "refusals",
+    "unreadable",
     "without_versions",
 ]
 
@@ -132,7 +133,7 @@ def make_pipeline(record: ServerPipeline, name: str, origin: Origin, place: Plac
         place: Where it goes.
     """
     if record.error:
-        return _unreadable(record.error)
+        return Made(text="", losses=(_unreadable(record.error),))
     tags, losses = _tags(record.tags)
     pipeline = Pipeline(
         name=name,
@@ -158,7 +159,7 @@ def make_version(
     """Return the PipelineVersion of a record.
 
     Args:
-        record: The record.
+        record: The record, which can be read.
         version_name: Its `spec.versionName`.
         origin: Where it came from first.
         place: Where it goes.
@@ -166,8 +167,6 @@ def make_version(
         namespace: The namespace of the pipeline on the server, or "".
         sequence: Its age among the versions of the pipeline.
     """
-    if record.error or not isinstance(record.pipeline_spec, Mapping):
-        return _unreadable(record.error or "the server answers no pipeline spec")
     tags, losses = _tags(record.tags)
     if record.hides_url:
         text = "the server has a code source URL, which its API does not tell; its database does"
@@ -184,7 +183,7 @@ def make_version(
         code_source_url=record.code_source_url or origin.code_source_url or None,
         pipeline_spec_uri=record.package_url or origin.package_url or None,
         ir=PipelineIR(
-            pipeline_spec=record.pipeline_spec,
+            pipeline_spec=record.pipeline_spec or {},
             platform_spec=record.platform_spec or None,
         ),
     )
@@ -192,8 +191,9 @@ def make_version(
 
 
 def _annotations(name: str, origin: Origin) -> dict[str, str]:
-    found = {ORIGINAL_ID: origin.id, CREATED_AT: origin.created_at, ORIGINAL_NAME: name}
-    return {key: value for key, value in found.items() if value}
+    found = {ORIGINAL_ID: origin.id, CREATED_AT: origin.created_at}
+    # A name may be empty, too.
+    return {**{key: value for key, value in found.items() if value}, ORIGINAL_NAME: name}
 
 
 def _made(resource: Resource, sequence: int, losses: tuple[Loss, ...], place: Place) -> Made:
@@ -252,8 +252,18 @@ def _loss(finding: Finding) -> Loss:
     return Loss(reason=reason, field=finding.field, text=text)
 
 
-def _unreadable(error: str) -> Made:
-    return Made(text="", losses=(Loss(reason="unreadable", field="", text=error),))
+def unreadable(record: ServerVersion) -> Loss | None:
+    """Return why a version cannot be an object whatever its name, or None.
+
+    Over its API the server says nothing of such a version but its id.
+    """
+    if record.error or not isinstance(record.pipeline_spec, Mapping):
+        return _unreadable(record.error or "the server answers no pipeline spec")
+    return None
+
+
+def _unreadable(error: str) -> Loss:
+    return Loss(reason="unreadable", field="", text=error)
 
 
 def _tags(tags: Mapping[str, str]) -> tuple[dict[str, str], tuple[Loss, ...]]:
