@@ -166,13 +166,13 @@ def open_server(
         cookie=cookie or "",
         connections=connections,
     )
+    server = RestServer(access, patience=Patience(attempts=attempts), timeout=timeout)
+    click.get_current_context().call_on_close(server.close)
     if access.is_exposed and not in_cluster:
         click.echo(
             f"warning: {access.host} is not encrypted: whoever is on the way can read the login",
             err=True,
         )
-    server = RestServer(access, patience=Patience(attempts=attempts), timeout=timeout)
-    click.get_current_context().call_on_close(server.close)
     return server
 
 

@@ -124,22 +124,13 @@ def _typed_id(kind: str, metadata: Mapping[str, Any]) -> Id | None:
 
 def _used(server: RestServer, namespaces: tuple[str, ...], found: list[Id]) -> list[Use]:
     from kfp_k8s_manifest.migration.ids import uses
+    from kfp_k8s_manifest.migration.records import all_items
 
     return [
         use
         for namespace in namespaces or ("",)
-        for use in uses(_recurring_runs(server, namespace), found)
+        for use in uses(all_items(partial(server.recurring_runs, namespace, size=200)), found)
     ]
-
-
-def _recurring_runs(server: RestServer, namespace: str) -> Iterator[Mapping[str, Any]]:
-    token = ""
-    while True:
-        page = server.recurring_runs(namespace, token, 200)
-        yield from page.items
-        token = page.token
-        if not token:
-            return
 
 
 def _json(found: list[Id]) -> str:

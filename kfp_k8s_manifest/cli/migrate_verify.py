@@ -81,7 +81,6 @@ def verify(
         source,
         namespaces,
         everywhere=everywhere,
-        from_database=database_url is not None,
         kubeconfig=kubeconfig,
         context=context,
     )

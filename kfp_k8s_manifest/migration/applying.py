@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from kfp_k8s_manifest import releases
-from kfp_k8s_manifest.checks.order import ObjectContext, check_object
-from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines
 from kfp_k8s_manifest.cluster import (
     PIPELINE_VERSIONS,
     PIPELINES,
@@ -21,11 +19,10 @@ from kfp_k8s_manifest.cluster import (
     requests,
 )
 from kfp_k8s_manifest.errors import ClusterError, KfpK8sError, SourceError
-from kfp_k8s_manifest.findings import Severity
 from kfp_k8s_manifest.gitops.changes import differences
 from kfp_k8s_manifest.migration.compare import names_of
 from kfp_k8s_manifest.migration.folder import Found, Reader, read_folder
-from kfp_k8s_manifest.migration.objects import ORIGINAL_ID
+from kfp_k8s_manifest.migration.objects import ORIGINAL_ID, refusals
 from kfp_k8s_manifest.migration.pace import run_paced
 from kfp_k8s_manifest.model.age import sequence_of
 from kfp_k8s_manifest.model.kinds import PIPELINE
@@ -239,14 +236,8 @@ class _Apply:
         return self._reader.load(item.path, is_it)
 
     def _check(self, obj: Mapping[str, Any]) -> None:
-        context = ObjectContext(
-            target=releases.target(self._options.target),
-            pipelines=KnownPipelines(assume=True),
-            lint=False,
-        )
-        for each in check_object(obj, context):
-            if each.severity is Severity.ERROR:
-                raise SourceError(f"the cluster would reject it: {each.message} ({each.rule})")
+        for each in refusals(obj, releases.target(self._options.target)):
+            raise SourceError(f"the cluster would reject it: {each.message} ({each.rule})")
 
     def _send(
         self, resource: ResourceType, item: _Item, obj: Mapping[str, Any]

@@ -84,12 +84,13 @@ def names_of(obj: Mapping[str, Any]) -> Names:
     kind, own = string_at(obj, "kind"), string_at(obj, "metadata", "name")
     is_pipeline = kind == PIPELINE
     name = own if is_pipeline else string_at(obj, "spec", "versionName") or own
+    original = mapping_at(obj, "metadata", "annotations").get(ORIGINAL_NAME)
     return Names(
         kind=kind,
         namespace=string_at(obj, "metadata", "namespace"),
         original_id=string_at(obj, "metadata", "annotations", ORIGINAL_ID),
         name=name,
-        original_name=string_at(obj, "metadata", "annotations", ORIGINAL_NAME) or name,
+        original_name=original if isinstance(original, str) else name,
         pipeline=own if is_pipeline else string_at(obj, "spec", "pipelineName"),
     )
 

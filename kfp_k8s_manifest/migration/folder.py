@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,10 @@ from kfp_k8s_manifest.model.trees import string_at
 from kfp_k8s_manifest.reading import read_found
 from kfp_k8s_manifest.yaml import DEFAULT_LIMITS, load_all
 
-__all__ = ["Found", "Reader", "read_folder", "read_report"]
+__all__ = ["SIDE_FILE", "Found", "Reader", "read_folder", "read_report", "read_side_file"]
+
+SIDE_FILE: Final = "not-exported.jsonl"
+"""What the objects of an export do not hold, a JSON object a line: why, and the server's whole record."""
 
 # How many files are remembered, of which each may have many objects that are asked for one by one.
 _KEPT: Final = 4
@@ -109,6 +113,26 @@ def read_report(path: str) -> Iterator[Row]:
             yield from from_csv(lines, path)
     except (OSError, UnicodeError) as error:
         raise SourceError(f"{path} cannot be read: {error}") from error
+
+
+def read_side_file(folder: str | Path) -> Iterator[dict[str, Any]]:
+    """Yield what an export could not put into the objects of a folder; nothing where all is in them.
+
+    Raises:
+        SourceError: The file cannot be read, or is none of an export.
+    """
+    path = Path(folder) / SIDE_FILE
+    if not path.exists():
+        return
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                each = json.loads(line)
+                [reason["field"] for reason in each["reasons"]]
+                (each["kind"], each["original_id"], each["object"])
+                yield each
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"{path} is no side file of an export: {error}") from error
 
 
 class Reader:

@@ -91,7 +91,8 @@ def plan_import(
         # What is told by name wins; the namespace of a server without any is "".
         told = known.get((names.kind, names.namespace, found.name))
         told = told or known.get((names.kind, "", found.name))
-        name = told or names.original_name
+        # No upload can have an empty name.
+        name = told or names.original_name or names.name
         if names.kind == PIPELINE:
             originals[key] = name
         group.items.append(

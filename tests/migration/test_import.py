@@ -17,9 +17,9 @@ from kfp_k8s_manifest.rest.stores.database import DatabaseStore
 from tests.rest.serving import Serving, serving
 from tests.runner import CliRunner, Result
 
-from .databases import Pipeline, Version, make_database, versions
+from .databases import FULL, Pipeline, Version, make_database, versions
 from .proxy import Fault, Seen, proxy
-from .test_export import FULL, run_export, tree
+from .test_export import run_export, tree
 from .test_verify import change, run_verify
 
 PIPELINES = [

@@ -74,7 +74,8 @@ def test_5000_hostile_names_of_versions_become_valid_ones_no_two_alike() -> None
     taken: set[str] = set()
     found = {}
     for name in names:
-        first = next(version_names(name, pipeline="P 1", pipeline_object="p-1-abc", taken=taken))
+        every = version_names(name, pipeline="P 1", pipeline_object="p-1-abc")
+        first = next(each for each in every if each not in taken)
         taken.add(first)
         found[name] = first
     assert len(taken) == 5000
