@@ -70,7 +70,7 @@ class Webhook:
         kubeconfig = cls._least_privileged(plane, folder, name, scope, target)
         server = cls._start(folder, kubeconfig, target)
         port = cls._port(server, folder)
-        command = ["webhook", "manifests", "--name", name, "-n", "default", "--target", target]
+        command = ["webhook", "manifests", "--name", name, "-n", "default"]
         command += ["--ca-bundle", str(folder / "ca.pem"), "--url", f"https://127.0.0.1:{port}"]
         manifests = run(*command, *scope, *options)
         plane.kubectl("apply", "-f", "-", stdin=manifests)

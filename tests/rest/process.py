@@ -60,10 +60,11 @@ def running(
     begin = ["-m", "kfp_k8s_manifest"]
     if limit is not None:
         begin = ["-c", _LIMITED, str(limit)]
+    port = [] if "--global-kubernetes-webhook-mode" in options else ["--port", "0"]
     log = folder / "apiserver.log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, *begin, "apiserver", "--port", "0", *options],
+            [sys.executable, *begin, "apiserver", *port, *options],
             cwd=folder,
             env={**os.environ, **(env or {})},
             stderr=stderr,
