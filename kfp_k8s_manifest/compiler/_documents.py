@@ -108,9 +108,10 @@ class _Look:
         if self._is_key:
             self._is_key[-1] = not self._is_key[-1]
         if isinstance(event, AliasEvent):
-            if any(anchor == event.anchor for anchor, _ in self._open):
-                return f"the anchor &{event.anchor[:40]} contains itself"
-            self._count += self._sizes.get(event.anchor, 1)
+            name = event.anchor or ""
+            if any(anchor == name for anchor, _ in self._open):
+                return f"the anchor &{name[:40]} contains itself"
+            self._count += self._sizes.get(name, 1)
             return ""
         self._count += 1
         if event.tag is not None and event.tag not in _TAGS:
