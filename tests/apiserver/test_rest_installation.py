@@ -51,7 +51,7 @@ def plane(control_plane: ControlPlane) -> ControlPlane:
         (
             [
                 *("--pipelines-store", "database", "--database-secret", "db"),
-                *("--ca-bundle", "CA", "--multi-user"),
+                "--multi-user",
             ],
             7,
         ),
