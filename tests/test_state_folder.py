@@ -97,15 +97,6 @@ def test_a_forged_verdict_hides_nothing(
     monkeypatch.chdir(tmp_path)
     forged = cache.open_cache("portable")
     assert forged is not None
-    kind = {
-        "objects": 0,
-        "skipped": 1,
-        "passed_over": "",
-        "items": (),
-        "findings": (),
-        "excerpts": {},
-    }
-    known = {key: value for key, value in kind.items() if key in Outcome._fields}
     for explicit in (True, False):
         key = cache.key_of(forged.mark, BAD.encode(), explicit=explicit)
         assert forged.put(key, Outcome(skipped=1))
