@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kfp_k8s_manifest.migration.sources.rest import RestServer
 
 __all__ = [
+    "UNFINISHED",
     "concurrency_option",
     "database_option",
     "open_server",
@@ -24,6 +25,11 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+UNFINISHED = (
+    "ended before everything was done; run the command again: what is done is not done again"
+)
+"""What a report says that is not of all objects."""
 
 _OPTIONS = (
     click.option(

@@ -65,6 +65,7 @@ class Names:
     Attributes:
         kind: Its kind.
         namespace: Its namespace, or "".
+        object_name: Its `metadata.name`.
         original_id: The id that it had first, or "".
         name: The API name that a server over the Kubernetes store answers.
         original_name: The API name that it had first.
@@ -73,6 +74,7 @@ class Names:
 
     kind: str
     namespace: str
+    object_name: str
     original_id: str
     name: str
     original_name: str
@@ -88,6 +90,7 @@ def names_of(obj: Mapping[str, Any]) -> Names:
     return Names(
         kind=kind,
         namespace=string_at(obj, "metadata", "namespace"),
+        object_name=own,
         original_id=string_at(obj, "metadata", "annotations", ORIGINAL_ID),
         name=name,
         original_name=original if isinstance(original, str) else name,

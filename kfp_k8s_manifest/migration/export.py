@@ -137,7 +137,9 @@ class _Export:
                 former.setdefault(each.namespace, {})[each.name] = origin.name
         names: dict[str, str] = {}
         for namespace, own in by_namespace.items():
-            found_names = pipeline_names((each.name for each in own), former.get(namespace))
+            found_names = pipeline_names(
+                (each.name for each in own), self._options.target, former.get(namespace)
+            )
             names |= {each.id: found_names[each.name] for each in own}
             self._names[namespace] = frozenset(found_names.values())
         if not self._journal.get("named"):

@@ -15,6 +15,7 @@ from typing import Final
 
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.errors import InvalidNameError
+from kfp_k8s_manifest.releases import Target
 
 __all__ = [
     "OWN_FILES",
@@ -40,15 +41,20 @@ OWN_FILES: Final = frozenset(
 """The files of an export and of its layouts, which no folder of a pipeline can have the name of."""
 
 
-def is_pipeline_name(name: str) -> bool:
+def is_pipeline_name(name: str, target: Target) -> bool:
     """Tell whether a Pipeline object can have a name, and versions beside it.
 
-    The webhook labels versions with the pipeline's name, cut to the length of a label; the API server
-    rejects them where the cut leaves a `-` or `.` at the end.
+    The webhook labels versions with the pipeline's name; the API server rejects them where that is
+    longer than a label, or where what some releases cut to its length ends in `-` or `.`.
+
+    Args:
+        name: The name.
+        target: The releases that must take it.
     """
     if naming.object_name_problems(name):
         return False
-    return not naming.label_value_problems(name[: naming.MAX_LABEL])
+    labels = (release.pipeline_label(name) for release in target.releases)
+    return not any(each is not None and naming.label_value_problems(each) for each in labels)
 
 
 def is_version_name(name: str) -> bool:
@@ -56,11 +62,14 @@ def is_version_name(name: str) -> bool:
     return not naming.version_name_problems(name) and not naming.object_name_problems(name)
 
 
-def pipeline_names(names: Iterable[str], former: Mapping[str, str] | None = None) -> dict[str, str]:
+def pipeline_names(
+    names: Iterable[str], target: Target, former: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Return the object names of the pipelines of one namespace.
 
     Args:
         names: The names on the server.
+        target: The releases that must take them.
         former: Names that an earlier export has given; they stay, and belong to nobody else.
 
     Returns:
@@ -72,7 +81,7 @@ def pipeline_names(names: Iterable[str], former: Mapping[str, str] | None = None
     for name in names:
         if name in found:
             continue
-        if is_pipeline_name(name) and name not in taken:
+        if is_pipeline_name(name, target) and name not in taken:
             found[name] = name
             taken.add(name)
         else:

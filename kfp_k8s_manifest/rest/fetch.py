@@ -17,6 +17,7 @@ from yarl import URL
 from kfp_k8s_manifest.rest.archives import MAX_SIZE, too_large
 from kfp_k8s_manifest.rest.errors import RestError, invalid
 from kfp_k8s_manifest.rest.urls import FetchPolicy, allowed, private
+from kfp_k8s_manifest.serving.timeouts import timeout
 
 __all__ = ["Fetcher"]
 
@@ -84,7 +85,8 @@ class Fetcher:
         """
         seconds = self._policy.timeout or _SECONDS
         try:
-            content = await asyncio.wait_for(self._download(url, for_version=for_version), seconds)
+            async with timeout(seconds):
+                content = await self._download(url, for_version=for_version)
         except (asyncio.TimeoutError, TimeoutError):
             reason = f"no whole answer within {seconds:g} seconds"
             raise _failed(url, reason) from None
@@ -169,7 +171,8 @@ class _GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        found = await asyncio.wait_for(self._inner.resolve(host, port, family), _LOOKUP_SECONDS)
+        async with timeout(_LOOKUP_SECONDS):
+            found = await self._inner.resolve(host, port, family)
         for each in found:
             # A link-local address may come with its interface.
             address = ipaddress.ip_address(each["host"].partition("%")[0])
