@@ -27,6 +27,7 @@ from kfp_k8s_manifest.serving.connections import ConnectionLimits, Connections
 from kfp_k8s_manifest.serving.listener import Listener
 from kfp_k8s_manifest.serving.logs import log
 from kfp_k8s_manifest.serving.metrics import CONTENT_TYPE_LATEST, ServerMetrics
+from kfp_k8s_manifest.serving.timeouts import timeout
 
 __all__ = ["Server", "ServerOptions", "TlsFiles"]
 
@@ -261,7 +262,8 @@ class Server:
         drain = options.drain if drain is None else drain
         log(logging.INFO, "shutting down", drain=drain)
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._hurried.wait(), drain)
+            async with timeout(drain):
+                await self._hurried.wait()
         assert self._listener is not None
         self._listener.stop()
         await self._settle(options.grace)
