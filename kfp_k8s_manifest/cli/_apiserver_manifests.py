@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import click
-from click.core import ParameterSource
 
 from kfp_k8s_manifest.cli._documents import output_option, write_documents
 from kfp_k8s_manifest.cli._installing import (
@@ -11,8 +10,10 @@ from kfp_k8s_manifest.cli._installing import (
     check_names,
     read_bundle,
     read_cidrs,
+    read_image,
 )
 from kfp_k8s_manifest.cli._options import target_option
+from kfp_k8s_manifest.cli._unused import refuse_unused
 from kfp_k8s_manifest.errors import UsageError
 
 __all__ = ["manifests"]
@@ -95,24 +96,27 @@ def manifests(
 
     webhooks = store == "kubernetes" and not disable_webhook
     _check_store(store, database_secret, disable_webhook=disable_webhook)
-    given = click.get_current_context().get_parameter_source("authorize")
-    if given is ParameterSource.COMMANDLINE and not multi_user:
-        raise UsageError("--authorize is about --multi-user")
+    refuse_unused(
+        click.get_current_context(),
+        (
+            ("--multi-user", multi_user, ["authorize"]),
+            ("--pipelines-store kubernetes", store == "kubernetes", ["authorize"]),
+            ("the webhooks, and none are served", webhooks, ["target", "api_server_cidrs"]),
+        ),
+    )
     _check_certificate(
         ca_bundle,
         needed=webhooks or not insecure_http,
         cert_manager=cert_manager,
         webhooks=webhooks,
     )
-    if api_server_cidrs and not webhooks:
-        raise UsageError("--api-server-cidr is about the webhooks, and none are served")
     everybody = "*" in clients
     named = [("--client-namespace", each) for each in clients if each != "*"]
     check_names([("--name", name), ("-n", namespace), *named])
     options = ApiServerOptions(
         name=name,
         namespace=namespace,
-        image=image or f"kfp-k8s-apiserver:{__version__}",
+        image=read_image(image, f"kfp-k8s-apiserver:{__version__}"),
         store=store,
         target=target,
         replicas=replicas,
@@ -158,6 +162,11 @@ def _check_certificate(
         raise UsageError("no certificate is used: leave out --cert-manager and --ca-bundle")
     if cert_manager and ca_bundle:
         raise UsageError("--ca-bundle and --cert-manager exclude each other")
+    if ca_bundle and not webhooks:
+        raise UsageError(
+            "--ca-bundle is about the webhooks, and none are served: put the server's certificate into"
+            " the Secret NAME-tls, or pass --cert-manager"
+        )
     if webhooks and not cert_manager and not ca_bundle:
         raise UsageError(
             "the webhooks need --cert-manager or --ca-bundle FILE, or --disable-webhook"

@@ -163,7 +163,9 @@ def _container(options: ApiServerOptions, ports: dict[str, int]) -> Object:
         reference = {"name": options.database_secret, "key": "url"}
         env.append({"name": _DATABASE_URL, "valueFrom": {"secretKeyRef": reference}})
     if options.multi_user:
-        arguments += ["--multi-user", f"--authorize={options.authorize}"]
+        arguments.append("--multi-user")
+        if options.store == "kubernetes":
+            arguments.append(f"--authorize={options.authorize}")
     return {
         "name": "apiserver",
         "image": options.image,

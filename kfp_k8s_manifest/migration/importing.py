@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.migration.compare import names_of
-from kfp_k8s_manifest.migration.folder import Found, Reader
-from kfp_k8s_manifest.migration.import_plan import Group, Item, plan_import
+from kfp_k8s_manifest.migration.folder import ManifestFolder
+from kfp_k8s_manifest.migration.groups import Item
+from kfp_k8s_manifest.migration.import_plan import Group, plan_import
 from kfp_k8s_manifest.migration.objects import CREATED_AT, Origin
 from kfp_k8s_manifest.migration.pace import run_paced
 from kfp_k8s_manifest.migration.records import ServerPipeline, all_items
@@ -85,6 +86,7 @@ def import_folder(
     server: RestServer,
     options: ImportOptions,
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+    on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> list[Outcome]:
     """Upload what is not there yet.
 
@@ -92,6 +94,7 @@ def import_folder(
         server: The server.
         options: How.
         on_progress: Told how many objects are done, and how many there are.
+        on_outcome: Told what has become of each object, as soon as it is known.
 
     Returns:
         What has become of each object, in the order of pipelines and ages.
@@ -99,27 +102,33 @@ def import_folder(
     Raises:
         KfpK8sError: The folder cannot be read, or there is no going on with the server.
     """
-    groups = plan_import(options.folder, options.namespace, options.names)
-    with tempfile.TemporaryDirectory(prefix="kfp-k8s-") as place:
-        work = _Import(server, options, Path(place))
+    with (
+        ManifestFolder(options.folder, "imported") as folder,
+        tempfile.TemporaryDirectory(prefix="kfp-k8s-") as place,
+    ):
+        groups = plan_import(folder, options.namespace, options.names)
+        work = _Import(server, folder, options, Path(place), on_outcome)
         work.find_pipelines(groups)
-        tasks = [[(group, item) for item in group.items] for group in groups]
+        tasks = [[(group, *each) for each in group.items] for group in groups]
         run_paced(
             tasks, work.carry, concurrency=options.concurrency, on_progress=on_progress,
             on_stop=server.stop,
         )  # fmt: skip
-    return [
-        work.outcomes[item.kind, group.namespace, item.object_name]
-        for group in groups
-        for item in group.items
-    ]
+    return [work.outcomes[item] for group in groups for item, _ in group.items]
 
 
 class _Import:
-    def __init__(self, server: RestServer, options: ImportOptions, place: Path) -> None:
-        self._server, self._options, self._place = server, options, place
-        self._reader = Reader(options.folder, "imported")
-        self.outcomes: dict[tuple[str, str, str], Outcome] = {}
+    def __init__(
+        self,
+        server: RestServer,
+        folder: ManifestFolder,
+        options: ImportOptions,
+        place: Path,
+        on_outcome: Callable[[Outcome], None],
+    ) -> None:
+        self._server, self._folder, self._options, self._place = server, folder, options, place
+        self._on_outcome = on_outcome
+        self.outcomes: dict[Item, Outcome] = {}
         self._pipelines: dict[tuple[str, str], ServerPipeline] = {}
 
     def find_pipelines(self, groups: list[Group]) -> None:
@@ -137,35 +146,28 @@ class _Import:
         """Yield the server's pipelines of a namespace."""
         return all_items(partial(self._server.pipelines, namespace, size=200))
 
-    def carry(self, task: tuple[Group, Item]) -> bool:
+    def carry(self, task: tuple[Group, Item, str]) -> bool:
         """Bring an object to the server; return True where something was created."""
-        group, item = task
-        obj = self._load(item)
+        group, item, name = task
+        obj = self._folder.load(item.path, item.names)
         assert group.uploads is not None
         done = Outcome(
-            verdict="failed", kind=item.kind, namespace=group.namespace, pipeline=group.name,
-            name=item.name, path=item.path, origin=_origin(obj),
+            verdict="failed", kind=item.names.kind, namespace=group.namespace, pipeline=group.name,
+            name=name, path=item.path, origin=_origin(obj),
         )  # fmt: skip
         try:
-            if item.kind == PIPELINE:
+            if done.kind == PIPELINE:
                 done = self._carry_pipeline(group, obj, done)
             else:
                 done = self._carry_version(group, obj, done)
         except (ServerRefusalError, SourceError) as error:
             done = replace(done, text=str(error))
-        self.outcomes[item.kind, group.namespace, item.object_name] = done
-        if item.kind == PIPELINE:
+        self.outcomes[item] = done
+        self._on_outcome(done)
+        if done.kind == PIPELINE:
             group.failed = done.text if done.verdict == "failed" else ""
         # The next version must be younger, by KFP's clock, which knows whole seconds.
-        return done.verdict == "created" and not self._options.dry_run and item.kind != PIPELINE
-
-    def _load(self, item: Item) -> Mapping[str, Any]:
-        wanted = item.kind, item.namespace, item.object_name
-
-        def is_it(found: Found) -> bool:
-            return (found.kind, found.namespace, found.name) == wanted
-
-        return self._reader.load(item.path, is_it)
+        return done.verdict == "created" and not self._options.dry_run and done.kind != PIPELINE
 
     def _carry_pipeline(self, group: Group, obj: Mapping[str, Any], done: Outcome) -> Outcome:
         body = {"name": group.name, **shown(obj, group.name), "namespace": group.namespace}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from kfp_k8s_manifest.cli import cli
 from kfp_k8s_manifest.rest.stores.database import DatabaseStore
 from tests.rest.serving import serving
 from tests.runner import CliRunner
 
 from .databases import Pipeline, make_database, versions
-from .test_export import run_export, tree
+from .test_export import rows, run_export, tree
 from .test_import import host, run_import
 from .test_rest_source import run_rest
 
@@ -46,6 +48,39 @@ def test_a_server_without_shared_pipelines_is_exported_all_the_same(tmp_path: Pa
         done = run_rest(host(server), tmp_path / "other", code=1)
     assert tree(tmp_path / "out") == tree(tmp_path / "expected")
     assert "Namespace is required for pipeline operations" in done.stderr
+
+
+def test_a_standalone_server_may_have_pipelines_of_namespaces(tmp_path: Path) -> None:
+    """It answers all of them, whether or not it is asked for one: none is written or counted twice."""
+    # The last one cannot be exported, and must not be compared with the namesake of another namespace.
+    pipelines = [*PIPELINES, Pipeline(name="Shared one", namespace="No_Name")]
+    url = make_database(tmp_path / "kfp.db", pipelines)
+    out = tmp_path / "out"
+    with serving(DatabaseStore(url)) as server:
+        for options in ((), (*BOTH, "-n", "")):
+            done = run_rest(host(server), out, *options, code=1)
+            assert "exported 3 pipelines and 4 versions" in done.stdout
+            verify = ["migrate", "verify", str(out), "--host", host(server), *options]
+            done = CliRunner().invoke(cli, verify)
+            assert done.stdout == (
+                f"8 objects on the server, 7 in {out}: 7 equal, 1 as the side file tells, 0 different,"
+                " 0 missing, 0 extra\n"
+            )
+            assert done.exit_code == 0
+    assert len({row["path"] for row in rows(out)} - {""}) == 7
+
+
+def test_all_namespaces_are_asked_of_what_is_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment names a database, and the command a server: its cluster knows the namespaces."""
+    monkeypatch.setenv("KFP_K8S_DATABASE_URL", make_database(tmp_path / "kfp.db", PIPELINES))
+    (tmp_path / "config").write_text("")
+    options = ["--host", "http://127.0.0.1:9", "-A", "--kubeconfig", str(tmp_path / "config")]
+    done = CliRunner().invoke(cli, ["migrate", "export", "-o", str(tmp_path / "out"), *options])
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: --all-namespaces asks the cluster which there are: ")
+    assert done.stderr.endswith("; or name them with -n\n")
 
 
 def test_into_namespaces_and_back(tmp_path: Path) -> None:

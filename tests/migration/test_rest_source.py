@@ -26,9 +26,9 @@ from tests.apiserver.certificates import CertificateAuthority
 from tests.rest.serving import Serving, serving
 from tests.runner import CliRunner, Result
 
-from .databases import Pipeline, add_pipelines, identity, make_database, versions
+from .databases import FULL, Pipeline, add_pipelines, identity, make_database, versions
 from .proxy import Fault, Seen, proxy
-from .test_export import FULL, rows, run_export, tree
+from .test_export import rows, run_export, tree
 
 PIPELINES = [
     Pipeline(
@@ -408,11 +408,28 @@ def test_an_authority_that_is_not_known_is_told(tmp_path: Path) -> None:
     assert done.stderr.endswith("; --ca-bundle names a file with the authorities to trust\n")
 
 
+def test_a_server_without_tls_is_told(server: Serving, tmp_path: Path) -> None:
+    done = run_rest(f"https://127.0.0.1:{server.port}", tmp_path / "out", code=1)
+    assert done.stderr.endswith("; it does not speak TLS: does its URL begin with http://?\n")
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
         ([], "name the server: --host URL, or --in-cluster in a pod"),
         (["--host", "ftp://x"], "--host 'ftp://x' is no URL such as https://kfp.example.com"),
+        (["--host", "http://[x"], "--host 'http://[x' is no URL such as https://kfp.example.com"),
+        (
+            ["--host", "http://me:secret@x"],
+            (
+                "--host holds a user or a password, which KFP's client does not send: pass --token,"
+                " --token-file, --cookie or --user-id"
+            ),
+        ),
+        (
+            ["--host", "x/kfp/#/pipelines"],
+            "--host is the address of a page, not of the API: pass what comes before it, https://x/kfp",
+        ),
         (
             ["--host", "x", "--token", "a", "--token-file", "b"],
             "--token and --token-file exclude each other",

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.migration.records import (
     RecordPage,
     ServerPipeline,
@@ -100,13 +99,8 @@ class RestServer:
         self._client.rest_client.pool_manager.clear()
         self._client.close()
 
-    def namespaces(self) -> list[str]:
-        """Refuse: KFP's API has no list of namespaces.
-
-        Raises:
-            UsageError: Always.
-        """
-        raise UsageError("KFP's API has no list of namespaces: name them with -n")
+    def namespaces(self) -> None:
+        """Return None: KFP's API has no list of namespaces."""
 
     def pipelines(self, namespace: str, token: str, size: int) -> RecordPage[ServerPipeline]:
         """Return a page of the pipelines of a namespace; "" for a standalone server."""
@@ -339,6 +333,8 @@ class _Failure(Exception):  # noqa: N818 (it never leaves this module)
     def _advice(self) -> str:
         if "CERTIFICATE_VERIFY_FAILED" in self.text:
             return "--ca-bundle names a file with the authorities to trust"
+        if "WRONG_VERSION_NUMBER" in self.text:
+            return "it does not speak TLS: does its URL begin with http://?"
         return "is it the right URL, and does the server run?"
 
 

@@ -75,8 +75,7 @@ def make_client(access: Access) -> Any:
 
     _require(access)
     host = access.host if "://" in access.host else f"https://{access.host}"
-    if urlsplit(host).scheme not in ("http", "https") or not urlsplit(host).hostname:
-        raise UsageError(f"--host {access.host!r} is no URL such as https://kfp.example.com")
+    _require_url(host)
     config = kfp_server_api.Configuration(host=host.rstrip("/"))
     # The client would send requests again at once, and follow what leads to a page for people.
     config.retries = False
@@ -96,6 +95,32 @@ def make_client(access: Access) -> Any:
     if access.user_id:
         client.set_default_header(access.user_id_header, access.user_id)
     return client
+
+
+def _require_url(host: str) -> None:
+    """Refuse what is no URL of an API.
+
+    Raises:
+        UsageError: It is not.
+    """
+    try:
+        url = urlsplit(host)
+        whole = bool(url.scheme in ("http", "https") and url.hostname and url.port != 0)
+    except ValueError:
+        url, whole = urlsplit(""), False
+    if url.username is not None or url.password is not None:
+        # They would not be sent, and would be told in messages.
+        raise UsageError(
+            "--host holds a user or a password, which KFP's client does not send: pass --token,"
+            " --token-file, --cookie or --user-id"
+        )
+    if not whole:
+        raise UsageError(f"--host {host!r} is no URL such as https://kfp.example.com")
+    if url.query or url.fragment:
+        plain = url._replace(query="", fragment="").geturl().rstrip("/")
+        raise UsageError(
+            f"--host is the address of a page, not of the API: pass what comes before it, {plain}"
+        )
 
 
 def _require(access: Access) -> None:

@@ -8,6 +8,7 @@ import re
 import socket
 import sqlite3
 import time
+import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,7 @@ from sqlalchemy.exc import (
     DBAPIError,
     IntegrityError,
     NoSuchModuleError,
+    SAWarning,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -92,6 +94,12 @@ def read_url(text: str) -> URL:
             )
     elif not url.database:
         raise UsageError(f"the database URL names no database: write it as {_EXAMPLES}")
+    elif "@" in f"{url.host}{url.database}":
+        # Then a part of the password is taken for the host, and every message would tell it.
+        raise UsageError(
+            "the database URL has more than one '@': in a password write '@' as %40, and '%', '/' and ':' as"
+            " %25, %2F and %3A"
+        )
     return url
 
 
@@ -121,13 +129,7 @@ def make_engine(url: URL, *, connections: int, seconds: float) -> Engine:
     }
     try:
         if kind == "sqlite":
-            common["connect_args"] = {"check_same_thread": False, "timeout": seconds / 2}
-            engine = sqlalchemy.create_engine(
-                url, poolclass=sqlalchemy.QueuePool, isolation_level=None, **common
-            )
-            event.listen(engine, "connect", partial(_set_up_sqlite, seconds / 2))
-            event.listen(engine, "begin", _begin_sqlite)
-            return engine
+            return _sqlite_engine(url, seconds / 2, common)
         common.update(pool_pre_ping=True, pool_recycle=1800)
         is_postgres = kind == "postgresql"
         arguments = _postgres_arguments(seconds) if is_postgres else _mysql_arguments(seconds)
@@ -147,6 +149,25 @@ def make_engine(url: URL, *, connections: int, seconds: float) -> Engine:
     event.listen(engine, "do_connect", _connect)
     set_up = _set_up_postgres if is_postgres else _set_up_mysql
     event.listen(engine, "connect", partial(set_up, seconds))
+    return engine
+
+
+def _sqlite_engine(url: URL, seconds: float, common: dict[str, Any]) -> Engine:
+    common["connect_args"] = {"check_same_thread": False, "timeout": seconds}
+    with warnings.catch_warnings():
+        # A parameter that would be ignored.
+        warnings.simplefilter("error", SAWarning)
+        try:
+            engine = sqlalchemy.create_engine(
+                url, poolclass=sqlalchemy.QueuePool, isolation_level=None, **common
+            )
+        except SAWarning as error:
+            raise UsageError(
+                "the database URL has a parameter that SQLite has no use for: leave out what follows '?', or"
+                " write sqlite:///file:pipelines.db?uri=true with parameters of SQLite's URI filenames"
+            ) from error
+    event.listen(engine, "connect", partial(_set_up_sqlite, seconds))
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -197,6 +218,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _postgres_arguments(seconds: float) -> dict[str, Any]:
     return {
+        # Whatever the database's own: it tells then which characters it lacks.
+        "client_encoding": "utf8",
         "connect_timeout": _CONNECT_SECONDS,
         "keepalives_idle": 10,
         "keepalives_interval": 5,
