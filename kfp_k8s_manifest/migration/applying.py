@@ -173,7 +173,6 @@ class _Apply:
         )
         try:
             result = self._carried(group, item, result)
-            self._silent = 0
         except (ClusterError, SourceError) as error:
             self._give_up(error)
             result = replace(result, text=str(error))
@@ -186,9 +185,10 @@ class _Apply:
         return created and not self._options.dry_run and result.kind != PIPELINE
 
     def _give_up(self, error: KfpK8sError) -> None:
-        """Go no further where the cluster does not answer any more; who refuses has answered."""
-        silent = isinstance(error, ClusterError) and not isinstance(error, ApiError)
-        self._silent = self._silent + 1 if silent else 0
+        """Go no further where the cluster does not answer any more."""
+        if isinstance(error, ApiError) or not isinstance(error, ClusterError):
+            return
+        self._silent += 1
         if self._silent >= _SILENCE:
             raise ClusterError(
                 f"{error}. The cluster does not answer: run the command again later; what is applied"
@@ -249,8 +249,12 @@ class _Apply:
         attempt = 1
         while True:
             try:
-                return ask(self._client())
+                answer = ask(self._client())
+                self._silent = 0
+                return answer
             except ApiError as error:
+                # Who refuses has answered.
+                self._silent = 0
                 passing = error.code in _AGAIN or _NOT_KNOWN_YET in error.server_message
                 if not passing or attempt == _ATTEMPTS:
                     raise

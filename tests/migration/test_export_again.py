@@ -185,6 +185,33 @@ def test_a_grown_side_file_has_the_old_lines_and_the_new(tmp_path: Path) -> None
     assert {each["pipeline"] for each in side_lines(out)} == {"a", "b"}
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b'{"x": 1}', "it has no 'reasons'"),
+        (b"[]", "list indices must be integers or slices, not str"),
+        (b"\xff", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+    ],
+)
+def test_a_side_file_that_is_damaged_is_told_and_stays(
+    tmp_path: Path, line: bytes, why: str
+) -> None:
+    old = Pipeline(name="old", versions=(Version(name="w", spec=WORKFLOW),))
+    url = make_database(tmp_path / "kfp.db", [old])
+    out = tmp_path / "out"
+    run_export(url, out, code=1)
+    side = out / "not-exported.jsonl"
+    side.write_bytes(side.read_bytes() + line + b"\n")
+    before = tree(out)
+    for command in (("export", "-o"), ("verify",)):
+        done = CliRunner().invoke(cli, ["migrate", *command, str(out), "--database-url", url])
+        assert done.exit_code == 1
+        assert done.stderr.strip() == (
+            f"Error: {side}:2: no line of an export: {why}; restore the file, or delete it"
+        )
+        assert tree(out) == before
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits of the size of files")
 @pytest.mark.parametrize("size", [16, 50, 80, 150])
 def test_a_disk_that_is_full_is_told_and_the_export_goes_on_later(
