@@ -33,7 +33,7 @@ async def serve(
     *servers: Server,
     prepare: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Run servers until SIGTERM or SIGINT comes.
+    """Run servers until SIGTERM or SIGINT comes; another SIGINT then ends requests under way.
 
     Args:
         servers: The servers.
@@ -54,21 +54,35 @@ async def serve(
         await asyncio.gather(*(server.stop(drain=0) for server in started))
         raise
     stopped = asyncio.Event()
-    stop_on_signals(stopped)
+
+    def interrupt() -> None:
+        if stopped.is_set():
+            for server in servers:
+                server.hurry()
+        stopped.set()
+
+    stop_on_signals(stopped.set, interrupt)
     await stopped.wait()
     await asyncio.gather(*(server.stop() for server in servers))
 
 
-def stop_on_signals(stopped: asyncio.Event) -> None:
-    """Set an event on SIGTERM and SIGINT, in the running loop."""
+def stop_on_signals(terminate: Callable[[], None], interrupt: Callable[[], None]) -> None:
+    """Call functions in the running loop on each signal.
+
+    Args:
+        terminate: Called on SIGTERM.
+        interrupt: Called on SIGINT, as Ctrl-C sends it.
+    """
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT)
+    handlers = {signal.SIGTERM: terminate, signal.SIGINT: interrupt}
     try:
-        for number in signals:
-            loop.add_signal_handler(number, stopped.set)
+        for number, handle in handlers.items():
+            loop.add_signal_handler(number, handle)
     except NotImplementedError:  # Windows: handlers of Python's, which wake the loop.
-        for number in signals:
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
+        for number in handlers:
+            signal.signal(
+                number, lambda sent, _: loop.call_soon_threadsafe(handlers[signal.Signals(sent)])
+            )
 
 
 def _raise_file_limit() -> None:
