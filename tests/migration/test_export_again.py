@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.cli import cli
 from tests.runner import CliRunner
 
@@ -63,6 +64,16 @@ def test_pipelines_of_several_namespaces_have_files_of_their_own(
     done = run_export(url, out, "-n", "x", "--remove-gone", "--layout", layout)
     assert done.stdout == f"exported 1 pipeline and 1 version into {out} (2 requests)\n"
     assert tree(out) == expected
+
+
+@pytest.mark.parametrize("layout", ["argocd", "flux"])
+def test_what_applies_a_folder_has_names_that_a_cluster_takes(tmp_path: Path, layout: str) -> None:
+    pipelines = [Pipeline(name="a", namespace=each, versions=versions(1)) for each in ("x", "")]
+    url = make_database(tmp_path / "kfp.db", pipelines)
+    run_export(url, tmp_path / "out", "-A", "--layout", layout)
+    found = [name for kind, name in objects(tmp_path / "out") if not kind.startswith("Pipeline")]
+    assert len(found) == {"argocd": 2, "flux": 4}[layout]
+    assert [name for name in found if naming.object_name_problems(name)] == []
 
 
 def test_another_namespace_does_not_mix_with_one_that_has_no_folder(tmp_path: Path) -> None:
