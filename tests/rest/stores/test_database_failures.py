@@ -216,7 +216,7 @@ def test_sqlite_that_another_process_writes_to(tmp_path: Path) -> None:
         error = await refused(store.create_pipeline(pipeline("training")))
         assert time.monotonic() - began < IN_TIME
         assert error.code is Code.UNAVAILABLE
-        assert error.text == "The database does not answer. Try again later"
+        assert error.text == ("The database does not answer: database is locked. Try again later")
         # Readers do not wait.
         assert await store.get_pipeline(kept.id) == kept
         assert await store.ready()
@@ -390,6 +390,36 @@ def test_tag_keys_that_differ_in_case(tmp_path: Path) -> None:
             'The database takes two of the tag keys "A", "a" for the same: it compares them without case',
         )
         assert (await store.list_pipelines("", ListQuery())).total == 0
+        await store.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_is_removed_takes_nothing_more(tmp_path: Path, *, replaced: bool) -> None:
+    """SQLite itself would go on with a file that nobody finds again."""
+    path = tmp_path / "p.db"
+
+    async def run() -> None:
+        store = DatabaseStore(f"sqlite:///{path}")
+        await store.start()
+        await store.create_pipeline(pipeline("first"))
+        path.rename(tmp_path / "away.db")
+        if replaced:
+            path.touch()
+        for call in (
+            store.create_pipeline(pipeline("second")),
+            store.list_pipelines("", ListQuery()),
+        ):
+            error = await refused(call)
+            assert (error.code, error.text) == (
+                Code.UNAVAILABLE,
+                (
+                    "The database does not answer: its file was removed or replaced, so that the server has"
+                    " to be started anew. Try again later"
+                ),
+            )
+        assert not await store.ready()
         await store.close()
 
     asyncio.run(run())

@@ -7,8 +7,6 @@ import math
 import re
 import socket
 import sqlite3
-import time
-import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,15 +19,16 @@ from sqlalchemy.exc import (
     DBAPIError,
     IntegrityError,
     NoSuchModuleError,
-    SAWarning,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from kfp_k8s_manifest.errors import KfpK8sError, UsageError
-from kfp_k8s_manifest.rest.errors import Code, RestError, invalid
+from kfp_k8s_manifest.rest.errors import RestError, invalid
+from kfp_k8s_manifest.rest.stores.database.failing import unavailable
+from kfp_k8s_manifest.rest.stores.database.sqlite import sqlite_engine
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Dialect, Engine
+    from sqlalchemy import Dialect, Engine
 
 __all__ = [
     "DatabaseError",
@@ -40,7 +39,6 @@ __all__ = [
     "reason",
     "refusal",
     "shown",
-    "unavailable",
 ]
 
 _DRIVERS: Final = {
@@ -129,7 +127,7 @@ def make_engine(url: URL, *, connections: int, seconds: float) -> Engine:
     }
     try:
         if kind == "sqlite":
-            return _sqlite_engine(url, seconds / 2, common)
+            return sqlite_engine(url, seconds / 2, common)
         common.update(pool_pre_ping=True, pool_recycle=1800)
         is_postgres = kind == "postgresql"
         arguments = _postgres_arguments(seconds) if is_postgres else _mysql_arguments(seconds)
@@ -152,25 +150,6 @@ def make_engine(url: URL, *, connections: int, seconds: float) -> Engine:
     return engine
 
 
-def _sqlite_engine(url: URL, seconds: float, common: dict[str, Any]) -> Engine:
-    common["connect_args"] = {"check_same_thread": False, "timeout": seconds}
-    with warnings.catch_warnings():
-        # A parameter that would be ignored.
-        warnings.simplefilter("error", SAWarning)
-        try:
-            engine = sqlalchemy.create_engine(
-                url, poolclass=sqlalchemy.QueuePool, isolation_level=None, **common
-            )
-        except SAWarning as error:
-            raise UsageError(
-                "the database URL has a parameter that SQLite has no use for: leave out what follows '?', or"
-                " write sqlite:///file:pipelines.db?uri=true with parameters of SQLite's URI filenames"
-            ) from error
-    event.listen(engine, "connect", partial(_set_up_sqlite, seconds))
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
 def _connect(dialect: Dialect, _record: object, args: Any, parameters: Any) -> Any:
     """Connect; what the URL asks for and PyMySQL does not know is no bug of ours."""
     try:
@@ -182,38 +161,6 @@ def _connect(dialect: Dialect, _record: object, args: Any, parameters: Any) -> A
         raise UsageError(
             f"the database URL has the parameter {found[1]}, which its driver does not know"
         ) from error
-
-
-def _set_up_sqlite(seconds: float, connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    # Readers and a writer do not wait for each other; a commit survives a power cut.
-    deadline = time.monotonic() + seconds
-    while not _writes_ahead(cursor, is_last_try=time.monotonic() > deadline):
-        time.sleep(0.02)
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA cache_size=-16384")
-    cursor.execute("PRAGMA mmap_size=268435456")
-    cursor.close()
-
-
-def _writes_ahead(cursor: sqlite3.Cursor, *, is_last_try: bool) -> bool:
-    """Have the file written ahead, which stays with it; tell whether it is."""
-    try:
-        cursor.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.OperationalError as error:
-        # Another process opens the new file: for this SQLite itself does not wait.
-        if is_last_try or "locked" not in str(error):
-            raise
-        return False
-    return True
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes then could find its snapshot outdated: whoever is
-    # going to write takes the lock at once.
-    writes = connection.get_execution_options().get("kfp_k8s_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _postgres_arguments(seconds: float) -> dict[str, Any]:
@@ -306,14 +253,6 @@ def reason(error: BaseException) -> str:
     return re.sub(r"\s+", " ", text.splitlines()[0] if text else type(origin).__name__)
 
 
-def unavailable(why: str = "") -> RestError:
-    """Return the refusal of a call that the database did not answer (503)."""
-    return RestError(
-        Code.UNAVAILABLE,
-        "The database does not answer" + (f": {why}" if why else "") + ". Try again later",
-    )
-
-
 def refusal(error: Exception) -> RestError | None:
     """Return what a caller is told when the database fails, or None where it is our own fault."""
     if isinstance(error, PoolTimeoutError):
@@ -329,5 +268,6 @@ def refusal(error: Exception) -> RestError | None:
     if "LIKE or GLOB pattern too complex" in str(error.orig):
         return invalid("The filter's substring is too long")
     if isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
-        return unavailable()
+        # A file is no secret, a server's name or a user's may be one.
+        return unavailable(reason(error) if isinstance(error.orig, sqlite3.Error) else "")
     return unavailable() if error.connection_invalidated else None

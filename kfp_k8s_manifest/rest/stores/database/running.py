@@ -20,8 +20,8 @@ from kfp_k8s_manifest.rest.stores.database.engine import (
     make_engine,
     reason,
     refusal,
-    unavailable,
 )
+from kfp_k8s_manifest.rest.stores.database.failing import unavailable
 from kfp_k8s_manifest.serving.timeouts import timeout
 
 if TYPE_CHECKING:
