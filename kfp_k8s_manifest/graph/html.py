@@ -174,7 +174,7 @@ def _box(node: Node) -> tuple[float, str]:
     border = f"double {_BORDER}px" if node.inner is not None else "solid 1px"
     dashed = "dashed 1px" if node.kind.value in ("condition", "branches") else border
     return width, (
-        f'<div class="box {node.kind.value}" data-node="{escape(printable(node.id))}"'
+        f'<div class="box {node.kind.value}" data-node="{escape(printable(node.id, keep=chr(10)))}"'
         f' title="{escape(tooltip(node))}" style="box-sizing:border-box;max-width:{width:.1f}px;'
         f"min-width:{min(width, _LEAST):.0f}px;border:{dashed} currentColor;border-radius:6px;"
         f'padding:5px {_PADDING}px">{content}</div>'
