@@ -48,6 +48,7 @@ def _store_options(function: F) -> F:
             "-n",
             "--namespace",
             envvar="POD_NAMESPACE",
+            show_envvar=True,
             help="The server's own namespace; by default the context's.",
         ),
         click.option(
@@ -60,6 +61,7 @@ def _store_options(function: F) -> F:
         click.option(
             "--database-url",
             envvar="KFP_K8S_DATABASE_URL",
+            show_envvar=True,
             default=_DATABASE,
             show_default=True,
             metavar="URL",
@@ -108,17 +110,20 @@ def _user_options(function: F) -> F:
             "--require-namespace",
             is_flag=True,
             envvar="REQUIRE_NAMESPACE_FOR_PIPELINES",
+            show_envvar=True,
             help="Refuse calls about pipelines that name no namespace.",
         ),
         click.option(
             "--shared-read",
             is_flag=True,
             envvar="MULTIUSER_SHARED_READ",
+            show_envvar=True,
             help="Let everybody read everything.",
         ),
         click.option(
             "--token-audience",
             envvar="TOKEN_REVIEW_AUDIENCE",
+            show_envvar=True,
             default="pipelines.kubeflow.org",
             show_default=True,
             help="Audience of bearer tokens.",
@@ -127,6 +132,7 @@ def _user_options(function: F) -> F:
         click.option(
             "--identity-prefix",
             envvar="KUBEFLOW_USERID_PREFIX",
+            show_envvar=True,
             default=lambda: os.environ.get("KUBEFLOW_USERID_PREFIX", _PREFIX),
             show_default=_PREFIX,
             help="What the identity header's value begins with; it is cut off.",
@@ -134,6 +140,7 @@ def _user_options(function: F) -> F:
         click.option(
             "--identity-header",
             envvar="KUBEFLOW_USERID_HEADER",
+            show_envvar=True,
             default=_HEADER,
             show_default=True,
             help="Header that names the caller; the proxy in front must set it, or remove it.",
@@ -150,6 +157,7 @@ def _user_options(function: F) -> F:
             "--multi-user",
             is_flag=True,
             envvar="MULTIUSER",
+            show_envvar=True,
             help="Tell callers apart, and ask the cluster what they may do.",
         ),
     ):
@@ -164,6 +172,7 @@ def _url_options(function: F) -> F:
             default=True,
             show_default=True,
             envvar="PIPELINE_URL_VALIDATION_ENABLED",
+            show_envvar=True,
             help="Look at scheme, port and host of packages' URLs; their addresses always are.",
         ),
         seconds_option(
@@ -173,6 +182,7 @@ def _url_options(function: F) -> F:
             "--url-http",
             is_flag=True,
             envvar="PIPELINE_URL_ALLOW_HTTP",
+            show_envvar=True,
             help="Fetch packages over plain HTTP, too.",
         ),
         click.option(

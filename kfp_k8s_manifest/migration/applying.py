@@ -23,7 +23,7 @@ from kfp_k8s_manifest.gitops.changes import differences
 from kfp_k8s_manifest.migration.folder import ManifestFolder
 from kfp_k8s_manifest.migration.groups import Item, group
 from kfp_k8s_manifest.migration.objects import ORIGINAL_ID, refusals
-from kfp_k8s_manifest.migration.pace import run_paced
+from kfp_k8s_manifest.migration.pace import FirstSecond, run_paced
 from kfp_k8s_manifest.model.kinds import PIPELINE
 from kfp_k8s_manifest.model.trees import mapping_at, string_at
 
@@ -93,7 +93,7 @@ class _Group:
         namespace: The namespace that they go to.
         items: They.
         failed: True where the Pipeline could not be applied.
-        is_new: True where a dry run would have created it.
+        is_new: True where the Pipeline was created by this run, or a dry run would have created it.
     """
 
     namespace: str
@@ -148,6 +148,7 @@ class _Apply:
         self._on_applied = on_applied
         self._own = threading.local()
         self._clients: list[Client] = []
+        self._first_second = FirstSecond()
         self._silent = 0
         self.done: dict[Item, Applied] = {}
 
@@ -172,7 +173,6 @@ class _Apply:
         )
         try:
             result = self._carried(group, item, result)
-            self._silent = 0
         except (ClusterError, SourceError) as error:
             self._give_up(error)
             result = replace(result, text=str(error))
@@ -181,13 +181,14 @@ class _Apply:
         created = result.verdict == "created"
         if result.kind == PIPELINE:
             group.failed = result.verdict == "failed"
-            group.is_new = created and self._options.dry_run
+            group.is_new = created
         return created and not self._options.dry_run and result.kind != PIPELINE
 
     def _give_up(self, error: KfpK8sError) -> None:
-        """Go no further where the cluster does not answer any more; who refuses has answered."""
-        silent = isinstance(error, ClusterError) and not isinstance(error, ApiError)
-        self._silent = self._silent + 1 if silent else 0
+        """Go no further where the cluster does not answer any more."""
+        if isinstance(error, ApiError) or not isinstance(error, ClusterError):
+            return
+        self._silent += 1
         if self._silent >= _SILENCE:
             raise ClusterError(
                 f"{error}. The cluster does not answer: run the command again later; what is applied"
@@ -205,10 +206,12 @@ class _Apply:
             _refuse_another(there, obj)
         if there is not None and _has(there, obj):
             return replace(result, verdict="unchanged", uid=string_at(there, "metadata", "uid"))
-        if group.is_new and result.kind != PIPELINE:
+        if self._options.dry_run and group.is_new and result.kind != PIPELINE:
             # The cluster would look for the Pipeline, which a dry run has not created.
             self._check(obj)
             return replace(result, verdict="created")
+        if not (self._options.dry_run or there or group.is_new or result.kind == PIPELINE):
+            self._first_second.wait()
         stored = self._send(resource, result.namespace, obj)
         return replace(
             result,
@@ -246,8 +249,12 @@ class _Apply:
         attempt = 1
         while True:
             try:
-                return ask(self._client())
+                answer = ask(self._client())
+                self._silent = 0
+                return answer
             except ApiError as error:
+                # Who refuses has answered.
+                self._silent = 0
                 passing = error.code in _AGAIN or _NOT_KNOWN_YET in error.server_message
                 if not passing or attempt == _ATTEMPTS:
                     raise

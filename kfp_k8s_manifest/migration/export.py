@@ -113,6 +113,13 @@ class _Export:
             UsageError: This one would mix with it.
         """
         self._by_namespace = has_folders(self._journal, self._options)
+        found = {each.namespace for each in self._journal.all_pipelines()}
+        if not self._options.everywhere:
+            self.notes += [
+                f"there is no pipeline in namespace {each!r}"
+                for each in self._options.namespaces
+                if each and each not in found
+            ]
         self.notes += compare_with_former(self._source.name, self._journal, self._options)
 
     def name_pipelines(self) -> None:

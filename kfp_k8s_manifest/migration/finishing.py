@@ -209,9 +209,11 @@ def _write_extras(journal: Journal, options: ExportOptions) -> None:
             kinds[row.kind].append(inside)
     for root, kinds in paths.items():
         place = options.folder / root if root else options.folder
-        namespace = options.namespace or (root if root != SHARED else "")
+        own = root if root != SHARED else ""
+        # A name of objects, which the folder's is not.
+        name = own or ("shared-pipelines" if root else "pipelines")
         around = Surroundings(
-            output=place.as_posix(), namespace=namespace or None, name=root or "pipelines"
+            output=place.as_posix(), namespace=options.namespace or own or None, name=name
         )
         ordered = [*kinds[PIPELINE], *kinds[PIPELINE_VERSION]]
         for extra in options.layout.extras(ordered, _existing(place), around):

@@ -185,7 +185,8 @@ def read_report(path: str) -> Iterator[Row]:
         with Path(path).open(encoding="utf-8", newline="") as lines:
             yield from from_csv(lines, path)
     except (OSError, UnicodeError) as error:
-        raise SourceError(f"{path} cannot be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SourceError(f"{path} cannot be read: {reason}") from error
 
 
 def read_side_file(folder: str | Path) -> Iterator[dict[str, Any]]:
@@ -198,11 +199,22 @@ def read_side_file(folder: str | Path) -> Iterator[dict[str, Any]]:
     if not path.exists():
         return
     try:
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                each = json.loads(line)
-                [reason["field"] for reason in each["reasons"]]
-                (each["kind"], each["original_id"], each["object"])
-                yield each
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"{path} is no side file of an export: {error}") from error
+        # As bytes: what is no text is told with its line, as everything else is.
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                yield _side_line(line, f"{path}:{number}")
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _side_line(line: bytes, place: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(line)
+        [reason["field"] for reason in found["reasons"]]
+        (found["kind"], found["original_id"], found["object"])
+    except (ValueError, KeyError, TypeError) as error:
+        why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise SourceError(
+            f"{place}: no line of an export: {why}; restore the file, or delete it"
+        ) from error
+    return found

@@ -25,6 +25,7 @@ class Group:
         items: They, each with its API name.
         id: The pipeline's id, once it is known.
         failed: Why it has none.
+        is_new: True where this run has created it.
     """
 
     namespace: str
@@ -32,6 +33,7 @@ class Group:
     items: list[tuple[Item, str]]
     id: str = ""
     failed: str = ""
+    is_new: bool = False
     uploads: Uploads | None = None
 
 

@@ -19,7 +19,7 @@ from kfp_k8s_manifest.migration.folder import ManifestFolder
 from kfp_k8s_manifest.migration.groups import Item
 from kfp_k8s_manifest.migration.import_plan import Group, plan_import
 from kfp_k8s_manifest.migration.objects import CREATED_AT, Origin
-from kfp_k8s_manifest.migration.pace import run_paced
+from kfp_k8s_manifest.migration.pace import FirstSecond, run_paced
 from kfp_k8s_manifest.migration.records import ServerPipeline, all_items
 from kfp_k8s_manifest.migration.sources import ServerRefusalError, ServerUncertainError
 from kfp_k8s_manifest.migration.sources.rest import RestServer
@@ -109,9 +109,12 @@ def import_folder(
         groups = plan_import(folder, options.namespace, options.names)
         work = _Import(server, folder, options, Path(place), on_outcome)
         work.find_pipelines(groups)
-        tasks = [[(group, *each) for each in group.items] for group in groups]
+        # Pipelines of one name go one after the other: to a standalone server they may be one.
+        tasks: dict[str, list[tuple[Group, Item, str]]] = {}
+        for group in groups:
+            tasks.setdefault(group.name, []).extend((group, *each) for each in group.items)
         run_paced(
-            tasks, work.carry, concurrency=options.concurrency, on_progress=on_progress,
+            list(tasks.values()), work.carry, concurrency=options.concurrency, on_progress=on_progress,
             on_stop=server.stop,
         )  # fmt: skip
     return [work.outcomes[item] for group in groups for item, _ in group.items]
@@ -130,6 +133,8 @@ class _Import:
         self._on_outcome = on_outcome
         self.outcomes: dict[Item, Outcome] = {}
         self._pipelines: dict[tuple[str, str], ServerPipeline] = {}
+        self._owners: dict[str, Group] = {}
+        self._first_second = FirstSecond()
 
     def find_pipelines(self, groups: list[Group]) -> None:
         """Look for the pipelines on the server."""
@@ -139,8 +144,19 @@ class _Import:
         for group in groups:
             found = self._pipelines.get((group.namespace, group.name))
             if found is not None:
-                group.id = found.id
+                self._settle(group, found.id)
             group.uploads = Uploads(self._server, self._place)
+
+    def _settle(self, group: Group, key: str) -> None:
+        """Note the id of a pipeline, which no other of the folder may have."""
+        owner = self._owners.setdefault(key, group)
+        if owner is group:
+            group.id = key
+        else:
+            group.failed = (
+                f"to the server it is the pipeline {group.name!r} of namespace {owner.namespace!r}, since"
+                " it has no namespaces: give one of them another name"
+            )
 
     def _there(self, namespace: str) -> Iterator[ServerPipeline]:
         """Yield the server's pipelines of a namespace."""
@@ -170,6 +186,8 @@ class _Import:
         return done.verdict == "created" and not self._options.dry_run and done.kind != PIPELINE
 
     def _carry_pipeline(self, group: Group, obj: Mapping[str, Any], done: Outcome) -> Outcome:
+        if group.failed:
+            raise SourceError(group.failed)
         body = {"name": group.name, **shown(obj, group.name), "namespace": group.namespace}
         there = self._pipelines.get((group.namespace, group.name))
         if there is not None:
@@ -189,7 +207,10 @@ class _Import:
             tree = self._server.ask("POST", _PIPELINES, body=sent, again=False)
             return str(tree.get("pipeline_id", ""))
 
-        group.id = _created(self._server, create, find)
+        self._settle(group, _created(self._server, create, find))
+        if group.failed:
+            raise SourceError(group.failed)
+        group.is_new = True
         return replace(done, verdict="created", id=group.id)
 
     def _carry_version(self, group: Group, obj: Mapping[str, Any], done: Outcome) -> Outcome:
@@ -227,6 +248,8 @@ class _Import:
                 raise SourceError(f"somebody else has just created a version {done.name!r}")
             return found.record.id if found is not None else ""
 
+        if not group.is_new:
+            self._first_second.wait()
         key = _created(self._server, lambda: uploads.upload(group.id, done.name, obj, own), find)
         return replace(done, verdict="created", id=key)
 

@@ -164,6 +164,15 @@ def test_a_variable_that_could_not_work(kfp_k8s: Run, monkeypatch: pytest.Monkey
     )
 
 
+def test_a_wrong_value_names_the_variable_that_it_is_from(
+    kfp_k8s: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIPELINE_URL_TIMEOUT", "30s")
+    result = kfp_k8s("apiserver", "--port", "0")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "'--url-timeout' (env var: 'PIPELINE_URL_TIMEOUT'): '30s'" in result.stderr
+
+
 def test_a_database_that_cannot_be_used(kfp_k8s: Run, tmp_path: Path) -> None:
     result = kfp_k8s("apiserver", "--port", "0", "--database-url", f"sqlite:///{tmp_path}/no/a.db")
     assert result.returncode == 1

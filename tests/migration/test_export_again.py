@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.cli import cli
 from tests.runner import CliRunner
 
@@ -63,6 +64,16 @@ def test_pipelines_of_several_namespaces_have_files_of_their_own(
     done = run_export(url, out, "-n", "x", "--remove-gone", "--layout", layout)
     assert done.stdout == f"exported 1 pipeline and 1 version into {out} (2 requests)\n"
     assert tree(out) == expected
+
+
+@pytest.mark.parametrize("layout", ["argocd", "flux"])
+def test_what_applies_a_folder_has_names_that_a_cluster_takes(tmp_path: Path, layout: str) -> None:
+    pipelines = [Pipeline(name="a", namespace=each, versions=versions(1)) for each in ("x", "")]
+    url = make_database(tmp_path / "kfp.db", pipelines)
+    run_export(url, tmp_path / "out", "-A", "--layout", layout)
+    found = [name for kind, name in objects(tmp_path / "out") if not kind.startswith("Pipeline")]
+    assert len(found) == {"argocd": 2, "flux": 4}[layout]
+    assert [name for name in found if naming.object_name_problems(name)] == []
 
 
 def test_another_namespace_does_not_mix_with_one_that_has_no_folder(tmp_path: Path) -> None:
@@ -183,6 +194,33 @@ def test_a_grown_side_file_has_the_old_lines_and_the_new(tmp_path: Path) -> None
     done = run_export(url, out, code=1)
     assert "2 objects could not be exported, 0 in part only (v1-template 2)" in done.stdout
     assert {each["pipeline"] for each in side_lines(out)} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b'{"x": 1}', "it has no 'reasons'"),
+        (b"[]", "list indices must be integers or slices, not str"),
+        (b"\xff", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+    ],
+)
+def test_a_side_file_that_is_damaged_is_told_and_stays(
+    tmp_path: Path, line: bytes, why: str
+) -> None:
+    old = Pipeline(name="old", versions=(Version(name="w", spec=WORKFLOW),))
+    url = make_database(tmp_path / "kfp.db", [old])
+    out = tmp_path / "out"
+    run_export(url, out, code=1)
+    side = out / "not-exported.jsonl"
+    side.write_bytes(side.read_bytes() + line + b"\n")
+    before = tree(out)
+    for command in (("export", "-o"), ("verify",)):
+        done = CliRunner().invoke(cli, ["migrate", *command, str(out), "--database-url", url])
+        assert done.exit_code == 1
+        assert done.stderr.strip() == (
+            f"Error: {side}:2: no line of an export: {why}; restore the file, or delete it"
+        )
+        assert tree(out) == before
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits of the size of files")

@@ -276,6 +276,21 @@ def test_an_import_that_is_ended_tells_what_it_has_done(folder: Path, server: Se
     assert (told["complete"], told["created"], told["unchanged"]) == (True, 9, 3)
 
 
+def test_a_run_right_after_another_keeps_the_order(tmp_path: Path, server: Serving) -> None:
+    """KFP tells time in seconds: what comes next must be of another than what came last."""
+    names = [f"p{number}" for number in range(4)]
+    for count in (1, 2, 3):
+        pipelines = [Pipeline(name=name, versions=versions(count)) for name in names]
+        url = make_database(tmp_path / f"{count}.db", pipelines)
+        run_export(url, tmp_path / "out")
+        run_import(tmp_path / "out", host(server))
+    for pipeline in server.request("GET", "~/pipelines").json["pipelines"]:
+        path = f"~/pipelines/{pipeline['pipeline_id']}/versions"
+        there = server.request("GET", path).json["pipeline_versions"]
+        times = {each["name"]: each["created_at"] for each in there}
+        assert times["v1"] < times["v2"] < times["v3"]
+
+
 def test_an_error_ends_all_groups() -> None:
     done: list[int] = []
 

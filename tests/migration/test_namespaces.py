@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,27 @@ def test_into_namespaces_and_back(tmp_path: Path) -> None:
         options = ("--origins", str(report), *BOTH, "-n", "")
         run_rest(host(server), tmp_path / "again", *options)
     assert tree(tmp_path / "again") == tree(tmp_path / "out")
+
+
+def test_pipelines_of_one_name_do_not_become_one_on_a_standalone_server(tmp_path: Path) -> None:
+    url = make_database(tmp_path / "kfp.db", PIPELINES)
+    other = make_database(tmp_path / "other.db", [])
+    run_export(url, tmp_path / "out", "-A")
+    with serving(DatabaseStore(other)) as server:
+        for verdict in ("created", "unchanged"):
+            done = run_import(tmp_path / "out", host(server), "--format", "json", code=1)
+            told = json.loads(done.stdout)
+            assert (told[verdict], told["failed"]) == (5, 2)
+            failed = [each for each in told["objects"] if each["verdict"] == "failed"]
+            assert {each["namespace"] for each in failed} == {"team-b"}
+            assert failed[0]["text"] == (
+                "to the server it is the pipeline 'train' of namespace 'team-a', since it has no"
+                " namespaces: give one of them another name"
+            )
+
+
+def test_a_namespace_without_pipelines_is_told(tmp_path: Path) -> None:
+    """It may be misspelt."""
+    url = make_database(tmp_path / "kfp.db", PIPELINES)
+    done = run_export(url, tmp_path / "out", "-n", "team-a", "-n", "teamb")
+    assert done.stderr == "note: there is no pipeline in namespace 'teamb'\n"

@@ -397,6 +397,23 @@ def test_a_server_that_never_answered_leaves_nothing_to_go_on_with(
     run_rest(f"http://127.0.0.1:{server.port}", tmp_path / "out")
 
 
+def test_a_token_that_is_not_taken_is_told(tmp_path: Path) -> None:
+    refusal = Fault(kind="answer", status=401, body=b'{"code":16,"message":"no identity"}')
+    token = tmp_path / "token"
+    token.write_text("secret-token")
+    with proxy(1, lambda _: refusal) as between:
+        for option, value, proof in (
+            ("--token", "secret-token", "the token"),
+            ("--token-file", str(token), f"the token in {token}"),
+            ("--cookie", "authservice=secret-token", "the cookie"),
+        ):
+            done = run_rest(between.url, tmp_path / "out", option, value, code=1)
+            assert done.stderr.strip() == (
+                f"Error: {between.url} does not know who we are (401: no identity): has {proof} expired,"
+                " and is it for this server?"
+            )
+
+
 def test_an_authority_that_is_not_known_is_told(tmp_path: Path) -> None:
     authority = CertificateAuthority("unknown")
     certificate, key = authority.issue_server().write(tmp_path, "server")

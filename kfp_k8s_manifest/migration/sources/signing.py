@@ -48,11 +48,17 @@ class Access:
     connections: int = 4
 
     @property
+    def proof(self) -> str:
+        """What says who we are, in words, or "" where nothing does."""
+        if self.token_file:
+            return f"the token in {self.token_file}"
+        return "the token" if self.token else "the cookie" if self.cookie else ""
+
+    @property
     def is_exposed(self) -> bool:
         """True where what proves who we are leaves the machine unencrypted."""
         url = urlsplit(self.host)
-        secret = self.token or self.token_file or self.cookie
-        return bool(secret) and url.scheme == "http" and url.hostname not in _LOOPBACK
+        return bool(self.proof) and url.scheme == "http" and url.hostname not in _LOOPBACK
 
 
 def in_cluster_host(namespace: str) -> str:
