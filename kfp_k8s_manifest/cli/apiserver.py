@@ -21,7 +21,23 @@ if TYPE_CHECKING:
 
 __all__ = ["apiserver"]
 
-_WEBHOOK_OPTIONS: Final = ("webhook_tls_cert", "webhook_tls_key")
+_WEBHOOK_OPTIONS: Final = (
+    "webhook_host",
+    "webhook_port",
+    "webhook_tls_cert",
+    "webhook_tls_key",
+    "target",
+)
+# Without `host`, `port` and `namespace`: they promise nothing, and may stay among the arguments of a server
+# that becomes one of the webhooks alone.
+_REST_OPTIONS: Final = (
+    "insecure_http",
+    "multi_user",
+    "url_domains",
+    "url_http",
+    "url_timeout",
+    "url_validation",
+)
 _USER_OPTIONS: Final = (
     "authorize",
     "identity_header",
@@ -115,23 +131,28 @@ def _refuse_unused(ctx: click.Context, options: dict[str, Any]) -> None:
 
     Variables of the environment are set for more programs than one, so they do not count.
     """
-    rest = not options["webhooks_alone"]
+    rest, store = not options["webhooks_alone"], options["store"]
+    # The store of the webhooks is the cluster, whoever serves the rest.
+    others = () if store == "kubernetes" else ("store",)
     for about, used, names in (
-        ("--pipelines-store database", rest and options["store"] == "database", ("database_url",)),
-        ("--pipelines-store files", rest and options["store"] == "files", ("folder",)),
-        (
-            "--pipelines-store kubernetes",
-            not rest or options["store"] == "kubernetes",
-            ("disable_webhook",),
-        ),
+        ("--pipelines-store database", rest and store == "database", ("database_url",)),
+        ("--pipelines-store files", rest and store == "files", ("folder",)),
+        ("--pipelines-store kubernetes", not rest or store == "kubernetes", ("disable_webhook",)),
         ("the webhooks, and none are served", _webhooks(options), _WEBHOOK_OPTIONS),
+        ("REST, and the webhooks are served alone", rest, (*_REST_OPTIONS, *others)),
         ("--multi-user", rest and options["multi_user"], _USER_OPTIONS),
+        ("a cluster, and none is asked", _asks_cluster(options), ("kubeconfig", "context")),
     ):
         for parameter in ctx.command.params:
             name = parameter.name or ""
             given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
             if name in names and given and not used:
                 raise UsageError(f"{parameter.opts[-1]} is about {about}")
+
+
+def _asks_cluster(options: dict[str, Any]) -> bool:
+    """Return whether a cluster is asked anything."""
+    return options["store"] == "kubernetes" or options["multi_user"] or _webhooks(options)
 
 
 def _webhooks(options: dict[str, Any]) -> bool:
@@ -181,7 +202,7 @@ def _is_loopback(host: str) -> bool:
 
 def _cluster(options: dict[str, Any]) -> ClusterConfig | None:
     """Return the cluster, where one is needed."""
-    if options["store"] != "kubernetes" and not options["multi_user"] and not _webhooks(options):
+    if not _asks_cluster(options):
         return None
     from kfp_k8s_manifest.cluster import load_config
 

@@ -50,6 +50,27 @@ HTTPS_ALONE = (
             ["--webhook-tls-cert", "a", "--webhook-tls-key", "b"],
             "--webhook-tls-cert is about the webhooks, and none are served",
         ),
+        (["--webhook-port", "1"], "--webhook-port is about the webhooks, and none are served"),
+        (["--webhook-host", "a"], "--webhook-host is about the webhooks, and none are served"),
+        (
+            ["--pipelines-store", "kubernetes", "--disable-webhook", "--target", "2.17"],
+            "--target is about the webhooks, and none are served",
+        ),
+        (["--kubeconfig", "a"], "--kubeconfig is about a cluster, and none is asked"),
+        (["--context", "a"], "--context is about a cluster, and none is asked"),
+        *(
+            (
+                ["--global-kubernetes-webhook-mode", option, *value],
+                f"{option} is about REST, and the webhooks are served alone",
+            )
+            for option, *value in (
+                ("--multi-user",),
+                ("--pipelines-store", "database"),
+                ("--insecure-http",),
+                ("--url-domain", "a"),
+                ("--url-validation",),
+            )
+        ),
         (["--shared-read"], "--shared-read is about --multi-user"),
         (["--authorize", "kep"], "--authorize is about --multi-user"),
         (
