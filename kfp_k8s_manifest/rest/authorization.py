@@ -24,6 +24,7 @@ from kfp_k8s_manifest.model.ir import JsonValue
 from kfp_k8s_manifest.model.kinds import GROUP, VERSION
 from kfp_k8s_manifest.rest.errors import Code, RestError
 from kfp_k8s_manifest.rest.texts import is_utf8
+from kfp_k8s_manifest.serving.timeouts import within
 
 __all__ = ["ANONYMOUS", "Authorizer", "Caller", "MultiUser", "Open", "Resource", "Verb"]
 
@@ -225,7 +226,7 @@ class MultiUser:
             reviews, {"apiVersion": reviews.api_version, "kind": reviews.kind, "spec": dict(spec)}
         )
         try:
-            answer = await asyncio.wait_for(self._send(request), self.timeout)
+            answer = await within(self.timeout, self._send(request))
         except asyncio.TimeoutError as error:
             _log.warning("the cluster has not answered %s in %s s", request, self.timeout)
             raise RestError(Code.UNAVAILABLE, "Service unavailable") from error

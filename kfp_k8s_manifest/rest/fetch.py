@@ -17,6 +17,7 @@ from yarl import URL
 from kfp_k8s_manifest.rest.archives import MAX_SIZE, too_large
 from kfp_k8s_manifest.rest.errors import RestError, invalid
 from kfp_k8s_manifest.rest.urls import FetchPolicy, allowed, private
+from kfp_k8s_manifest.serving.timeouts import within
 
 __all__ = ["Fetcher"]
 
@@ -79,7 +80,7 @@ class Fetcher:
         """
         seconds = self._policy.timeout or _SECONDS
         try:
-            content = await asyncio.wait_for(self._download(url, for_version=for_version), seconds)
+            content = await within(seconds, self._download(url, for_version=for_version))
         except (asyncio.TimeoutError, TimeoutError):
             reason = f"no whole answer within {seconds:g} seconds"
             raise _failed(url, reason) from None
@@ -164,7 +165,7 @@ class _GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        found = await asyncio.wait_for(self._inner.resolve(host, port, family), _LOOKUP_SECONDS)
+        found = await within(_LOOKUP_SECONDS, self._inner.resolve(host, port, family))
         for each in found:
             # A link-local address may come with its interface.
             address = ipaddress.ip_address(each["host"].partition("%")[0])

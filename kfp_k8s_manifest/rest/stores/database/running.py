@@ -22,6 +22,7 @@ from kfp_k8s_manifest.rest.stores.database.engine import (
     refusal,
     unavailable,
 )
+from kfp_k8s_manifest.serving.timeouts import within
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -143,7 +144,7 @@ class Runner:
         call = _Call()
         future = asyncio.get_running_loop().run_in_executor(self._threads, work, call)
         try:
-            return await asyncio.wait_for(future, seconds or self._seconds * _MARGIN)
+            return await within(seconds or self._seconds * _MARGIN, future)
         except asyncio.TimeoutError as error:
             call.give_up()
             raise unavailable("it took too long") from error
