@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 from click.core import ParameterSource
 
+from kfp_k8s_manifest.cli._apiserver_options import USER_OPTIONS, check_header, user_options
 from kfp_k8s_manifest.cli._documents import output_option, write_documents
 from kfp_k8s_manifest.cli._installing import (
     certificate_options,
     check_names,
+    check_server_name,
     read_bundle,
     read_cidrs,
 )
@@ -40,14 +42,7 @@ __all__ = ["manifests"]
 )
 @click.option("--image", help="Container image.  [default: kfp-k8s-apiserver:VERSION]")
 @click.option("--replicas", type=click.IntRange(min=1), default=2, show_default=True)
-@click.option("--multi-user", is_flag=True, help="Tell callers apart, and serve all namespaces.")
-@click.option(
-    "--authorize",
-    type=click.Choice(["kep", "pipelines"]),
-    default="kep",
-    show_default=True,
-    help="Ask for pipelineversions too, as the KEP says, or for pipelines alone, as KFP 2.17 does.",
-)
+@user_options(environment=False)
 @click.option(
     "--database-secret",
     default="",
@@ -76,7 +71,6 @@ def manifests(
     image: str | None,
     replicas: int,
     multi_user: bool,  # noqa: FBT001
-    authorize: str,
     database_secret: str,
     insecure_http: bool,  # noqa: FBT001
     disable_webhook: bool,  # noqa: FBT001
@@ -84,6 +78,7 @@ def manifests(
     ca_bundle: str | None,
     cert_manager: bool,  # noqa: FBT001
     api_server_cidrs: tuple[str, ...],
+    **users: str | bool,
 ) -> None:
     """Write the objects that install the REST API.
 
@@ -95,9 +90,8 @@ def manifests(
 
     webhooks = store == "kubernetes" and not disable_webhook
     _check_store(store, database_secret, disable_webhook=disable_webhook)
-    given = click.get_current_context().get_parameter_source("authorize")
-    if given is ParameterSource.COMMANDLINE and not multi_user:
-        raise UsageError("--authorize is about --multi-user")
+    _check_given(multi_user=multi_user, webhooks=webhooks)
+    check_header(str(users["identity_header"]))
     _check_certificate(
         ca_bundle,
         needed=webhooks or not insecure_http,
@@ -108,7 +102,8 @@ def manifests(
         raise UsageError("--api-server-cidr is about the webhooks, and none are served")
     everybody = "*" in clients
     named = [("--client-namespace", each) for each in clients if each != "*"]
-    check_names([("--name", name), ("-n", namespace), *named])
+    check_server_name(name)
+    check_names([("-n", namespace), *named])
     options = ApiServerOptions(
         name=name,
         namespace=namespace,
@@ -117,7 +112,7 @@ def manifests(
         target=target,
         replicas=replicas,
         multi_user=multi_user,
-        authorize=authorize,
+        user_arguments=_arguments(users),
         database_secret=database_secret,
         tls=not insecure_http,
         webhooks=webhooks,
@@ -127,6 +122,34 @@ def manifests(
         api_server_cidrs=read_cidrs(api_server_cidrs),
     )
     write_documents(apiserver_manifests(options), output, force=force)
+
+
+def _given() -> list[click.Parameter]:
+    """Return the options that stand on the command line."""
+    context = click.get_current_context()
+    return [
+        each
+        for each in context.command.params
+        if context.get_parameter_source(each.name or "") is ParameterSource.COMMANDLINE
+    ]
+
+
+def _check_given(*, multi_user: bool, webhooks: bool) -> None:
+    """Refuse options that would be ignored."""
+    for each in _given():
+        if each.name in USER_OPTIONS and not multi_user:
+            raise UsageError(f"{each.opts[-1]} is about --multi-user")
+        if each.name == "target" and not webhooks:
+            raise UsageError("--target is about the webhooks, and none are served")
+
+
+def _arguments(users: dict[str, str | bool]) -> tuple[str, ...]:
+    """Return what was said of callers as arguments of the server; what was not is left to its defaults."""
+    return tuple(
+        each.opts[-1] if users[each.name] is True else f"{each.opts[-1]}={users[each.name]}"
+        for each in _given()
+        if each.name in users
+    )
 
 
 def _check_store(store: str, secret: str, *, disable_webhook: bool) -> None:

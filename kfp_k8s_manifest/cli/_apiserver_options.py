@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -11,14 +12,26 @@ import click
 
 from kfp_k8s_manifest.cli._options import FOLDER, PATH, target_option
 from kfp_k8s_manifest.cli._serving import port_option, seconds_option, serving_options
+from kfp_k8s_manifest.errors import UsageError
 
-__all__ = ["apiserver_options"]
+__all__ = ["USER_OPTIONS", "apiserver_options", "check_header", "user_options"]
+
+USER_OPTIONS: Final = (
+    "authorize",
+    "identity_header",
+    "identity_prefix",
+    "token_audience",
+    "shared_read",
+    "require_namespace",
+)
+"""The parameters of the options that are about `--multi-user`."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _DATABASE: Final = "sqlite:///pipelines.db"
 _HEADER: Final = "x-goog-authenticated-user-email"
 _PREFIX: Final = "accounts.google.com:"
+_FIELD_NAME: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -28,7 +41,7 @@ def apiserver_options(function: F) -> F:
         serving_options(connections=400, memory="up to 0.6 MB with TLS", drain=0),
         _webhook_options,
         _url_options,
-        _user_options,
+        user_options(environment=True),
         _listening_options,
         _store_options,
     ):
@@ -102,59 +115,91 @@ def _listening_options(function: F) -> F:
     return function
 
 
-def _user_options(function: F) -> F:
-    for option in (
-        click.option(
-            "--require-namespace",
-            is_flag=True,
-            envvar="REQUIRE_NAMESPACE_FOR_PIPELINES",
-            help="Refuse calls about pipelines that name no namespace.",
-        ),
-        click.option(
-            "--shared-read",
-            is_flag=True,
-            envvar="MULTIUSER_SHARED_READ",
-            help="Let everybody read everything.",
-        ),
-        click.option(
-            "--token-audience",
-            envvar="TOKEN_REVIEW_AUDIENCE",
-            default="pipelines.kubeflow.org",
-            show_default=True,
-            help="Audience of bearer tokens.",
-        ),
+def user_options(*, environment: bool) -> Callable[[F], F]:
+    """Add `--multi-user`, and what says how callers are told apart.
+
+    Args:
+        environment: Whether KFP's variables count, besides the options.
+    """
+
+    def variable(name: str) -> str | None:
+        return name if environment else None
+
+    def prefix() -> str:
         # An empty variable counts, too: click takes it for none.
-        click.option(
-            "--identity-prefix",
-            envvar="KUBEFLOW_USERID_PREFIX",
-            default=lambda: os.environ.get("KUBEFLOW_USERID_PREFIX", _PREFIX),
-            show_default=_PREFIX,
-            help="What the identity header's value begins with; it is cut off.",
-        ),
-        click.option(
-            "--identity-header",
-            envvar="KUBEFLOW_USERID_HEADER",
-            default=_HEADER,
-            show_default=True,
-            help="Header that names the caller; the proxy in front must set it, or remove it.",
-        ),
-        click.option(
-            "--authorize",
-            type=click.Choice(["kep", "pipelines"]),
-            default="kep",
-            show_default=True,
-            help="Ask for pipelineversions too, as the KEP says, or for pipelines alone, as KFP 2.17"
-            " does.",
-        ),
-        click.option(
-            "--multi-user",
-            is_flag=True,
-            envvar="MULTIUSER",
-            help="Tell callers apart, and ask the cluster what they may do.",
-        ),
-    ):
-        function = option(function)
-    return function
+        return os.environ.get("KUBEFLOW_USERID_PREFIX", _PREFIX) if environment else _PREFIX
+
+    def add(function: F) -> F:
+        for option in (
+            click.option(
+                "--require-namespace",
+                is_flag=True,
+                envvar=variable("REQUIRE_NAMESPACE_FOR_PIPELINES"),
+                help="Refuse calls about pipelines that name no namespace.",
+            ),
+            click.option(
+                "--shared-read",
+                is_flag=True,
+                envvar=variable("MULTIUSER_SHARED_READ"),
+                help="Let everybody read everything.",
+            ),
+            click.option(
+                "--token-audience",
+                envvar=variable("TOKEN_REVIEW_AUDIENCE"),
+                default="pipelines.kubeflow.org",
+                show_default=True,
+                help="Audience of bearer tokens.",
+            ),
+            click.option(
+                "--identity-prefix",
+                envvar=variable("KUBEFLOW_USERID_PREFIX"),
+                default=prefix,
+                show_default=_PREFIX,
+                help="What the identity header's value begins with; it is cut off.",
+            ),
+            click.option(
+                "--identity-header",
+                envvar=variable("KUBEFLOW_USERID_HEADER"),
+                default=_HEADER,
+                show_default=True,
+                help="Header that names the caller; the proxy in front must set it, or remove it. An"
+                " empty one for none: tokens alone count.",
+            ),
+            click.option(
+                "--authorize",
+                type=click.Choice(["kep", "pipelines"]),
+                default="kep",
+                show_default=True,
+                help="Ask for pipelineversions too, as the KEP says (store kubernetes), or for pipelines"
+                " alone, as KFP 2.17 does.",
+            ),
+            click.option(
+                "--multi-user",
+                is_flag=True,
+                envvar=variable("MULTIUSER"),
+                help="Tell callers apart, and ask the cluster what they may do, in all namespaces.",
+            ),
+        ):
+            function = option(function)
+        return function
+
+    return add
+
+
+def check_header(name: str) -> None:
+    """Refuse an identity header that can name nobody; "" stands for none.
+
+    Raises:
+        UsageError: It is no name of a header field (RFC 9110), or the one that has the tokens.
+    """
+    if name and not _FIELD_NAME.fullmatch(name):
+        raise UsageError(
+            f"--identity-header {name!r} is no name of a header field (for example 'kubeflow-userid')"
+        )
+    if name.lower() == "authorization":
+        raise UsageError(
+            "--identity-header: 'authorization' has the callers' tokens, which are looked at anyway"
+        )
 
 
 def _url_options(function: F) -> F:

@@ -10,7 +10,11 @@ import click
 from click.core import ParameterSource
 
 from kfp_k8s_manifest.cli._apiserver_manifests import manifests
-from kfp_k8s_manifest.cli._apiserver_options import apiserver_options
+from kfp_k8s_manifest.cli._apiserver_options import (
+    USER_OPTIONS,
+    apiserver_options,
+    check_header,
+)
 from kfp_k8s_manifest.cli._groups import SuggestingGroup
 from kfp_k8s_manifest.cli._serving import missing_extra, set_up_process
 from kfp_k8s_manifest.errors import UsageError
@@ -38,15 +42,6 @@ _REST_OPTIONS: Final = (
     "url_timeout",
     "url_validation",
 )
-_USER_OPTIONS: Final = (
-    "authorize",
-    "identity_header",
-    "identity_prefix",
-    "token_audience",
-    "shared_read",
-    "require_namespace",
-)
-
 _LONGEST_REQUEST = 240.0
 
 
@@ -140,7 +135,7 @@ def _refuse_unused(ctx: click.Context, options: dict[str, Any]) -> None:
         ("--pipelines-store kubernetes", not rest or store == "kubernetes", ("disable_webhook",)),
         ("the webhooks, and none are served", _webhooks(options), _WEBHOOK_OPTIONS),
         ("REST, and the webhooks are served alone", rest, (*_REST_OPTIONS, *others)),
-        ("--multi-user", rest and options["multi_user"], _USER_OPTIONS),
+        ("--multi-user", rest and options["multi_user"], USER_OPTIONS),
         ("a cluster, and none is asked", _asks_cluster(options), ("kubeconfig", "context")),
     ):
         for parameter in ctx.command.params:
@@ -180,6 +175,7 @@ def _check(options: dict[str, Any]) -> None:
         )
     if options["webhooks_alone"]:
         return
+    check_header(options["identity_header"])
     host = options["host"]
     if options["tls_cert"] is None and not options["insecure_http"] and not _is_loopback(host):
         shown = f"on {host}" if host else "on all addresses"

@@ -11,6 +11,7 @@ from kfp_k8s_manifest.cli._groups import SuggestingGroup
 from kfp_k8s_manifest.cli._installing import (
     certificate_options,
     check_names,
+    check_server_name,
     read_bundle,
     read_cidrs,
 )
@@ -186,6 +187,8 @@ def manifests(
     if url and not url.startswith("https://"):
         raise UsageError(f"--url {url!r} must begin with https://, or the API server refuses it")
     check_names([("--name", name), ("-n", namespace), *(("--watch", n) for n in namespaces)])
+    if not url:
+        check_server_name(name)
     options = InstallOptions(
         name=name,
         namespace=namespace,
