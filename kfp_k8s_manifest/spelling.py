@@ -23,7 +23,8 @@ def closest(name: str, known: Iterable[str]) -> str:
     Case, `_` and `-` do not count, so that `display_name` means `displayName`.
 
     Args:
-        name: What was written, which is none of the known names.
+        name: What was written. It is never what is returned: advice to write what stands there
+            already helps nobody.
         known: The known names; no more than the first 500 are looked at.
     """
     found = closest_names(name, known, most=1)
@@ -43,7 +44,8 @@ def closest_names(name: str, known: Iterable[str], *, most: int = 3) -> list[str
         return []
     folded: dict[str, str] = {}
     for each in islice(known, _CANDIDATES):
-        folded.setdefault(_folded(each), each)
+        if each != name:
+            folded.setdefault(_folded(each), each)
     if most == 1 and word in folded:
         return [folded[word]]
     # Imported here because a clean file never needs it and start-up time counts.

@@ -84,7 +84,7 @@ def test_a_server_ends_by_a_signal_where_the_loop_takes_none(number: signal.Sign
 
     async def serve() -> None:
         stopped = asyncio.Event()
-        stop_on_signals(stopped)
+        stop_on_signals(stopped.set, stopped.set)
         # To the thread that waits, as a signal to the process goes: it has to wake up for it.
         main = threading.main_thread().ident
         threading.Timer(0.1, signal.pthread_kill, [main, number]).start()

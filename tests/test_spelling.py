@@ -21,6 +21,8 @@ FIELDS = ("apiVersion", "kind", "metadata", "spec", "displayName", "pipelineSpec
         ("metdata", "metadata"),
         ("specs", "spec"),
         ("pipeline_sepc", "pipelineSpec"),
+        # What is spelt as known needs no advice.
+        ("spec", ""),
         # These share an ending with a known name, and nothing else.
         ("codeSpec", ""),
         ("x", ""),

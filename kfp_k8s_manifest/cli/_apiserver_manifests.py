@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import click
-from click.core import ParameterSource
 
-from kfp_k8s_manifest.cli._apiserver_options import USER_OPTIONS, check_header, user_options
+from kfp_k8s_manifest.cli._apiserver_options import user_options
+from kfp_k8s_manifest.cli._apiserver_usage import USER_OPTIONS, check_users
 from kfp_k8s_manifest.cli._documents import output_option, write_documents
 from kfp_k8s_manifest.cli._installing import (
     certificate_options,
@@ -13,8 +13,10 @@ from kfp_k8s_manifest.cli._installing import (
     check_server_name,
     read_bundle,
     read_cidrs,
+    read_image,
 )
 from kfp_k8s_manifest.cli._options import target_option
+from kfp_k8s_manifest.cli._unused import given_option, refuse_unused
 from kfp_k8s_manifest.errors import UsageError
 
 __all__ = ["manifests"]
@@ -90,16 +92,21 @@ def manifests(
 
     webhooks = store == "kubernetes" and not disable_webhook
     _check_store(store, database_secret, disable_webhook=disable_webhook)
-    _check_given(multi_user=multi_user, webhooks=webhooks)
-    check_header(str(users["identity_header"]))
+    refuse_unused(
+        click.get_current_context(),
+        (
+            ("--multi-user", multi_user, USER_OPTIONS),
+            ("--pipelines-store kubernetes", store == "kubernetes", ["authorize"]),
+            ("the webhooks, and none are served", webhooks, ["target", "api_server_cidrs"]),
+        ),
+    )
+    check_users(users)
     _check_certificate(
         ca_bundle,
         needed=webhooks or not insecure_http,
         cert_manager=cert_manager,
         webhooks=webhooks,
     )
-    if api_server_cidrs and not webhooks:
-        raise UsageError("--api-server-cidr is about the webhooks, and none are served")
     everybody = "*" in clients
     named = [("--client-namespace", each) for each in clients if each != "*"]
     check_server_name(name)
@@ -107,7 +114,7 @@ def manifests(
     options = ApiServerOptions(
         name=name,
         namespace=namespace,
-        image=image or f"kfp-k8s-apiserver:{__version__}",
+        image=read_image(image, f"kfp-k8s-apiserver:{__version__}"),
         store=store,
         target=target,
         replicas=replicas,
@@ -124,30 +131,13 @@ def manifests(
     write_documents(apiserver_manifests(options), output, force=force)
 
 
-def _given() -> list[click.Parameter]:
-    """Return the options that stand on the command line."""
-    context = click.get_current_context()
-    return [
-        each
-        for each in context.command.params
-        if context.get_parameter_source(each.name or "") is ParameterSource.COMMANDLINE
-    ]
-
-
-def _check_given(*, multi_user: bool, webhooks: bool) -> None:
-    """Refuse options that would be ignored."""
-    for each in _given():
-        if each.name in USER_OPTIONS and not multi_user:
-            raise UsageError(f"{each.opts[-1]} is about --multi-user")
-        if each.name == "target" and not webhooks:
-            raise UsageError("--target is about the webhooks, and none are served")
-
-
 def _arguments(users: dict[str, str | bool]) -> tuple[str, ...]:
     """Return what was said of callers as arguments of the server; what was not is left to its defaults."""
+    context = click.get_current_context()
+    given = [each for each in context.command.params if given_option(context, [each.name or ""])]
     return tuple(
         each.opts[-1] if users[each.name] is True else f"{each.opts[-1]}={users[each.name]}"
-        for each in _given()
+        for each in given
         if each.name in users
     )
 
@@ -181,6 +171,11 @@ def _check_certificate(
         raise UsageError("no certificate is used: leave out --cert-manager and --ca-bundle")
     if cert_manager and ca_bundle:
         raise UsageError("--ca-bundle and --cert-manager exclude each other")
+    if ca_bundle and not webhooks:
+        raise UsageError(
+            "--ca-bundle is about the webhooks, and none are served: put the server's certificate into"
+            " the Secret NAME-tls, or pass --cert-manager"
+        )
     if webhooks and not cert_manager and not ca_bundle:
         raise UsageError(
             "the webhooks need --cert-manager or --ca-bundle FILE, or --disable-webhook"

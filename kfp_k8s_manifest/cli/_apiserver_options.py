@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -12,26 +11,14 @@ import click
 
 from kfp_k8s_manifest.cli._options import FOLDER, PATH, target_option
 from kfp_k8s_manifest.cli._serving import port_option, seconds_option, serving_options
-from kfp_k8s_manifest.errors import UsageError
 
-__all__ = ["USER_OPTIONS", "apiserver_options", "check_header", "user_options"]
-
-USER_OPTIONS: Final = (
-    "authorize",
-    "identity_header",
-    "identity_prefix",
-    "token_audience",
-    "shared_read",
-    "require_namespace",
-)
-"""The parameters of the options that are about `--multi-user`."""
+__all__ = ["apiserver_options", "user_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _DATABASE: Final = "sqlite:///pipelines.db"
 _HEADER: Final = "x-goog-authenticated-user-email"
 _PREFIX: Final = "accounts.google.com:"
-_FIELD_NAME: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -61,6 +48,7 @@ def _store_options(function: F) -> F:
             "-n",
             "--namespace",
             envvar="POD_NAMESPACE",
+            show_envvar=True,
             help="The server's own namespace; by default the context's.",
         ),
         click.option(
@@ -73,6 +61,7 @@ def _store_options(function: F) -> F:
         click.option(
             "--database-url",
             envvar="KFP_K8S_DATABASE_URL",
+            show_envvar=True,
             default=_DATABASE,
             show_default=True,
             metavar="URL",
@@ -135,17 +124,20 @@ def user_options(*, environment: bool) -> Callable[[F], F]:
                 "--require-namespace",
                 is_flag=True,
                 envvar=variable("REQUIRE_NAMESPACE_FOR_PIPELINES"),
+                show_envvar=environment,
                 help="Refuse calls about pipelines that name no namespace.",
             ),
             click.option(
                 "--shared-read",
                 is_flag=True,
                 envvar=variable("MULTIUSER_SHARED_READ"),
+                show_envvar=environment,
                 help="Let everybody read everything.",
             ),
             click.option(
                 "--token-audience",
                 envvar=variable("TOKEN_REVIEW_AUDIENCE"),
+                show_envvar=environment,
                 default="pipelines.kubeflow.org",
                 show_default=True,
                 help="Audience of bearer tokens.",
@@ -153,6 +145,7 @@ def user_options(*, environment: bool) -> Callable[[F], F]:
             click.option(
                 "--identity-prefix",
                 envvar=variable("KUBEFLOW_USERID_PREFIX"),
+                show_envvar=environment,
                 default=prefix,
                 show_default=_PREFIX,
                 help="What the identity header's value begins with; it is cut off.",
@@ -160,6 +153,7 @@ def user_options(*, environment: bool) -> Callable[[F], F]:
             click.option(
                 "--identity-header",
                 envvar=variable("KUBEFLOW_USERID_HEADER"),
+                show_envvar=environment,
                 default=_HEADER,
                 show_default=True,
                 help="Header that names the caller; the proxy in front must set it, or remove it. An"
@@ -177,6 +171,7 @@ def user_options(*, environment: bool) -> Callable[[F], F]:
                 "--multi-user",
                 is_flag=True,
                 envvar=variable("MULTIUSER"),
+                show_envvar=environment,
                 help="Tell callers apart, and ask the cluster what they may do, in all namespaces.",
             ),
         ):
@@ -186,22 +181,6 @@ def user_options(*, environment: bool) -> Callable[[F], F]:
     return add
 
 
-def check_header(name: str) -> None:
-    """Refuse an identity header that can name nobody; "" stands for none.
-
-    Raises:
-        UsageError: It is no name of a header field (RFC 9110), or the one that has the tokens.
-    """
-    if name and not _FIELD_NAME.fullmatch(name):
-        raise UsageError(
-            f"--identity-header {name!r} is no name of a header field (for example 'kubeflow-userid')"
-        )
-    if name.lower() == "authorization":
-        raise UsageError(
-            "--identity-header: 'authorization' has the callers' tokens, which are looked at anyway"
-        )
-
-
 def _url_options(function: F) -> F:
     for option in (
         click.option(
@@ -209,6 +188,7 @@ def _url_options(function: F) -> F:
             default=True,
             show_default=True,
             envvar="PIPELINE_URL_VALIDATION_ENABLED",
+            show_envvar=True,
             help="Look at scheme, port and host of packages' URLs; their addresses always are.",
         ),
         seconds_option(
@@ -218,6 +198,7 @@ def _url_options(function: F) -> F:
             "--url-http",
             is_flag=True,
             envvar="PIPELINE_URL_ALLOW_HTTP",
+            show_envvar=True,
             help="Fetch packages over plain HTTP, too.",
         ),
         click.option(

@@ -10,7 +10,14 @@ import click
 from kfp_k8s_manifest.cli._options import PATH
 from kfp_k8s_manifest.errors import UsageError
 
-__all__ = ["certificate_options", "check_names", "check_server_name", "read_bundle", "read_cidrs"]
+__all__ = [
+    "certificate_options",
+    "check_names",
+    "check_server_name",
+    "read_bundle",
+    "read_cidrs",
+    "read_image",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -111,3 +118,20 @@ def read_bundle(path: str) -> str:
     except (ValueError, ssl.SSLError) as error:
         raise UsageError(f"--ca-bundle {path}: no PEM certificate: {error}") from error
     return text
+
+
+def read_image(given: str | None, default: str) -> str:
+    """Return the container image of an installation.
+
+    Args:
+        given: The value of `--image`, or None.
+        default: The image where none is given.
+
+    Raises:
+        UsageError: It is empty, or has white space in it.
+    """
+    if given is None:
+        return default
+    if not given or any(map(str.isspace, given)):
+        raise UsageError(f"--image {given!r} is no container image (for example {default})")
+    return given

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from kfp_k8s_manifest.errors import UsageError
+from kfp_k8s_manifest.errors import ClusterError, KfpK8sError, UsageError
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.migration.sources import Source
@@ -41,7 +41,6 @@ def chosen_namespaces(
     namespaces: tuple[str, ...],
     *,
     everywhere: bool,
-    from_database: bool,
     kubeconfig: str | None,
     context: str | None,
 ) -> tuple[str, ...]:
@@ -51,19 +50,25 @@ def chosen_namespaces(
         source: The server.
         namespaces: Those that are named.
         everywhere: Whether all are meant.
-        from_database: Whether the source is a database, which knows its namespaces.
-        kubeconfig: For the cluster, which knows them otherwise.
+        kubeconfig: For the cluster, which knows them where the source does not.
         context: As well.
 
     Raises:
         UsageError: Some are named, and all are meant.
+        ClusterError: The cluster cannot tell which there are.
     """
     if not everywhere:
         return tuple(dict.fromkeys(namespaces)) or ("",)
     if namespaces:
         raise UsageError("--namespace and --all-namespaces exclude each other")
-    if from_database:
-        return tuple(source.namespaces())
+    found = source.namespaces()
+    if found is not None:
+        return tuple(found)
     from kfp_k8s_manifest.cli._cluster import connect
 
-    return (*connect(kubeconfig, context).user_namespaces(), "")
+    try:
+        return (*connect(kubeconfig, context).user_namespaces(), "")
+    except KfpK8sError as error:
+        raise ClusterError(
+            f"--all-namespaces asks the cluster which there are: {error}; or name them with -n"
+        ) from error

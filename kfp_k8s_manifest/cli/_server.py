@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kfp_k8s_manifest.migration.sources.rest import RestServer
 
 __all__ = [
+    "UNFINISHED",
     "concurrency_option",
     "database_option",
     "open_server",
@@ -24,6 +25,11 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+UNFINISHED = (
+    "ended before everything was done; run the command again: what is done is not done again"
+)
+"""What a report says that is not of all objects."""
 
 _OPTIONS = (
     click.option(
@@ -166,13 +172,13 @@ def open_server(
         cookie=cookie or "",
         connections=connections,
     )
+    server = RestServer(access, patience=Patience(attempts=attempts), timeout=timeout)
+    click.get_current_context().call_on_close(server.close)
     if access.is_exposed and not in_cluster:
         click.echo(
             f"warning: {access.host} is not encrypted: whoever is on the way can read the login",
             err=True,
         )
-    server = RestServer(access, patience=Patience(attempts=attempts), timeout=timeout)
-    click.get_current_context().call_on_close(server.close)
     return server
 
 

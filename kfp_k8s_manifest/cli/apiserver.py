@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from kfp_k8s_manifest.cli._apiserver_manifests import manifests
-from kfp_k8s_manifest.cli._apiserver_options import (
-    USER_OPTIONS,
-    apiserver_options,
-    check_header,
+from kfp_k8s_manifest.cli._apiserver_options import apiserver_options
+from kfp_k8s_manifest.cli._apiserver_usage import (
+    check_domains,
+    check_usage,
+    serves_webhooks,
+    uses_cluster,
 )
 from kfp_k8s_manifest.cli._groups import SuggestingGroup
 from kfp_k8s_manifest.cli._serving import missing_extra, set_up_process
+from kfp_k8s_manifest.cli._unused import given_option
 from kfp_k8s_manifest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,23 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["apiserver"]
 
-_WEBHOOK_OPTIONS: Final = (
-    "webhook_host",
-    "webhook_port",
-    "webhook_tls_cert",
-    "webhook_tls_key",
-    "target",
-)
-# Without `host`, `port` and `namespace`: they promise nothing, and may stay among the arguments of a server
-# that becomes one of the webhooks alone.
-_REST_OPTIONS: Final = (
-    "insecure_http",
-    "multi_user",
-    "url_domains",
-    "url_http",
-    "url_timeout",
-    "url_validation",
-)
 _LONGEST_REQUEST = 240.0
 
 
@@ -61,8 +46,8 @@ def apiserver(ctx: click.Context, /, **options: Any) -> None:
     if ctx.invoked_subcommand is not None:
         _refuse_options(ctx)
         return
-    _refuse_unused(ctx, options)
-    _check(options)
+    check_usage(ctx, options)
+    domains = _domains(options)
     try:
         from kfp_k8s_manifest.serving.running import run, serve
 
@@ -75,8 +60,8 @@ def apiserver(ctx: click.Context, /, **options: Any) -> None:
     async def main() -> None:
         servers: list[Server] = []
         if not options["webhooks_alone"]:
-            servers.append(_rest(options, config))
-        if not _webhooks(options):
+            servers.append(_rest(options, config, domains))
+        if not serves_webhooks(options):
             await serve(*servers)
             return
         from kfp_k8s_manifest.cli._webhook_server import webhook_server
@@ -106,106 +91,40 @@ def _import(options: dict[str, Any]) -> None:
     if not options["webhooks_alone"]:
         import_module("kfp_k8s_manifest.cli._rest_server")
         import_module(f"kfp_k8s_manifest.rest.stores.{options['store']}")
-    if _webhooks(options):
+    if serves_webhooks(options):
         import_module("kfp_k8s_manifest.cli._webhook_server")
 
 
 def _refuse_options(ctx: click.Context) -> None:
     """Refuse options that stand before a command's name, where they would do nothing."""
-    for parameter in ctx.command.params:
-        name = parameter.name or ""
-        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise UsageError(
-                f"{parameter.opts[-1]} is about serving: put the options of"
-                f" {ctx.invoked_subcommand} behind its name"
-            )
-
-
-def _refuse_unused(ctx: click.Context, options: dict[str, Any]) -> None:
-    """Refuse what would be ignored: who passes it expects something else than what is served.
-
-    Variables of the environment are set for more programs than one, so they do not count.
-    """
-    rest, store = not options["webhooks_alone"], options["store"]
-    # The store of the webhooks is the cluster, whoever serves the rest.
-    others = () if store == "kubernetes" else ("store",)
-    for about, used, names in (
-        ("--pipelines-store database", rest and store == "database", ("database_url",)),
-        ("--pipelines-store files", rest and store == "files", ("folder",)),
-        ("--pipelines-store kubernetes", not rest or store == "kubernetes", ("disable_webhook",)),
-        ("the webhooks, and none are served", _webhooks(options), _WEBHOOK_OPTIONS),
-        ("REST, and the webhooks are served alone", rest, (*_REST_OPTIONS, *others)),
-        ("--multi-user", rest and options["multi_user"], USER_OPTIONS),
-        ("a cluster, and none is asked", _asks_cluster(options), ("kubeconfig", "context")),
-    ):
-        for parameter in ctx.command.params:
-            name = parameter.name or ""
-            given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-            if name in names and given and not used:
-                raise UsageError(f"{parameter.opts[-1]} is about {about}")
-
-
-def _asks_cluster(options: dict[str, Any]) -> bool:
-    """Return whether a cluster is asked anything."""
-    return options["store"] == "kubernetes" or options["multi_user"] or _webhooks(options)
-
-
-def _webhooks(options: dict[str, Any]) -> bool:
-    """Return whether the webhooks are served."""
-    alone: bool = options["webhooks_alone"]
-    return alone or (options["store"] == "kubernetes" and not options["disable_webhook"])
-
-
-def _check(options: dict[str, Any]) -> None:
-    """Refuse options that contradict each other."""
-    for prefix in ("", "webhook_"):
-        cert, key = options[f"{prefix}tls_cert"], options[f"{prefix}tls_key"]
-        if (cert is None) != (key is None):
-            name = prefix.replace("_", "-")
-            raise UsageError(f"--{name}tls-cert and --{name}tls-key belong together")
-    if options["webhooks_alone"] and options["disable_webhook"]:
+    option = given_option(ctx, [parameter.name or "" for parameter in ctx.command.params])
+    if option:
         raise UsageError(
-            "--global-kubernetes-webhook-mode and --disable-webhook leave nothing to serve"
+            f"{option} is about serving: put the options of {ctx.invoked_subcommand} behind its name"
         )
-    if _webhooks(options) and options["webhook_tls_cert"] is None and options["tls_cert"] is None:
-        other = "" if options["webhooks_alone"] else ", or --disable-webhook"
-        raise UsageError(
-            "the webhooks are called over HTTPS alone: pass --webhook-tls-cert and --webhook-tls-key"
-            f"{other}"
-        )
-    if options["webhooks_alone"]:
-        return
-    check_header(options["identity_header"])
-    host = options["host"]
-    if options["tls_cert"] is None and not options["insecure_http"] and not _is_loopback(host):
-        shown = f"on {host}" if host else "on all addresses"
-        raise UsageError(
-            f"plain HTTP {shown} lets everybody on the way read and change what is sent: pass --tls-cert"
-            " and --tls-key, or --insecure-http where something in front sees to that"
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    import ipaddress
-
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _cluster(options: dict[str, Any]) -> ClusterConfig | None:
     """Return the cluster, where one is needed."""
-    if not _asks_cluster(options):
+    if not uses_cluster(options):
         return None
     from kfp_k8s_manifest.cluster import load_config
 
     return load_config(options["kubeconfig"], options["context"])
 
 
-def _rest(options: dict[str, Any], config: ClusterConfig | None) -> Server:
+def _domains(options: dict[str, Any]) -> tuple[str, ...]:
+    """Return the hosts that packages are fetched from, besides those of KFP."""
+    variable = "PIPELINE_URL_ALLOWED_DOMAINS"
+    more = list(filter(None, map(str.strip, os.environ.get(variable, "").split(","))))
+    check_domains(options["url_domains"], "--url-domain")
+    check_domains(more, variable)
+    return (*options["url_domains"], *more)
+
+
+def _rest(
+    options: dict[str, Any], config: ClusterConfig | None, domains: tuple[str, ...]
+) -> Server:
     from dataclasses import replace
 
     from kfp_k8s_manifest.cli._rest_server import (
@@ -217,8 +136,6 @@ def _rest(options: dict[str, Any], config: ClusterConfig | None) -> Server:
     from kfp_k8s_manifest.rest.app import LONGEST_LINE
     from kfp_k8s_manifest.rest.urls import FetchPolicy
 
-    more = os.environ.get("PIPELINE_URL_ALLOWED_DOMAINS", "").split(",")
-    domains = [*options["url_domains"], *filter(None, map(str.strip, more))]
     namespace = options["namespace"] or (config.namespace if config is not None else "")
     server = _server_options(
         options, options["host"], options["port"], options["tls_cert"], options["tls_key"]
@@ -240,7 +157,7 @@ def _rest(options: dict[str, Any], config: ClusterConfig | None) -> Server:
             require_namespace=options["require_namespace"],
         ),
         fetching=FetchPolicy(
-            domains=tuple(domains),
+            domains=domains,
             allow_http=options["url_http"],
             timeout=options["url_timeout"],
             validate=options["url_validation"],

@@ -31,4 +31,11 @@ def init() -> None:
     except OSError as error:
         raise OutputError(f"cannot write {FILE}: {error.strerror}") from error
     click.echo(f"wrote {FILE}: sources {', '.join(found.sources)}; target {found.target}", err=True)
-    click.echo("next: look at it, and run `kfp-k8s build`", err=True)
+    if found.any_pipeline:
+        click.echo("next: look at it, and run `kfp-k8s build`", err=True)
+    else:
+        click.echo(
+            "no pipeline was found in this folder; next: put modules into pipelines/, or let sources"
+            " say where they are, and run `kfp-k8s build`",
+            err=True,
+        )

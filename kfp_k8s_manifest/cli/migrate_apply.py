@@ -12,7 +12,7 @@ import click
 from kfp_k8s_manifest.cli._cluster import cluster_options
 from kfp_k8s_manifest.cli._documents import emit
 from kfp_k8s_manifest.cli._options import FOLDER, format_option
-from kfp_k8s_manifest.cli._server import concurrency_option
+from kfp_k8s_manifest.cli._server import UNFINISHED, concurrency_option
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.cluster import Client
@@ -79,26 +79,40 @@ def apply(
         target=find_target(target).name,
         concurrency=concurrency,
     )
-    with progress("applying") as on_progress:
-        applied = apply_folder(connect, options, on_progress)
-    counts = Counter(each.verdict for each in applied)
-    emit(
-        _json(applied, counts) if format_name == "json" else _text(applied, counts, dry_run=not yes)
-    )
-    if counts["failed"]:
+    applied: list[Applied] = []
+
+    def tell(*, complete: bool) -> None:
+        if format_name == "json":
+            emit(_json(applied, complete=complete))
+        else:
+            emit(_text(applied, dry_run=not yes, complete=complete))
+
+    try:
+        with progress("applying") as on_progress:
+            applied = apply_folder(connect, options, on_progress, applied.append)
+    except BaseException:
+        # Ended before its time: what was done is told all the same.
+        if applied:
+            tell(complete=False)
+        raise
+    tell(complete=True)
+    if any(each.verdict == "failed" for each in applied):
         click.get_current_context().exit(1)
 
 
-def _json(applied: list[Applied], counts: Counter[str]) -> str:
+def _json(applied: list[Applied], *, complete: bool) -> str:
+    counts = Counter(each.verdict for each in applied)
     content = {
         "version": 1,
+        "complete": complete,
         **{each: counts[each] for each in _VERDICTS},
         "objects": [asdict(each) for each in applied],
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def _text(applied: list[Applied], counts: Counter[str], *, dry_run: bool) -> str:
+def _text(applied: list[Applied], *, dry_run: bool, complete: bool) -> str:
+    counts = Counter(each.verdict for each in applied)
     lines = [
         f"{each.verdict:9} {each.kind} {each.namespace}/{each.name}{f': {each.text}' * bool(each.text)}"
         for each in applied
@@ -106,4 +120,6 @@ def _text(applied: list[Applied], counts: Counter[str], *, dry_run: bool) -> str
     ]
     summary = ", ".join(f"{counts[each]} {each}" for each in _VERDICTS)
     lines.append(f"{summary}{' (nothing was changed; --yes applies)' if dry_run else ''}")
+    if not complete:
+        lines.append(UNFINISHED)
     return "\n".join(lines) + "\n"

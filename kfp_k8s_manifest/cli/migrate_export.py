@@ -43,7 +43,11 @@ __all__ = ["export"]
 @click.option("--target", default="2.17", show_default=True, help="KFP release of the cluster.")
 @page_size_option
 @concurrency_option
-@click.option("--restart", is_flag=True, help="Begin anew, whatever an earlier run has done.")
+@click.option(
+    "--restart",
+    is_flag=True,
+    help="Begin anew, whatever an earlier run has done, and of whichever server it was.",
+)
 @click.option("--remove-gone", is_flag=True, help="Delete files of what the server has no more.")
 @click.option("--accept-losses", is_flag=True, help="Exit with 0 though objects lack something.")
 @click.option(
@@ -86,8 +90,8 @@ def export(
 
     from kfp_k8s_manifest.cli.build import progress
     from kfp_k8s_manifest.gitops.layouts import find_layout
-    from kfp_k8s_manifest.migration.export import ExportOptions
     from kfp_k8s_manifest.migration.finishing import export as export_
+    from kfp_k8s_manifest.migration.options import ExportOptions
     from kfp_k8s_manifest.migration.origins import read_origins
     from kfp_k8s_manifest.naming import namespace_problems
     from kfp_k8s_manifest.releases import target as find_target
@@ -100,7 +104,6 @@ def export(
         source,
         namespaces,
         everywhere=everywhere,
-        from_database=database_url is not None,
         kubeconfig=kubeconfig,
         context=context,
     )
@@ -114,18 +117,18 @@ def export(
         page_size=page_size,
         concurrency=concurrency,
         origins=read_origins(origins) if origins else {},
+        everywhere=everywhere,
+        restart=restart,
     )
     with progress("exporting") as on_progress:
-        result = export_(
-            source, options, restart=restart, remove_gone=remove_gone, on_progress=on_progress
-        )
+        result = export_(source, options, remove_gone=remove_gone, on_progress=on_progress)
     _tell(result, output, format_name)
     if result.failures or ((result.not_exported or result.partly) and not accept_losses):
         click.get_current_context().exit(1)
 
 
 def _tell(result: ExportResult, output: str, format_name: str) -> None:
-    from kfp_k8s_manifest.migration.finishing import SIDE_FILE
+    from kfp_k8s_manifest.migration.folder import SIDE_FILE
     from kfp_k8s_manifest.migration.mapping import FILE
 
     for failure in result.failures:

@@ -88,17 +88,17 @@ def ids(
         raise KfpK8sError(
             f"{len(missing)} of {len(found)} objects of {folder} are not in"
             f" {'the cluster' if place is None else f'namespace {place}'}, such as {missing[0].kind}"
-            f" {missing[0].name}: run `kfp-k8s migrate apply {folder} --yes`"
+            f" {missing[0].name}: run `kfp-k8s migrate apply {folder}"
+            f"{'' if place is None else f' -n {place}'} --yes`"
         )
 
 
 def _wanted(folder: str) -> list[Id]:
-    from kfp_k8s_manifest.migration.folder import read_folder
+    from kfp_k8s_manifest.migration.folder import ManifestFolder
     from kfp_k8s_manifest.migration.ids import id_of
 
-    found = [
-        each for each in (id_of(one.object) for one in read_folder(folder)) if each is not None
-    ]
+    with ManifestFolder(folder, "read") as objects:
+        found = [each for each in (id_of(one.object) for one in objects) if each is not None]
     if not found:
         raise KfpK8sError(f"{folder} holds no object of `kfp-k8s migrate export`")
     return found
@@ -124,22 +124,13 @@ def _typed_id(kind: str, metadata: Mapping[str, Any]) -> Id | None:
 
 def _used(server: RestServer, namespaces: tuple[str, ...], found: list[Id]) -> list[Use]:
     from kfp_k8s_manifest.migration.ids import uses
+    from kfp_k8s_manifest.migration.records import all_items
 
     return [
         use
         for namespace in namespaces or ("",)
-        for use in uses(_recurring_runs(server, namespace), found)
+        for use in uses(all_items(partial(server.recurring_runs, namespace, size=200)), found)
     ]
-
-
-def _recurring_runs(server: RestServer, namespace: str) -> Iterator[Mapping[str, Any]]:
-    token = ""
-    while True:
-        page = server.recurring_runs(namespace, token, 200)
-        yield from page.items
-        token = page.token
-        if not token:
-            return
 
 
 def _json(found: list[Id]) -> str:

@@ -10,7 +10,7 @@ import click
 
 from kfp_k8s_manifest.cli._documents import emit
 from kfp_k8s_manifest.cli._options import FOLDER, PATH, format_option
-from kfp_k8s_manifest.cli._server import concurrency_option, open_server, server_options
+from kfp_k8s_manifest.cli._server import UNFINISHED, concurrency_option, open_server, server_options
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.migration.importing import Outcome
@@ -73,26 +73,36 @@ def import_(
         dry_run=dry_run,
         concurrency=concurrency,
     )
-    with progress("importing") as on_progress:
-        outcomes = import_folder(server, options, on_progress)
+    outcomes: list[Outcome] = []
+
+    def tell(*, complete: bool) -> None:
+        if format_name == "json":
+            emit(_json(outcomes, complete=complete))
+        else:
+            emit(_text(outcomes, dry_run=dry_run, complete=complete))
+
+    try:
+        with progress("importing") as on_progress:
+            outcomes = import_folder(server, options, on_progress, outcomes.append)
+    except BaseException:
+        # Ended before its time: what was done is told all the same.
+        if outcomes:
+            tell(complete=False)
+        raise
+    tell(complete=True)
     if report is not None and not dry_run:
         write_text(
             report, origins_csv((each.kind, each.id, each.origin) for each in outcomes if each.id)
         )
-    counts = Counter(each.verdict for each in outcomes)
-    emit(
-        _json(outcomes, counts)
-        if format_name == "json"
-        else _text(outcomes, counts, dry_run=dry_run)
-    )
-    if counts["failed"]:
+    if any(each.verdict == "failed" for each in outcomes):
         click.get_current_context().exit(1)
 
 
 _VERDICTS = ("created", "updated", "unchanged", "failed")
 
 
-def _json(outcomes: list[Outcome], counts: Counter[str]) -> str:
+def _json(outcomes: list[Outcome], *, complete: bool) -> str:
+    counts = Counter(each.verdict for each in outcomes)
     objects = [
         {
             "verdict": each.verdict,
@@ -107,11 +117,17 @@ def _json(outcomes: list[Outcome], counts: Counter[str]) -> str:
         }
         for each in outcomes
     ]
-    content = {"version": 1, **{each: counts[each] for each in _VERDICTS}, "objects": objects}
+    content = {
+        "version": 1,
+        "complete": complete,
+        **{each: counts[each] for each in _VERDICTS},
+        "objects": objects,
+    }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def _text(outcomes: list[Outcome], counts: Counter[str], *, dry_run: bool) -> str:
+def _text(outcomes: list[Outcome], *, dry_run: bool, complete: bool) -> str:
+    counts = Counter(each.verdict for each in outcomes)
     lines = []
     urls = 0
     for each in outcomes:
@@ -130,4 +146,6 @@ def _text(outcomes: list[Outcome], counts: Counter[str], *, dry_run: bool) -> st
         )
     summary = ", ".join(f"{counts[each]} {each}" for each in _VERDICTS)
     lines.append(f"{summary}{' (nothing was changed: --dry-run)' if dry_run else ''}")
+    if not complete:
+        lines.append(UNFINISHED)
     return "\n".join(lines) + "\n"

@@ -81,7 +81,6 @@ def verify(
         source,
         namespaces,
         everywhere=everywhere,
-        from_database=database_url is not None,
         kubeconfig=kubeconfig,
         context=context,
     )
@@ -109,21 +108,18 @@ def verify(
 
 class _Folder:
     def __init__(self, folder: str) -> None:
-        from kfp_k8s_manifest.migration.folder import Reader
+        from kfp_k8s_manifest.migration.folder import ManifestFolder
 
         self.name = folder
-        self._reader = Reader(folder, "compared")
+        self._folder = ManifestFolder(folder, "compared")
+        click.get_current_context().call_on_close(self._folder.close)
 
     def objects(self) -> Objects:
-        from kfp_k8s_manifest.migration.folder import read_folder
-
-        for found in read_folder(self.name):
+        for found in self._folder:
             yield found.path, found.object
 
     def load(self, where: str, names: Names) -> Mapping[str, Any]:
-        from kfp_k8s_manifest.migration.compare import names_of
-
-        return self._reader.load(where, lambda found: names_of(found.object) == names)
+        return self._folder.load(where, names)
 
 
 class _Cluster:

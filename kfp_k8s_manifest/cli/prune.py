@@ -45,15 +45,19 @@ def prune(
     """Remove versions and pipelines from a cluster that git has no more.
 
     FOLDER holds the manifests; without it, that of the repository's configuration is taken. Only
-    what `kfp-k8s build` has made is looked at. What a recurring run uses, or a pin names, stays.
+    what `kfp-k8s build` has made is looked at. What a recurring run uses, or a pin names, stays. The
+    namespace is the one that the manifests name.
     """
     known = _inventory(folder, environment, inventory, pins)
+    told = known.namespace(namespace)
     if write_job is not None:
         from kfp_k8s_manifest.gitops.prune_job import prune_job
 
-        if not image or not namespace:
-            raise UsageError("--write-job needs --image and --namespace")
-        documents = prune_job(known, namespace=namespace, image=image)
+        if not image or not told:
+            raise UsageError(
+                "--write-job needs --image, and --namespace where the manifests name none"
+            )
+        documents = prune_job(known, namespace=told, image=image)
         write_documents(documents, write_job, force=force)
         return
     if not known.pipelines and not known.versions:
@@ -62,7 +66,7 @@ def prune(
             " folder that is deployed"
         )
     cluster = connect(kubeconfig, context)
-    place = namespace or cluster.namespace
+    place = told or cluster.namespace
     from kfp_k8s_manifest.gitops.prune import plan_prune
 
     plan = plan_prune(
@@ -110,12 +114,14 @@ def _inventory(
         return _read_inventory(file, pins)
     own: tuple[str, ...] = ()
     if folder is None:
+        from kfp_k8s_manifest.gitops.environment import named_environment
         from kfp_k8s_manifest.gitops.project import find_project
 
         project = find_project(Path())
-        if environment not in project.config.environments:
-            names = ", ".join(filter(None, project.config.environments)) or "none"
-            raise UsageError(f"--env {environment!r} is no environment; there is {names}")
+        if not environment and "" not in project.config.environments:
+            names = ", ".join(project.config.environments)
+            raise UsageError(f"there are several environments: name one with --env: {names}")
+        named_environment(project, environment)
         settings = project.config.settings_for(environment)
         folder = str(project.root / settings.output)
         every = [

@@ -14,6 +14,7 @@ from kfp_k8s_manifest.cli._installing import (
     check_server_name,
     read_bundle,
     read_cidrs,
+    read_image,
 )
 from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, target_option
 from kfp_k8s_manifest.cli._serving import (
@@ -22,9 +23,13 @@ from kfp_k8s_manifest.cli._serving import (
     serving_options,
     set_up_process,
 )
+from kfp_k8s_manifest.cli._unused import refuse_unused
 from kfp_k8s_manifest.errors import UsageError
 
 __all__ = ["webhook"]
+
+# What `manifests` says of the server that it installs.
+_OF_THE_SERVER = ("image", "replicas", "target", "api_server_cidrs")
 
 
 @click.group(cls=SuggestingGroup)
@@ -186,13 +191,15 @@ def manifests(
         raise UsageError("pass either --ca-bundle FILE or --cert-manager")
     if url and not url.startswith("https://"):
         raise UsageError(f"--url {url!r} must begin with https://, or the API server refuses it")
+    about = "the server, and --url names one that runs elsewhere"
+    refuse_unused(click.get_current_context(), [(about, not url, _OF_THE_SERVER)])
     check_names([("--name", name), ("-n", namespace), *(("--watch", n) for n in namespaces)])
     if not url:
         check_server_name(name)
     options = InstallOptions(
         name=name,
         namespace=namespace,
-        image=image or f"kfp-k8s-webhook:{__version__}",
+        image=read_image(image, f"kfp-k8s-webhook:{__version__}"),
         target=target,
         replicas=replicas,
         failure_policy=failure_policy,

@@ -14,10 +14,15 @@ from functools import cache
 from pathlib import Path
 from types import FrameType
 
-__all__ = ["Place", "crash_text", "raised", "short", "stack_text"]
+from kfp_k8s_manifest.findings import shortened
+
+__all__ = ["Place", "crash_text", "is_from_users_code", "raised", "short", "stack_text", "words"]
 
 _FUTURE_ANNOTATIONS = 0x1000000
 """The flag of code below `from __future__ import annotations` (CPython's CO_FUTURE_ANNOTATIONS)."""
+
+_LONGEST = 10_000
+"""The characters that a message has room for of what an exception of user code says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +53,27 @@ def raised(error: BaseException, place: Place) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     kept = [frame for frame in frames if _is_users(frame.filename, place)]
     lines = ["Traceback (most recent call last):\n", *traceback.format_list(kept)] if kept else []
-    lines += traceback.format_exception_only(error)
-    text = f"{place.source}: the module raised {type(error).__name__}\n{''.join(lines).rstrip()}"
+    said = "".join(traceback.format_exception_only(error)).rstrip()
+    text = (
+        f"{place.source}: the module raised {type(error).__name__}\n"
+        f"{''.join(lines)}{shortened(said, _LONGEST)}"
+    )
     advice = _missing_extra(error) or _future_annotations(error)
     return f"{text}\n{advice}" if advice else text
+
+
+def is_from_users_code(error: BaseException, place: Place) -> bool:
+    """Tell whether an exception was raised in the user's own code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and _is_users(frames[-1].filename, place)
+
+
+def words(error: BaseException) -> str:
+    """Return what an exception says; its class may be the user's, and then raise instead."""
+    try:
+        return shortened(str(error), _LONGEST)
+    except Exception:  # noqa: BLE001 (whatever user code raises)
+        return f"({type(error).__name__} cannot be shown as text)"
 
 
 def stack_text(frame: FrameType | None, place: Place) -> str:
@@ -82,7 +104,10 @@ def _at(lines: str) -> str:
 
 def short(value: object) -> str:
     """Return a value's `repr`, cut to what a message has room for."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 (whatever user code raises)
+        text = object.__repr__(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -118,7 +143,7 @@ def _missing_extra(error: BaseException) -> str:
     """Name the extra for `from kfp import kubernetes` where it is not installed."""
     if not isinstance(error, ImportError):
         return ""
-    missing = error.name == "kfp" and "'kubernetes'" in str(error)
+    missing = error.name == "kfp" and "'kubernetes'" in words(error)
     if missing or error.name == "kfp.kubernetes":
         return "kfp.kubernetes is an extra: pip install 'kfp-k8s-manifest[kubernetes]'"
     return ""
@@ -126,7 +151,7 @@ def _missing_extra(error: BaseException) -> str:
 
 def _future_annotations(error: BaseException) -> str:
     """Name the line that has turned annotations into text, which kfp takes for artifact types."""
-    if "schema_title" not in str(error):
+    if "schema_title" not in words(error):
         return ""
     step = error.__traceback__
     file = ""

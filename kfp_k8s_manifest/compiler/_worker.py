@@ -115,6 +115,7 @@ def _outcome(request: Request) -> dict[str, Any]:
 
 
 def _compile(request: Request) -> dict[str, Any]:
+    from kfp_k8s_manifest.compiler._traces import words
     from kfp_k8s_manifest.compiler.calls import execution_caching, package_text, pipeline_ir
     from kfp_k8s_manifest.compiler.modules import load, origin
 
@@ -139,10 +140,10 @@ def _compile(request: Request) -> dict[str, Any]:
                     continue
                 ir = pipeline_ir(pipeline, **options)
             except (ValueError, TypeError, NotImplementedError) as error:
-                raise SourceError(f"{request.source}: {error}") from error
+                raise SourceError(f"{request.source}: {words(error)}") from error
             except Exception as error:
                 raise SourceError(
-                    f"{request.source}: kfp raised {type(error).__name__}: {error}"
+                    f"{request.source}: kfp raised {type(error).__name__}: {words(error)}"
                 ) from error
             made.append(
                 {"spec": ir.pipeline_spec, "platform": ir.platform_spec, "origin": origin(pipeline)}

@@ -100,7 +100,7 @@ class Bundle:
         return to_json(self.objects())
 
     def check(self, target: str | None = None) -> list[Finding]:
-        """Return what a target says of the bundle: errors it rejects, warnings, notes.
+        """Return what a target says of what is written: errors it rejects, warnings, notes.
 
         Args:
             target: A KFP release, `"kep"` or `"portable"`; by default the bundle's own.
@@ -110,7 +110,10 @@ class Bundle:
         """
         from kfp_k8s_manifest.checks.order import check_objects
 
-        objects = [self.pipeline.to_dict(), self.version.to_dict()]
+        # A version is judged together with its Pipeline, which the cluster asks for.
+        objects = [self.pipeline.to_dict()]
+        if self._writes(self.version):
+            objects.append(self.version.to_dict())
         return check_objects(objects, target=releases.target(target or self.target))
 
     def require_valid(self) -> list[Finding]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from kfp.dsl import base_component, graph_component, pipeline_context
 
-from kfp_k8s_manifest.compiler._traces import Place, raised, short
+from kfp_k8s_manifest.compiler._traces import Place, is_from_users_code, raised, short
 from kfp_k8s_manifest.compiler.notebooks import code_cells
 from kfp_k8s_manifest.errors import KfpK8sError, SourceError, UsageError
 
@@ -58,10 +58,12 @@ def load(request: Request) -> Loaded:
     used: dict[int, base_component.BaseComponent] = {}
     with _recorded_uses(used):
         module = _RUN[request.kind](request)
-    if request.function is not None:
-        pipelines = [_named(module, request.function, request)]
-    else:
-        pipelines = _top_level(module, request, used)
+    # To look at a module's values runs code of theirs: a property, a `__getattr__`.
+    with _told(request, own_code_only=True):
+        if request.function is not None:
+            pipelines = [_named(module, request.function, request)]
+        else:
+            pipelines = _top_level(module, request, used)
     places = [place for place in map(origin, used.values()) if place]
     file = getattr(module, "__file__", None) or request.path
     return Loaded(file=file, pipelines=pipelines, used=places)
@@ -107,13 +109,15 @@ def place(request: Request) -> Place:
 
 
 @contextlib.contextmanager
-def _told(request: Request) -> Iterator[None]:
+def _told(request: Request, *, own_code_only: bool = False) -> Iterator[None]:
     """Turn whatever user code raises into an error that shows its own lines."""
     try:
         yield
     except KfpK8sError:
         raise
     except BaseException as error:
+        if own_code_only and not is_from_users_code(error, place(request)):
+            raise
         raise SourceError(raised(error, place(request))) from error
 
 
@@ -247,8 +251,9 @@ def _members(module: ModuleType) -> dict[str, base_component.BaseComponent]:
     """Return the module's pipelines and components by name, each once."""
     members: dict[str, base_component.BaseComponent] = {}
     seen: set[int] = set()
-    for name, value in vars(module).items():
-        if isinstance(value, base_component.BaseComponent) and id(value) not in seen:
+    # A thread of the module may still add to it, and a proxy's `__class__` may be no use yet.
+    for name, value in tuple(vars(module).items()):
+        if issubclass(type(value), base_component.BaseComponent) and id(value) not in seen:
             seen.add(id(value))
             members[name] = value
     return members

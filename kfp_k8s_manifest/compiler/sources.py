@@ -33,6 +33,8 @@ Kind = Literal["file", "module", "notebook", "package"]
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 # What kfp writes above a package; a default value with a line feed spills out of it.
 _HEADERS = (b"# PIPELINE DEFINITION", b"# COMPONENT DEFINITION")
+_HEAD: Final = 2**18
+"""Bytes of a package in which what stands above its first key is looked at."""
 _FIRST_KEY = re.compile(
     rb"(?:components|defaultPipelineRoot|deploymentSpec|pipelineInfo|root|schemaVersion|sdkVersion):"
 )
@@ -132,17 +134,20 @@ def read_package(text: str | bytes, *, source: str) -> PipelineIR:
     """
     import yaml
 
+    from kfp_k8s_manifest.compiler._documents import load_documents
+
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     _require_text(data, source)
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        documents = [item for item in yaml.load_all(text, Loader=loader) if item is not None]
+        documents = load_documents(text, source=source)
     except yaml.YAMLError as error:
         raise SourceError(f"{source}: not valid YAML: {_one_line(error)}; {ACCEPTED}") from error
-    except (UnicodeDecodeError, ValueError) as error:
+    except UnicodeError as error:
         raise SourceError(f"{source}: not text in UTF-8: {error}; {ACCEPTED}") from error
-    except RecursionError as error:
-        raise SourceError(f"{source}: nested too deeply to be a pipeline") from error
+    except ValueError as error:
+        raise SourceError(
+            f"{source}: a date or number that is none: {error}; quote it to make it a string"
+        ) from error
     if not documents:
         raise SourceError(f"{source}: the file is empty; compile the pipeline again")
     spec = documents[0]
@@ -168,7 +173,7 @@ def _require_text(data: bytes, source: str) -> None:
         raise SourceError(f"{source}: Python code; give the file a name that ends in .py")
     if not data.startswith(_HEADERS):
         return
-    for number, line in enumerate(data.splitlines(), 1):
+    for number, line in enumerate(data[:_HEAD].splitlines(), 1):
         if _FIRST_KEY.match(line):
             return
         if line and not line.startswith(b"#"):

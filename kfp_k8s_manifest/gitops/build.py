@@ -22,7 +22,15 @@ from kfp_k8s_manifest.gitops.sources import discover
 from kfp_k8s_manifest.gitops.state import State
 from kfp_k8s_manifest.spelling import closest
 
-__all__ = ["EnvironmentPlan", "Failure", "Prepared", "carry_out", "parse_shard", "prepare"]
+__all__ = [
+    "EnvironmentPlan",
+    "Failure",
+    "Prepared",
+    "carry_out",
+    "parse_shard",
+    "prepare",
+    "without_gone",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +116,14 @@ def prepare(
     run.compile(jobs=jobs, timeout=limit, on_progress=on_progress)
     given = run.given()
     if shard is None:
+        if not given and not run.failures:
+            text = "sources: none of the files that they match defines a pipeline"
+            run.failures.append(Failure(source=project.config.path, text=text))
         run.failures += _unknown_overrides(project, given, run.failures)
     partial = shard is not None or bool(run.failures)
     plans = [_planned(each, given, run, partial=partial) for each in builds]
     if remove_gone and not run.failures:
-        plans = [_without_gone(each) for each in plans]
+        plans = [without_gone(each) for each in plans]
     plans = [replace(each, extras=each.environment.extras(each.plan)) for each in plans]
     return Prepared(
         sources=tuple(each.name for each in sources),
@@ -162,12 +173,19 @@ def _unknown_overrides(
             meant = closest(name, names)
             hint = f"; did you mean {meant!r}?" if meant else ""
             text = f"pipelines.{name}: no source gives a pipeline of that name{hint}"
-            found.append(Failure(source=config.path, text=text))
+            line = config.lines.get(name)
+            found.append(
+                Failure(source=f"{config.path}:{line}" if line else config.path, text=text)
+            )
     return found
 
 
-def _without_gone(each: EnvironmentPlan) -> EnvironmentPlan:
-    """Let the objects go that no source gives any more, unless a version of theirs is pinned."""
+def without_gone(each: EnvironmentPlan) -> EnvironmentPlan:
+    """Return a plan that deletes what is gone, unless a version of the same pipeline is pinned.
+
+    Args:
+        each: What happens in an environment.
+    """
     gone = each.plan.having("gone")
     pinned = {
         one.pipeline for one in gone if one.name in each.environment.settings(one.pipeline).pin
@@ -220,6 +238,3 @@ def parse_shard(text: str) -> Shard:
             " writes what all parts share"
         )
     return Shard(index=index, count=count)
-
-
-__all__ += ["parse_shard"]

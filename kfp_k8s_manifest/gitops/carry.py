@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kfp_k8s_manifest.compiler.bundle import Bundle
 from kfp_k8s_manifest.errors import UsageError
-from kfp_k8s_manifest.gitops.build import EnvironmentPlan
+from kfp_k8s_manifest.gitops.build import EnvironmentPlan, without_gone
 from kfp_k8s_manifest.gitops.check import read_object
 from kfp_k8s_manifest.gitops.environment import EnvironmentBuild
 from kfp_k8s_manifest.gitops.layouts import FolderLayout
@@ -18,7 +18,7 @@ from kfp_k8s_manifest.golang.sizes import json_size
 from kfp_k8s_manifest.manifests import to_yaml
 from kfp_k8s_manifest.model.age import SEQUENCE
 from kfp_k8s_manifest.model.ir import digest
-from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
+from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION, Kind
 from kfp_k8s_manifest.model.resources import (
     Pipeline,
     PipelineVersion,
@@ -44,6 +44,7 @@ def plan_rollback(build: EnvironmentBuild, pipeline: str, version: str) -> Envir
 
     Raises:
         UsageError: There is no such version, or it is the newest.
+        KfpK8sError: The target would reject it.
     """
     versions = _versions(build, pipeline)
     names = {each.name: each for each in versions}
@@ -68,6 +69,7 @@ def plan_rollback(build: EnvironmentBuild, pipeline: str, version: str) -> Envir
         newest.sequence + 1,
         build.layout,
     )
+    _require_valid(build, _own_pipeline(build, pipeline), new)
     action = _creation(build, new, why=f"the content of {entry.name} again")
     return _with_extras(build, [*_kept(build, ()), action])
 
@@ -82,7 +84,11 @@ def _versions(build: EnvironmentBuild, pipeline: str) -> Sequence[VersionEntry]:
 
 
 def plan_promotion(
-    source: EnvironmentBuild, goal: EnvironmentBuild, pipelines: Sequence[str] = ()
+    source: EnvironmentBuild,
+    goal: EnvironmentBuild,
+    pipelines: Sequence[str] = (),
+    *,
+    remove_gone: bool = False,
 ) -> EnvironmentPlan:
     """Return what carries the newest versions of one environment into another.
 
@@ -92,7 +98,9 @@ def plan_promotion(
         source: Where the versions are.
         goal: Where they are carried.
         pipelines: The names of pipelines; none for all. A version that was rolled back there is
-            carried again for a pipeline that is named alone.
+            carried again for a pipeline that is named alone. Where all are carried, what the first
+            environment has no more is `gone`.
+        remove_gone: Delete what is gone, but for pipelines with a pinned version.
 
     Raises:
         UsageError: The other environment is not promoted from the first, or has no such pipeline.
@@ -103,7 +111,17 @@ def plan_promotion(
     for name in chosen:
         versions = _versions(source, name)
         actions += _promoted(source, goal, versions[-1], force=bool(pipelines))
-    return _with_extras(goal, [*_kept(goal, chosen), *actions])
+    stays = _kept(goal, chosen)
+    if not pipelines:
+        there = source.folder.tree
+        why = f"{source.path} has this pipeline no more"
+        stays = [
+            each
+            if each.pipeline in there.versions or each.pipeline in there.pipelines
+            else replace(each, verb="gone", why=why)
+            for each in stays
+        ]
+    return _with_extras(goal, [*stays, *actions], remove_gone=remove_gone)
 
 
 def _promoted(
@@ -123,11 +141,26 @@ def _promoted(
         taken = {each.name: each for each in versions}
         free = entry.name if entry.name not in taken else reissue_name(entry.name, taken)
         new = _issued(carried, free, goal.folder.tree.next_sequence(name), goal.layout)
-        Bundle(pipeline=pipeline, version=new, target=goal.settings(name).target).require_valid()
+        _require_valid(goal, pipeline, new)
         why = "" if free == entry.name else f"the content of {entry.name} again"
         actions.append(_creation(goal, new, why=why))
     actions = retained(actions, versions, goal.settings(name))
-    return [_pipeline_action(goal, pipeline), *actions]
+    own = _pipeline_action(goal, pipeline)
+    if own.text is not None:
+        _require_valid(goal, pipeline, carried, only=PIPELINE)
+    return [own, *actions]
+
+
+def _require_valid(
+    build: EnvironmentBuild, pipeline: Pipeline, version: PipelineVersion, only: Kind | None = None
+) -> None:
+    """Refuse what the environment's target would reject.
+
+    Raises:
+        KfpK8sError: It would.
+    """
+    goal = build.settings(pipeline.name).target
+    Bundle(pipeline=pipeline, version=version, target=goal, only=only).require_valid()
 
 
 def _carried(goal: EnvironmentBuild, version: PipelineVersion) -> PipelineVersion:
@@ -144,14 +177,18 @@ def _digest(build: EnvironmentBuild, version: PipelineVersion) -> str:
 
 
 def _carried_pipeline(source: EnvironmentBuild, goal: EnvironmentBuild, name: str) -> Pipeline:
-    entry = source.folder.tree.pipelines.get(name)
+    return replace(_own_pipeline(source, name), namespace=goal.settings(name).namespace)
+
+
+def _own_pipeline(build: EnvironmentBuild, name: str) -> Pipeline:
+    entry = build.folder.tree.pipelines.get(name)
     if entry is None:
         raise UsageError(
-            f"{source.path}: the versions of {name!r} have no Pipeline; run `kfp-k8s build` first"
+            f"{build.path}: the versions of {name!r} have no Pipeline; run `kfp-k8s build` first"
         )
-    found = resource_from_dict(read_object(f"{source.path}/{entry.path}", PIPELINE))
+    found = resource_from_dict(read_object(f"{build.path}/{entry.path}", PIPELINE))
     assert isinstance(found, Pipeline)
-    return replace(found, namespace=goal.settings(name).namespace)
+    return found
 
 
 def _pipeline_action(build: EnvironmentBuild, pipeline: Pipeline) -> Action:
@@ -209,9 +246,13 @@ def _kept(build: EnvironmentBuild, without: Collection[str]) -> list[Action]:
     return [each for each in found if each.pipeline not in without]
 
 
-def _with_extras(build: EnvironmentBuild, actions: Sequence[Action]) -> EnvironmentPlan:
+def _with_extras(
+    build: EnvironmentBuild, actions: Sequence[Action], *, remove_gone: bool = False
+) -> EnvironmentPlan:
     plan = Plan(actions=tuple(sorted(actions, key=lambda each: each.path)))
-    return EnvironmentPlan(environment=build, plan=plan, extras=build.extras(plan))
+    found = EnvironmentPlan(environment=build, plan=plan)
+    found = without_gone(found) if remove_gone else found
+    return replace(found, extras=build.extras(found.plan))
 
 
 def _version_object(build: EnvironmentBuild, entry: VersionEntry) -> PipelineVersion:

@@ -6,12 +6,19 @@ Nothing is written, and nothing is taken from what builds remember.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.registry import Rule
-from kfp_k8s_manifest.findings import ABSENT, FileResult, Finding, Report, sort_findings
+from kfp_k8s_manifest.findings import (
+    ABSENT,
+    FileResult,
+    Finding,
+    Report,
+    Severity,
+    sort_findings,
+)
 from kfp_k8s_manifest.gitops.build import EnvironmentPlan, Prepared
 from kfp_k8s_manifest.gitops.changes import Area, Change, compare_trees
 from kfp_k8s_manifest.gitops.environment import EnvironmentBuild
@@ -60,13 +67,33 @@ def check_report(
     for name in [finding.file for finding in findings]:
         # What is missing, and a source, is no manifest that was looked at.
         files.setdefault(name, FileResult(name=name, objects=0, skipped=0))
-    findings += [finding for report in reports for finding in report.findings]
+    idle = {path for each in environments for path in _superseded(each)}
+    findings += [each for report in reports for each in report.findings if not _idle(each, idle)]
     return Report(
         target=", ".join(dict.fromkeys(each.settings().target for each in environments)),
         findings=tuple(sort_findings(findings)),
         files=tuple(files.values()),
         excerpts={place: line for report in reports for place, line in report.excerpts.items()},
     )
+
+
+def _superseded(each: EnvironmentBuild) -> Iterator[str]:
+    """Yield the files of the versions that have newer ones."""
+    for versions in each.folder.tree.versions.values():
+        for version in versions[:-1]:
+            yield f"{each.path}/{version.path}"
+
+
+def _idle(finding: Finding, superseded: Collection[str]) -> bool:
+    """Tell whether nobody can follow the advice of a finding.
+
+    A version that has a newer one is published, as a rule, and never changes again. Its age is told
+    by its annotation, and what is new in one change by `versions-together`: that a tree has several
+    versions of a pipeline is what it is for.
+    """
+    if finding.severity is Severity.ERROR:
+        return False
+    return finding.rule == registry.LATEST_AMBIGUOUS.id or finding.file in superseded
 
 
 def rule_finding(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kfp_k8s_manifest import naming
@@ -46,18 +46,28 @@ def parse_config(
     """
     reader = _Reader()
     config = reader.config(table, source)
+    lines = lines or {}
     if reader.problems:
-        raise ConfigError("\n".join(_told(each, source, lines or {}) for each in reader.problems))
-    return config
+        raise ConfigError("\n".join(_told(each, source, lines) for each in reader.problems))
+    found = {name: _line(("pipelines", name), lines) for name in config.pipelines}
+    return replace(config, lines={name: line for name, line in found.items() if line})
 
 
 def _told(problem: _Problem, source: str, lines: Mapping[Path, int]) -> str:
-    path = problem.path
-    while path and path not in lines:
-        path = path[:-1]
-    line = lines.get(path)
+    line = _line(problem.path, lines)
     where = f"{source}:{line}" if line else source
     return f"{where}: {'.'.join(problem.path)} {problem.text}"
+
+
+def _line(path: Path, lines: Mapping[Path, int]) -> int | None:
+    """Return the line of a key, of what stands first in its table, or of what it stands in."""
+    while path:
+        # A table that has tables only has no line of its own: `[environments.dev]`.
+        within = [line for key, line in lines.items() if key[: len(path)] == path]
+        if within:
+            return lines.get(path) or min(within)
+        path = path[:-1]
+    return None
 
 
 class _Reader:
@@ -80,7 +90,7 @@ class _Reader:
             pipelines=pipelines,
             **own,
         )
-        if not config.sources:
+        if not config.sources and not self._told_of("sources"):
             self._say(
                 ("sources",),
                 "is missing or empty: name what is to be compiled, such as"
@@ -91,6 +101,11 @@ class _Reader:
 
     def _say(self, path: Path, text: str) -> None:
         self.problems.append(_Problem(path=path, text=text))
+
+    def _told_of(self, name: str) -> bool:
+        """Tell whether a setting at the top is told already, as wrong or as misspelt."""
+        told = (each.path == (name,) or _meant(name) in each.text for each in self.problems)
+        return any(told)
 
     def _table(self, value: Any, path: Path) -> Mapping[str, Any]:
         if isinstance(value, Mapping):
@@ -174,9 +189,11 @@ class _Reader:
         if elsewhere is not None:
             places = " or ".join(_PLACES[each] for each in elsewhere.where)
             return f"has no meaning here; it stands {places}"
-        tables = _TABLES if where == "top" else ()
-        meant = closest(key, (*known, *tables))
-        hint = f"Did you mean {meant!r}?" if meant else f"Known are {', '.join((*known, *tables))}."
+        names = (*known, *(_TABLES if where == "top" else ()))
+        # `tags` are the pipeline's or the version's.
+        parts = [name for name in names if key in name.split("-")]
+        meant = _meant(closest(key, names)) or " or ".join(map(repr, parts))
+        hint = f"Did you mean {meant}?" if meant else f"Known are {', '.join(names)}."
         return f"is not a setting. {hint}"
 
     def _value(self, field: Field, value: Any, path: Path) -> Any:
@@ -197,8 +214,11 @@ class _Reader:
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 return self._wrong(path, value, "a whole number from 0 on", field)
             return value
-        if not isinstance(value, str) or not value:
+        if not isinstance(value, str):
             return self._wrong(path, value, "a string", field)
+        if not value:
+            self._say(path, f"is empty; remove it, or write {field.name} = {field.example}")
+            return None
         return self._text(field, value, path)
 
     def _wrong(self, path: Path, value: Any, wanted: str, field: Field) -> None:
@@ -214,7 +234,20 @@ class _Reader:
             for key, each in value.items():
                 if not isinstance(each, str):
                     self._say((*path, key), f"is {_short(each)}, not a string: quote it")
+                else:
+                    self._pair(field, key, each, (*path, key))
         return dict(value)
+
+    def _pair(self, field: Field, key: str, value: str, path: Path) -> None:
+        """Refuse a label or an annotation that no object may have."""
+        if field.name == "labels":
+            for problem in naming.label_key_problems(key):
+                self._say(path, f"cannot be a label: its key {problem}")
+            for problem in naming.label_value_problems(value):
+                self._say(path, f"is {_short(value)}, and a label's value {problem}")
+        if field.name == "annotations":
+            for problem in naming.annotation_key_problems(key):
+                self._say(path, f"cannot be an annotation: its key {problem}")
 
     def _text(self, field: Field, value: str, path: Path) -> str | None:
         if field.choices and value not in field.choices:
@@ -234,6 +267,11 @@ class _Reader:
         if field.name == "namespace":
             for problem in naming.namespace_problems(value):
                 self._say(path, f"{value!r} {problem}")
+        if field.name == "version-name":
+            try:
+                naming.expand_version_name(value, dict.fromkeys(_TEMPLATE, ""))
+            except UsageError as error:
+                self._say(path, f"cannot be used: {error}")
         return value
 
     def _inside(self, value: str, path: Path) -> str | None:
@@ -271,6 +309,9 @@ class _Reader:
 _CARRIED: Final = frozenset({"images", "keep", "namespace", "output", "pin", "target"})
 """The settings that count in an environment to which versions are promoted."""
 
+_TEMPLATE: Final = ("pipeline", "digest", "git_sha")
+"""The fields that the template of a version's name may have."""
+
 _PLACES: Final = {
     "top": "at the top",
     "environment": "in an environment",
@@ -280,6 +321,10 @@ _PLACES: Final = {
 
 def _overlap(one: str, other: str) -> bool:
     return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
+def _meant(name: str) -> str:
+    return repr(name) if name else ""
 
 
 def _short(value: Any) -> str:

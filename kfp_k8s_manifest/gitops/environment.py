@@ -78,11 +78,8 @@ class EnvironmentBuild:
         return {
             each.path: each.text
             for each in found
-            if (
-                each.path not in self.folder.others
-                if each.start
-                else self.folder.others.get(each.path) != each.text
-            )
+            if each.path not in self.folder.others
+            or not (each.start or _alike(self.folder.others[each.path], each.text))
         }
 
     def _surroundings(self) -> Surroundings:
@@ -101,6 +98,11 @@ class EnvironmentBuild:
         except SourceError:
             # A file to start from may be written outside git as well.
             return around
+
+
+def _alike(text: str, wanted: str) -> bool:
+    """Tell whether a file is as it should be; git may give it the line ends of Windows."""
+    return text.replace("\r\n", "\n") == wanted.replace("\r\n", "\n")
 
 
 def chosen_environments(project: Project, names: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from kfp_k8s_manifest.gitops.tree import Entry, Tree, entry_of, make_tree
 from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.reading import read_found
 from kfp_k8s_manifest.yaml import DEFAULT_LIMITS, load_all
+from kfp_k8s_manifest.yaml.conflicts import CONFLICT
 
 __all__ = [
     "ENDINGS",
@@ -151,7 +152,8 @@ def read_entry(
     try:
         documents = load_all(content, source=name, limits=DEFAULT_LIMITS)
     except YamlError as error:
-        raise SourceError(f"{error}; repair the file, restore it or delete it") from error
+        advice = "" if error.reason == CONFLICT else "; repair the file, restore it or delete it"
+        raise SourceError(f"{error}{advice}") from error
     objects = [obj for each in documents for _, obj in items_of(each.value)]
     found = [
         entry

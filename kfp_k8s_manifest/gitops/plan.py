@@ -179,7 +179,7 @@ def _pipeline_actions(
     if newest is None or not has_content(newest, facts, wanted.settings):
         actions.append(_created(wanted, facts, tree, layout, check))
     actions = retained(actions, versions, wanted.settings)
-    return [_pipeline_action(wanted, facts, tree, layout), *actions]
+    return [_pipeline_action(wanted, facts, tree, layout, check), *actions]
 
 
 def _created(
@@ -211,14 +211,24 @@ def _created(
     )
 
 
-def _pipeline_action(wanted: Wanted, facts: Facts, tree: Tree, layout: FolderLayout) -> Action:
+def _pipeline_action(
+    wanted: Wanted,
+    facts: Facts,
+    tree: Tree,
+    layout: FolderLayout,
+    check: Callable[[Bundle], None] | None,
+) -> Action:
     name = facts.name
     before = tree.pipelines.get(name)
     if before is not None and before.whole == facts.pipeline:
         # A file that says the same in other words, or lies elsewhere, is left alone.
         return kept(before)
-    options = replace(manifest_options(wanted), version_name="draft")
-    obj = pipeline_object(build(ir_of(wanted), options), layout)
+    options = replace(manifest_options(wanted), version_name="draft", only=PIPELINE)
+    bundle = build(ir_of(wanted), options)
+    if check is not None:
+        # Its versions may all stay as they are, so that nothing else looks at it.
+        check(bundle)
+    obj = pipeline_object(bundle, layout)
     return Action(
         verb="create" if before is None else "update",
         path=layout.pipeline_path(name) if before is None else before.path,

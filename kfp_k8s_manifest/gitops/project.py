@@ -13,6 +13,7 @@ from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.gitops.config import ConfigError, parse_config
 from kfp_k8s_manifest.gitops.settings import Config
 from kfp_k8s_manifest.reading import read_input
+from kfp_k8s_manifest.yaml.conflicts import CONFLICT, conflict_line
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -139,6 +140,9 @@ def _loaded(path: Path) -> tuple[str, dict[str, Any]]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path.name}: it is not UTF-8 ({error.reason})") from error
     except tomllib.TOMLDecodeError as error:
+        line = conflict_line(text)
+        if line is not None:
+            raise ConfigError(f"{path.name}:{line}: {CONFLICT}") from error
         raise ConfigError(f"{path.name}: it is not TOML: {error}") from error
 
 

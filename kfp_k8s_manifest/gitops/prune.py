@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.model.age import SEQUENCE
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.model.trees import string_at
@@ -28,11 +29,36 @@ class Inventory:
         pipelines: The names of Pipelines.
         versions: The names of PipelineVersions.
         pins: Names of versions that stay in the cluster whatever git has.
+        namespaces: The namespaces that the objects name; none where whoever applies them decides.
     """
 
     pipelines: frozenset[str]
     versions: frozenset[str]
     pins: frozenset[str] = frozenset()
+    namespaces: frozenset[str] = frozenset()
+
+    def namespace(self, asked: str | None) -> str | None:
+        """Return the namespace in which git's objects are looked for; None where nothing tells it.
+
+        Args:
+            asked: The one that was asked for.
+
+        Raises:
+            UsageError: It is none of theirs: all that the cluster has there would seem to be gone.
+        """
+        theirs = ", ".join(sorted(self.namespaces))
+        if asked is not None:
+            if self.namespaces and asked not in self.namespaces:
+                raise UsageError(
+                    f"the manifests are of namespace {theirs}, so they do not tell what namespace"
+                    f" {asked!r} should have; name the folder that is deployed there"
+                )
+            return asked
+        if len(self.namespaces) > 1:
+            raise UsageError(
+                f"the manifests are of several namespaces; name one with --namespace: {theirs}"
+            )
+        return next(iter(self.namespaces), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +101,17 @@ def inventory_of(objects: Iterable[Any], *, pins: Collection[str] = ()) -> Inven
         pins: Names of versions that stay whatever git has.
     """
     names: dict[str, set[str]] = {PIPELINE: set(), PIPELINE_VERSION: set()}
+    namespaces = set()
     for each in objects:
         kind = each.get("kind") if isinstance(each, Mapping) else None
         if kind in names:
             names[str(kind)].add(string_at(each, "metadata", "name"))
+            namespaces.add(string_at(each, "metadata", "namespace"))
     return Inventory(
         pipelines=frozenset(names[PIPELINE]),
         versions=frozenset(names[PIPELINE_VERSION]),
         pins=frozenset(pins),
+        namespaces=frozenset(filter(None, namespaces)),
     )
 
 

@@ -295,6 +295,7 @@ class Config:
         settings: What holds everywhere.
         environments: By name, in the order of the file; without any, one of the name "".
         pipelines: The overrides of single pipelines, by their names.
+        lines: The one-based lines of those overrides, as far as they are known.
     """
 
     path: str
@@ -307,6 +308,7 @@ class Config:
         default_factory=lambda: {"": Environment(name="")}
     )
     pipelines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def settings_for(self, environment: str = "", pipeline: str | None = None) -> Settings:
         """Return what holds for a pipeline in an environment.

@@ -18,6 +18,7 @@ from kfp_k8s_manifest.gitops.diff import PipelineDiff, Snapshot, diff_snapshots,
 from kfp_k8s_manifest.model.items import items_of
 from kfp_k8s_manifest.model.kinds import API_VERSION, GROUP, PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.reading import input_name, read_found, read_input
+from kfp_k8s_manifest.spelling import closest
 from kfp_k8s_manifest.yaml import DEFAULT_LIMITS, load_all
 
 __all__ = ["CLUSTER", "State", "diff_states", "read_snapshot", "read_state"]
@@ -126,6 +127,7 @@ def diff_states(before: State, after: State, *, only: tuple[str, ...] = ()) -> l
 
     Raises:
         SourceError: A file cannot be read that would have to be.
+        UsageError: Neither state has a pipeline of a name that is looked for.
     """
     same = {
         path
@@ -136,6 +138,8 @@ def diff_states(before: State, after: State, *, only: tuple[str, ...] = ()) -> l
         _read(each, {path for path in each.texts if path not in same}) for each in (before, after)
     ]
     touched = {name for side in sides for name in _pipelines(side)}
+    if not touched.issuperset(only):
+        _require_known(only, touched | _pipelines(_read(before, same, with_objects=False)))
     related = {path for path in same if _names(before.texts[path]) & touched} if touched else set()
     # The objects that both have alike are read once, for both.
     shared = _read(before, related, with_objects=False)
@@ -144,6 +148,14 @@ def diff_states(before: State, after: State, *, only: tuple[str, ...] = ()) -> l
         for side, each in zip(sides, (before, after), strict=True)
     ]
     return diff_snapshots(*_only(states, touched), only=only)
+
+
+def _require_known(names: Iterable[str], known: set[str]) -> None:
+    for name in names:
+        if name not in known:
+            meant = closest(name, sorted(known))
+            hint = f"; did you mean {meant!r}?" if meant else ""
+            raise UsageError(f"neither state has a pipeline {name!r}{hint}")
 
 
 def read_snapshot(path: str) -> Snapshot:

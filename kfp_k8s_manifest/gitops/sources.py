@@ -72,7 +72,7 @@ def discover(config: Config, root: str) -> list[RepositorySource]:
 
     Raises:
         ConfigError: An entry of `sources` names nothing.
-        SourceError: A source cannot be read, or lies outside the repository.
+        SourceError: A source that is named by itself lies outside the repository.
     """
     named = [each for each in config.sources if not _WILD.search(each)]
     patterns = [each for each in config.sources if _WILD.search(each)]
@@ -86,14 +86,16 @@ def discover(config: Config, root: str) -> list[RepositorySource]:
     for pattern in patterns:
         matching = _matching(pattern, files)
         if not matching:
+            outputs = ", ".join(output_folders(config))
             raise ConfigError(
                 f"{config.path}: sources: {pattern!r} matches no Python file, notebook or IR package"
-                f" that is not excluded, below {root}"
+                f" below {root}; hidden folders, what `exclude` names and the manifests' own folders"
+                f" ({outputs}) are not looked into"
             )
         for path in matching:
             real = os.path.realpath(path)
             # What is named by itself, or is matched by an earlier pattern, is not taken again.
-            if real in taken or not stays_inside(path, root) or not _may_have_pipeline(path):
+            if real in taken or not stays_inside(path, root) or not _may_be_source(path):
                 continue
             taken.add(real)
             (source,) = find_sources(path)
@@ -180,10 +182,14 @@ def _matching(pattern: str, files: Sequence[str]) -> list[str]:
     ]
 
 
-def _may_have_pipeline(path: str) -> bool:
+def _may_be_source(path: str) -> bool:
+    """Tell whether a file that a pattern matches is taken: no pipe, and no module without pipelines."""
+    if not os.path.isfile(path):  # noqa: PTH113
+        return False
     if not path.endswith(_CODE):
         return True
     try:
         return b"pipeline" in read_found(path, limit=DEFAULT_LIMITS.size)
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except OSError:
+        # Compiling it says why it cannot be read, as the failure of this source alone.
+        return True

@@ -27,13 +27,15 @@ class Findings:
     """What a repository has.
 
     Attributes:
-        sources: Patterns of what defines pipelines.
+        sources: Patterns of what defines pipelines; a common one where nothing does.
+        any_pipeline: Whether something does.
         target: The release of the installed kfp, or "portable".
         output: The folder for manifests.
         manifests: The folders that hold manifests already.
     """
 
     sources: tuple[str, ...]
+    any_pipeline: bool = True
     target: str = "portable"
     output: str = "manifests"
     manifests: tuple[str, ...] = ()
@@ -60,11 +62,14 @@ def look_around(root: str) -> Findings:
         elif _PIPELINE.search(content):
             (code if path.endswith(".py") else notebooks).add(folder)
     sources = [*_patterns(code, "*.py"), *_patterns(notebooks, "*.ipynb")]
-    tops = sorted({folder.partition("/")[0] for folder in manifests if folder})
+    tops = sorted({_top(folder) for folder in manifests if folder})
+    # No source is looked for in the folder of the manifests.
+    of_sources = {_top(folder) for folder in code | notebooks}
     return Findings(
         sources=tuple(sources) or ("pipelines/**/*.py",),
+        any_pipeline=bool(sources),
         target=_installed_target(),
-        output=tops[0] if len(tops) == 1 and tops[0] not in code else "manifests",
+        output=tops[0] if len(tops) == 1 and tops[0] not in of_sources else "manifests",
         manifests=tuple(sorted(manifests)),
     )
 
@@ -87,9 +92,13 @@ def _files(root: str) -> Iterator[str]:
                 yield f"{prefix}{name}"
 
 
+def _top(folder: str) -> str:
+    return folder.partition("/")[0]
+
+
 def _patterns(folders: set[str], ending: str) -> list[str]:
     """Return patterns for the files of some folders: one for all below a folder."""
-    tops = sorted({folder.partition("/")[0] for folder in folders})
+    tops = sorted({_top(folder) for folder in folders})
     found = []
     for top in tops:
         deep = any(folder.startswith(f"{top}/") for folder in folders)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kfp_k8s_manifest import releases
-from kfp_k8s_manifest.checks.order import ObjectContext, check_object
-from kfp_k8s_manifest.checks.webhook.mutating import KnownPipelines
 from kfp_k8s_manifest.cluster import (
     PIPELINE_VERSIONS,
     PIPELINES,
@@ -21,13 +19,11 @@ from kfp_k8s_manifest.cluster import (
     requests,
 )
 from kfp_k8s_manifest.errors import ClusterError, KfpK8sError, SourceError
-from kfp_k8s_manifest.findings import Severity
 from kfp_k8s_manifest.gitops.changes import differences
-from kfp_k8s_manifest.migration.compare import names_of
-from kfp_k8s_manifest.migration.folder import Found, Reader, read_folder
-from kfp_k8s_manifest.migration.objects import ORIGINAL_ID
-from kfp_k8s_manifest.migration.pace import run_paced
-from kfp_k8s_manifest.model.age import sequence_of
+from kfp_k8s_manifest.migration.folder import ManifestFolder
+from kfp_k8s_manifest.migration.groups import Item, group
+from kfp_k8s_manifest.migration.objects import ORIGINAL_ID, refusals
+from kfp_k8s_manifest.migration.pace import FirstSecond, run_paced
 from kfp_k8s_manifest.model.kinds import PIPELINE
 from kfp_k8s_manifest.model.trees import mapping_at, string_at
 
@@ -89,25 +85,19 @@ class Applied:
     uid: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Item:
-    kind: str
-    namespace: str
-    name: str
-    path: str
-    sequence: int
-
-
 @dataclass(slots=True, kw_only=True)
 class _Group:
     """A Pipeline and its versions, the oldest first.
 
     Attributes:
+        namespace: The namespace that they go to.
+        items: They.
         failed: True where the Pipeline could not be applied.
-        is_new: True where a dry run would have created it.
+        is_new: True where the Pipeline was created by this run, or a dry run would have created it.
     """
 
-    items: list[_Item] = field(default_factory=list)
+    namespace: str
+    items: list[Item]
     failed: bool = False
     is_new: bool = False
 
@@ -116,6 +106,7 @@ def apply_folder(
     connect: Callable[[], Client],
     options: ApplyOptions,
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+    on_applied: Callable[[Applied], None] = lambda _applied: None,
 ) -> list[Applied]:
     """Apply what is not there yet; go on after failures.
 
@@ -123,6 +114,7 @@ def apply_folder(
         connect: Makes a client; each thread has its own.
         options: How.
         on_progress: Told how many objects are done, and how many there are.
+        on_applied: Told what has become of each object, as soon as it is known.
 
     Returns:
         What has become of each object: a Pipeline, then its versions by age.
@@ -130,49 +122,42 @@ def apply_folder(
     Raises:
         KfpK8sError: The folder cannot be read.
     """
-    groups = _groups(options)
-    work = _Apply(connect, options)
-    tasks = [[(group, item) for item in group.items] for group in groups]
-    try:
-        run_paced(tasks, work.carry, concurrency=options.concurrency, on_progress=on_progress)
-    finally:
-        work.close()
-    return [work.done[item] for group in groups for item in group.items]
-
-
-def _groups(options: ApplyOptions) -> list[_Group]:
-    groups: dict[tuple[str, str], _Group] = {}
-    for found in read_folder(options.folder):
-        namespace = found.namespace or options.namespace
-        item = _Item(
-            kind=found.kind,
-            namespace=namespace,
-            name=found.name,
-            path=found.path,
-            sequence=sequence_of(found.object),
-        )
-        key = namespace, names_of(found.object).pipeline
-        groups.setdefault(key, _Group()).items.append(item)
-    for group in groups.values():
-        group.items.sort(key=lambda each: (each.kind, each.sequence, each.name))
-    return [groups[key] for key in sorted(groups)]
+    with ManifestFolder(options.folder, "applied") as folder:
+        groups = [
+            _Group(namespace=namespace, items=items)
+            for namespace, _, items in group(folder, lambda own: own or options.namespace)
+        ]
+        work = _Apply(connect, folder, options, on_applied)
+        tasks = [[(each, item) for item in each.items] for each in groups]
+        try:
+            run_paced(tasks, work.carry, concurrency=options.concurrency, on_progress=on_progress)
+        finally:
+            work.close()
+    return [work.done[item] for each in groups for item in each.items]
 
 
 class _Apply:
-    def __init__(self, connect: Callable[[], Client], options: ApplyOptions) -> None:
-        self._connect, self._options = connect, options
-        self._reader = Reader(options.folder, "applied")
+    def __init__(
+        self,
+        connect: Callable[[], Client],
+        folder: ManifestFolder,
+        options: ApplyOptions,
+        on_applied: Callable[[Applied], None],
+    ) -> None:
+        self._connect, self._folder, self._options = connect, folder, options
+        self._on_applied = on_applied
         self._own = threading.local()
         self._clients: list[Client] = []
+        self._first_second = FirstSecond()
         self._silent = 0
-        self.done: dict[_Item, Applied] = {}
+        self.done: dict[Item, Applied] = {}
 
     def close(self) -> None:
         """Close all connections."""
         for each in self._clients:
             each.close()
 
-    def carry(self, task: tuple[_Group, _Item]) -> bool:
+    def carry(self, task: tuple[_Group, Item]) -> bool:
         """Apply an object; return True where it was created, so that the next must wait.
 
         Raises:
@@ -181,80 +166,70 @@ class _Apply:
         group, item = task
         result = Applied(
             verdict="failed",
-            kind=item.kind,
-            namespace=item.namespace,
-            name=item.name,
+            kind=item.names.kind,
+            namespace=group.namespace,
+            name=item.names.object_name,
             path=item.path,
         )
         try:
             result = self._carried(group, item, result)
-            self._silent = 0
         except (ClusterError, SourceError) as error:
             self._give_up(error)
             result = replace(result, text=str(error))
         self.done[item] = result
+        self._on_applied(result)
         created = result.verdict == "created"
-        if item.kind == PIPELINE:
+        if result.kind == PIPELINE:
             group.failed = result.verdict == "failed"
-            group.is_new = created and self._options.dry_run
-        return created and not self._options.dry_run and item.kind != PIPELINE
+            group.is_new = created
+        return created and not self._options.dry_run and result.kind != PIPELINE
 
     def _give_up(self, error: KfpK8sError) -> None:
-        """Go no further where the cluster does not answer any more; who refuses has answered."""
-        silent = isinstance(error, ClusterError) and not isinstance(error, ApiError)
-        self._silent = self._silent + 1 if silent else 0
+        """Go no further where the cluster does not answer any more."""
+        if isinstance(error, ApiError) or not isinstance(error, ClusterError):
+            return
+        self._silent += 1
         if self._silent >= _SILENCE:
             raise ClusterError(
                 f"{error}. The cluster does not answer: run the command again later; what is applied"
                 " already is not sent again"
             ) from error
 
-    def _carried(self, group: _Group, item: _Item, result: Applied) -> Applied:
+    def _carried(self, group: _Group, item: Item, result: Applied) -> Applied:
         if group.failed:
             raise SourceError("its Pipeline could not be applied")
-        obj = self._load(item)
-        resource = PIPELINES if item.kind == PIPELINE else PIPELINE_VERSIONS
-        request = requests.get(resource, item.name, namespace=item.namespace)
+        obj = self._folder.load(item.path, item.names)
+        resource = PIPELINES if result.kind == PIPELINE else PIPELINE_VERSIONS
+        request = requests.get(resource, result.name, namespace=result.namespace)
         there = self._patiently(lambda client: client.run(operations.find(request)))
         if there is not None:
             _refuse_another(there, obj)
         if there is not None and _has(there, obj):
             return replace(result, verdict="unchanged", uid=string_at(there, "metadata", "uid"))
-        if group.is_new and item.kind != PIPELINE:
+        if self._options.dry_run and group.is_new and result.kind != PIPELINE:
             # The cluster would look for the Pipeline, which a dry run has not created.
             self._check(obj)
             return replace(result, verdict="created")
-        stored = self._send(resource, item, obj)
+        if not (self._options.dry_run or there or group.is_new or result.kind == PIPELINE):
+            self._first_second.wait()
+        stored = self._send(resource, result.namespace, obj)
         return replace(
             result,
             verdict="created" if there is None else "updated",
             uid="" if self._options.dry_run else string_at(stored, "metadata", "uid"),
         )
 
-    def _load(self, item: _Item) -> Mapping[str, Any]:
-        def is_it(found: Found) -> bool:
-            namespace = found.namespace or self._options.namespace
-            return (found.kind, namespace, found.name) == (item.kind, item.namespace, item.name)
-
-        return self._reader.load(item.path, is_it)
-
     def _check(self, obj: Mapping[str, Any]) -> None:
-        context = ObjectContext(
-            target=releases.target(self._options.target),
-            pipelines=KnownPipelines(assume=True),
-            lint=False,
-        )
-        for each in check_object(obj, context):
-            if each.severity is Severity.ERROR:
-                raise SourceError(f"the cluster would reject it: {each.message} ({each.rule})")
+        for each in refusals(obj, releases.target(self._options.target)):
+            raise SourceError(f"the cluster would reject it: {each.message} ({each.rule})")
 
     def _send(
-        self, resource: ResourceType, item: _Item, obj: Mapping[str, Any]
+        self, resource: ResourceType, namespace: str, obj: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         request = requests.apply(
             resource,
             obj,
-            namespace=item.namespace,
+            namespace=namespace,
             field_manager=self._options.field_manager,
             force=self._options.force,
             dry_run=self._options.dry_run,
@@ -274,8 +249,12 @@ class _Apply:
         attempt = 1
         while True:
             try:
-                return ask(self._client())
+                answer = ask(self._client())
+                self._silent = 0
+                return answer
             except ApiError as error:
+                # Who refuses has answered.
+                self._silent = 0
                 passing = error.code in _AGAIN or _NOT_KNOWN_YET in error.server_message
                 if not passing or attempt == _ATTEMPTS:
                     raise

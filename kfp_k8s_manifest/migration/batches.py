@@ -101,7 +101,7 @@ def pipeline_row(record: ServerPipeline, name: str, origin: Origin, made: Made) 
         namespace=record.namespace,
         pipeline=record.name,
         name=record.name,
-        object_name=name,
+        object_name=name if made.text else "",
         version_name="",
         original_id=origin.id,
         created_at=origin.created_at,

@@ -65,6 +65,7 @@ class Names:
     Attributes:
         kind: Its kind.
         namespace: Its namespace, or "".
+        object_name: Its `metadata.name`.
         original_id: The id that it had first, or "".
         name: The API name that a server over the Kubernetes store answers.
         original_name: The API name that it had first.
@@ -73,6 +74,7 @@ class Names:
 
     kind: str
     namespace: str
+    object_name: str
     original_id: str
     name: str
     original_name: str
@@ -84,12 +86,14 @@ def names_of(obj: Mapping[str, Any]) -> Names:
     kind, own = string_at(obj, "kind"), string_at(obj, "metadata", "name")
     is_pipeline = kind == PIPELINE
     name = own if is_pipeline else string_at(obj, "spec", "versionName") or own
+    original = mapping_at(obj, "metadata", "annotations").get(ORIGINAL_NAME)
     return Names(
         kind=kind,
         namespace=string_at(obj, "metadata", "namespace"),
+        object_name=own,
         original_id=string_at(obj, "metadata", "annotations", ORIGINAL_ID),
         name=name,
-        original_name=string_at(obj, "metadata", "annotations", ORIGINAL_NAME) or name,
+        original_name=original if isinstance(original, str) else name,
         pipeline=own if is_pipeline else string_at(obj, "spec", "pipelineName"),
     )
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.files import write_texts
-from kfp_k8s_manifest.gitops.layouts import FolderLayout
 from kfp_k8s_manifest.migration.batches import (
     Batch,
     Failure,
@@ -19,6 +17,7 @@ from kfp_k8s_manifest.migration.batches import (
     side_lines,
     status_of,
 )
+from kfp_k8s_manifest.migration.former import compare_with_former, has_folders, prefix_of
 from kfp_k8s_manifest.migration.journal import Journal, PipelineState
 from kfp_k8s_manifest.migration.names import file_stem, pipeline_names, rivals
 from kfp_k8s_manifest.migration.objects import (
@@ -27,49 +26,20 @@ from kfp_k8s_manifest.migration.objects import (
     Place,
     make_pipeline,
     make_version,
+    unreadable,
     without_versions,
 )
+from kfp_k8s_manifest.migration.options import ExportOptions
 from kfp_k8s_manifest.migration.pace import run_paced
 from kfp_k8s_manifest.migration.records import ServerPipeline, ServerVersion
 from kfp_k8s_manifest.migration.sources import ServerRefusalError, Source
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.naming import rest_name
-from kfp_k8s_manifest.releases import Target
 
-__all__ = ["SHARED", "ExportOptions", "carry_out"]
-
-SHARED: Final = "_shared"
-"""The folder of pipelines without a namespace, where others have one."""
+__all__ = ["carry_out"]
 
 _LISTS: Final = 3
 """How often the versions of a pipeline are listed where some seem to be missing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportOptions:
-    """What is exported, and how.
-
-    Attributes:
-        folder: The output folder.
-        layout: How it is laid out.
-        target: The releases that must take the objects.
-        namespaces: The namespaces that are read; `("",)` for a standalone server.
-        by_namespace: True to give each namespace a folder of its own.
-        namespace: The namespace that all objects get, or None for their own.
-        page_size: How many objects are asked for at a time, from 1 to 200.
-        concurrency: How many requests are under way at a time.
-        origins: Where objects came from first, by kind and id on this server.
-    """
-
-    folder: Path
-    layout: FolderLayout
-    target: Target
-    namespaces: tuple[str, ...] = ("",)
-    by_namespace: bool = False
-    namespace: str | None = None
-    page_size: int = 100
-    concurrency: int = 4
-    origins: Mapping[tuple[str, str], Origin] = field(default_factory=dict)
 
 
 def carry_out(
@@ -94,6 +64,7 @@ def carry_out(
     """
     work = _Export(source, journal, options)
     work.list_pipelines()
+    work.compare_with_former()
     work.name_pipelines()
     work.write_all(on_progress)
     work.settle()
@@ -107,6 +78,7 @@ class _Export:
             layout=options.layout, target=options.target, namespace=options.namespace
         )
         self._names: dict[str, frozenset[str]] = {}
+        self._by_namespace = False
         self._stop = threading.Event()
         self.failures: list[Failure] = []
         self.notes: list[str] = []
@@ -134,6 +106,22 @@ class _Export:
             if not token:
                 return
 
+    def compare_with_former(self) -> None:
+        """See what the export before was of, and where it has put what.
+
+        Raises:
+            UsageError: This one would mix with it.
+        """
+        self._by_namespace = has_folders(self._journal, self._options)
+        found = {each.namespace for each in self._journal.all_pipelines()}
+        if not self._options.everywhere:
+            self.notes += [
+                f"there is no pipeline in namespace {each!r}"
+                for each in self._options.namespaces
+                if each and each not in found
+            ]
+        self.notes += compare_with_former(self._source.name, self._journal, self._options)
+
     def name_pipelines(self) -> None:
         """Settle the names of all Pipeline objects."""
         records = self._journal.all_pipelines()
@@ -156,7 +144,9 @@ class _Export:
                 former.setdefault(each.namespace, {})[each.name] = origin.name
         names: dict[str, str] = {}
         for namespace, own in by_namespace.items():
-            found_names = pipeline_names((each.name for each in own), former.get(namespace))
+            found_names = pipeline_names(
+                (each.name for each in own), self._options.target, former.get(namespace)
+            )
             names |= {each.id: found_names[each.name] for each in own}
             self._names[namespace] = frozenset(found_names.values())
         if not self._journal.get("named"):
@@ -249,10 +239,9 @@ class _Export:
         sequence = known or batch.sequence + 1
         batch.sequence = max(batch.sequence, sequence)
         version = Version(record=record, state=state, origin=origin, sequence=sequence)
-        if refused is not None:
-            batch.add(
-                version.row(), side_lines(PIPELINE_VERSION, version.row(), (refused,), record)
-            )
+        loss = refused or unreadable(record)
+        if loss is not None:
+            batch.add(version.row(), side_lines(PIPELINE_VERSION, version.row(), (loss,), record))
             return
         name = origin.name or (before.version_name if before else "")
         if not name:
@@ -290,14 +279,15 @@ class _Export:
             version.record, name, version.origin, self._place,
             pipeline=state.name, namespace=state.record.namespace, sequence=version.sequence,
         )  # fmt: skip
-        row = replace(
-            version.row(),
-            object_name=rest_name(state.name, name),
-            version_name=name,
-            path=self._version_path(state, name) if made.text else "",
-            status=status_of(made),
-        )
+        row = version.row()
         if made.text:
+            row = replace(
+                row,
+                object_name=rest_name(state.name, name),
+                version_name=name,
+                path=self._version_path(state, name),
+                status=status_of(made),
+            )
             batch.texts[row.path] = made.text
         batch.add(row, side_lines(PIPELINE_VERSION, row, made.losses, version.record))
 
@@ -329,7 +319,7 @@ class _Export:
         return found if found.id else replace(found, id=key, created_at=created_at)
 
     def _prefix(self, namespace: str) -> str:
-        return f"{namespace or SHARED}/" if self._options.by_namespace else ""
+        return prefix_of(namespace) if self._by_namespace else ""
 
     def _pipeline_path(self, record: ServerPipeline, name: str) -> str:
         path = self._options.layout.pipeline_path(file_stem(name))

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,17 +17,22 @@ from kfp_k8s_manifest.gitops.folder import remove_leftovers
 from kfp_k8s_manifest.gitops.layouts import Surroundings
 from kfp_k8s_manifest.migration import mapping
 from kfp_k8s_manifest.migration.batches import Failure
-from kfp_k8s_manifest.migration.export import SHARED, ExportOptions, carry_out
-from kfp_k8s_manifest.migration.folder import read_report
+from kfp_k8s_manifest.migration.export import carry_out
+from kfp_k8s_manifest.migration.folder import SIDE_FILE
+from kfp_k8s_manifest.migration.former import (
+    has_folders,
+    looked_at,
+    note_former,
+    prefix_of,
+    settle_gone,
+)
 from kfp_k8s_manifest.migration.journal import Journal
+from kfp_k8s_manifest.migration.options import SHARED, ExportOptions
 from kfp_k8s_manifest.migration.sources import Source
 from kfp_k8s_manifest.model.kinds import PIPELINE, PIPELINE_VERSION
 from kfp_k8s_manifest.state_folder import state_folder
 
-__all__ = ["SIDE_FILE", "ExportResult", "export"]
-
-SIDE_FILE: Final = "not-exported.jsonl"
-"""What the objects do not hold, a JSON object a line: why, and the whole record of the server."""
+__all__ = ["ExportResult", "export"]
 
 _JOURNAL: Final = "export.sqlite"
 _KUSTOMIZATION: Final = "kustomization.yaml"
@@ -66,7 +71,6 @@ def export(
     source: Source,
     options: ExportOptions,
     *,
-    restart: bool = False,
     remove_gone: bool = False,
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> ExportResult:
@@ -75,7 +79,6 @@ def export(
     Args:
         source: The server.
         options: What is exported, and how.
-        restart: Begin anew instead.
         remove_gone: Delete the files of what the server no longer has.
         on_progress: Told how many pipelines are done, and how many there are.
 
@@ -91,17 +94,17 @@ def export(
     except OSError as error:
         raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
     state_folder(folder)
-    journal = _open(path, source, options, restart=restart)
+    journal = _open(path, source, options)
     try:
         remove_leftovers(str(folder))
-        _note_former(journal, folder)
+        note_former(journal, options)
         failures, notes = carry_out(source, journal, options, on_progress)
         if not failures:
-            _settle_gone(journal, folder, remove=remove_gone)
+            _settle_gone(journal, options, remove=remove_gone)
         _write_extras(journal, options)
-        result = _write_reports(journal, folder)
-    except BaseException:
-        if journal.count():
+        result = _write_reports(journal, folder, looked_at(journal, options))
+    except BaseException as error:
+        if journal.count() and not isinstance(error, UsageError):
             journal.close()
         else:
             # There is nothing to go on with, and the next run may be for another server.
@@ -137,7 +140,7 @@ def _require_own(folder: Path, journal: Path) -> None:
         )
 
 
-def _open(path: Path, source: Source, options: ExportOptions, *, restart: bool) -> Journal:
+def _open(path: Path, source: Source, options: ExportOptions) -> Journal:
     settings = {
         "source": source.name,
         "layout": options.layout.name,
@@ -145,7 +148,7 @@ def _open(path: Path, source: Source, options: ExportOptions, *, restart: bool) 
         "namespaces": list(options.namespaces),
         "to-namespace": options.namespace,
     }
-    if restart and path.exists():
+    if options.restart and path.exists():
         old = Journal(path, None)
         for row in old.rows():
             _remove(options.folder, row.path)
@@ -153,21 +156,14 @@ def _open(path: Path, source: Source, options: ExportOptions, *, restart: bool) 
     return Journal(path, settings)
 
 
-def _note_former(journal: Journal, folder: Path) -> None:
-    """Note what the export before has written, once."""
-    report = folder / mapping.FILE
-    if journal.get("former") or not report.exists():
-        return
-    journal.add_former(read_report(str(report)))
-
-
-def _settle_gone(journal: Journal, folder: Path, *, remove: bool) -> None:
+def _settle_gone(journal: Journal, options: ExportOptions, *, remove: bool) -> None:
     """Keep what the server no longer has, marked, or remove it."""
-    for row in journal.gone():
-        if not remove:
-            journal.commit(None, rows=[replace(row, status="gone")])
-        else:
+    folder = options.folder
+    for row in settle_gone(journal, options):
+        if remove:
             _remove(folder, row.path)
+        else:
+            journal.keep(replace(row, status="gone"))
     for path in journal.moved():
         # Another layout, or another name.
         _remove(folder, path)
@@ -200,18 +196,24 @@ def _remove(folder: Path, path: str) -> None:
 def _write_extras(journal: Journal, options: ExportOptions) -> None:
     """Write the layout's other files, for each namespace where these have folders."""
     paths: dict[str, dict[str, list[str]]] = {}
+    folders = has_folders(journal, options)
     for row in journal.rows():
         if row.path:
             root, inside = "", row.path
-            if options.by_namespace:
+            if folders:
                 root, _, inside = row.path.partition("/")
+                if f"{root}/" != prefix_of(row.namespace):
+                    # Gone, and left where an earlier export without such folders has put it.
+                    continue
             kinds = paths.setdefault(root, {PIPELINE: [], PIPELINE_VERSION: []})
             kinds[row.kind].append(inside)
     for root, kinds in paths.items():
         place = options.folder / root if root else options.folder
-        namespace = options.namespace or (root if root != SHARED else "")
+        own = root if root != SHARED else ""
+        # A name of objects, which the folder's is not.
+        name = own or ("shared-pipelines" if root else "pipelines")
         around = Surroundings(
-            output=place.as_posix(), namespace=namespace or None, name=root or "pipelines"
+            output=place.as_posix(), namespace=options.namespace or own or None, name=name
         )
         ordered = [*kinds[PIPELINE], *kinds[PIPELINE_VERSION]]
         for extra in options.layout.extras(ordered, _existing(place), around):
@@ -230,22 +232,30 @@ def _existing(place: Path) -> dict[str, str]:
         raise SourceError(f"{path} cannot be read: {error}") from error
 
 
-def _write_reports(journal: Journal, folder: Path) -> ExportResult:
+def _write_reports(journal: Journal, folder: Path, asked: Collection[str]) -> ExportResult:
+    """Write the reports, and count what is about the server as it is now."""
     kinds: Counter[str] = Counter()
     states: Counter[str] = Counter()
     renamed = 0
+    left: set[tuple[str, str]] = set()
     for row in journal.rows():
+        if row.namespace not in asked or row.status == "gone":
+            left.add((row.kind, row.original_id))
+        if row.namespace not in asked:
+            continue
         states[row.status] += 1
         if row.path and row.status != "gone":
             kinds[row.kind] += 1
             renamed += row.renamed
     reasons: Counter[str] = Counter()
+    lines = 0
     for line in journal.side_lines():
-        reasons.update({each["reason"] for each in line["reasons"]})
+        lines += 1
+        if (line["kind"], line["original_id"]) not in left:
+            reasons.update({each["reason"] for each in line["reasons"]})
     _write_lines(folder, mapping.FILE, mapping.to_csv(journal.rows()))
-    if reasons:
-        lines = (_json_line(each) for each in journal.side_lines())
-        _write_lines(folder, SIDE_FILE, lines)
+    if lines:
+        _write_lines(folder, SIDE_FILE, map(_json_line, journal.side_lines()))
     else:
         (folder / SIDE_FILE).unlink(missing_ok=True)
     return ExportResult(

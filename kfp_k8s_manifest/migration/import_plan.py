@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from kfp_k8s_manifest.errors import SourceError
-from kfp_k8s_manifest.migration.compare import names_of
-from kfp_k8s_manifest.migration.folder import read_folder, read_report
+from kfp_k8s_manifest.migration.compare import Names
+from kfp_k8s_manifest.migration.folder import Found, read_report
+from kfp_k8s_manifest.migration.groups import Item, group
 from kfp_k8s_manifest.migration.uploads import Uploads
-from kfp_k8s_manifest.model.age import sequence_of
 from kfp_k8s_manifest.model.kinds import PIPELINE
 
-__all__ = ["Group", "Item", "plan_import", "read_names"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """An object of the folder, without its content.
-
-    Attributes:
-        kind: Its kind.
-        namespace: Its own namespace, or "".
-        path: Its file.
-        object_name: Its `metadata.name`.
-        name: Its API name.
-        sequence: Its age.
-    """
-
-    kind: str
-    namespace: str
-    path: str
-    object_name: str
-    name: str
-    sequence: int
+__all__ = ["Group", "plan_import", "read_names"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,15 +22,18 @@ class Group:
     Attributes:
         namespace: The namespace on the server.
         name: The API name.
+        items: They, each with its API name.
         id: The pipeline's id, once it is known.
         failed: Why it has none.
+        is_new: True where this run has created it.
     """
 
     namespace: str
     name: str
-    items: list[Item] = field(default_factory=list)
+    items: list[tuple[Item, str]]
     id: str = ""
     failed: str = ""
+    is_new: bool = False
     uploads: Uploads | None = None
 
 
@@ -69,52 +51,36 @@ def read_names(path: str) -> dict[tuple[str, str, str], str]:
 
 
 def plan_import(
-    folder: str, given: str | None, known: Mapping[tuple[str, str, str], str]
+    objects: Iterable[Found], given: str | None, known: Mapping[tuple[str, str, str], str]
 ) -> list[Group]:
     """Return the pipelines of a folder with their versions, in the order of their names.
 
     Args:
-        folder: The folder.
+        objects: The objects of the folder.
         given: The namespace of all pipelines, or None for that of the objects.
         known: What objects were called on the server first, by kind, namespace and object name.
 
     Raises:
-        SourceError: The folder cannot be read, or two pipelines would have one name.
+        SourceError: Two pipelines would have one name.
     """
-    groups: dict[tuple[str, str], Group] = {}
-    originals: dict[tuple[str, str], str] = {}
-    for found in read_folder(folder):
-        names = names_of(found.object)
-        namespace = names.namespace if given is None else given
-        key = (namespace, names.pipeline)
-        group = groups.setdefault(key, Group(namespace=namespace, name=names.pipeline))
-        # What is told by name wins; the namespace of a server without any is "".
-        told = known.get((names.kind, names.namespace, found.name))
-        told = told or known.get((names.kind, "", found.name))
-        name = told or names.original_name
-        if names.kind == PIPELINE:
-            originals[key] = name
-        group.items.append(
-            Item(
-                kind=names.kind,
-                namespace=names.namespace,
-                path=found.path,
-                object_name=found.name,
-                name=name,
-                sequence=sequence_of(found.object),
-            )
-        )
-    for key, group in groups.items():
-        group.name = originals.get(key, group.name)
-        group.items.sort(key=lambda each: (each.kind, each.sequence, each.object_name))
-    ordered = [groups[key] for key in sorted(groups)]
     taken: set[tuple[str, str]] = set()
-    for group in ordered:
-        before = len(taken)
-        taken.add((group.namespace, group.name))
-        if len(taken) == before:
+    groups: list[Group] = []
+    for namespace, pipeline, items in group(objects, lambda own: own if given is None else given):
+        named = [(each, _name(each.names, known)) for each in items]
+        name = next((name for each, name in named if each.names.kind == PIPELINE), pipeline)
+        if (namespace, name) in taken:
             raise SourceError(
-                f"{folder}: two pipelines would be called {group.name!r} on the server; give"
-                " one of them another name"
+                f"two pipelines would be called {name!r} on the server; give one of them another name"
             )
-    return ordered
+        taken.add((namespace, name))
+        groups.append(Group(namespace=namespace, name=name, items=named))
+    return groups
+
+
+def _name(names: Names, known: Mapping[tuple[str, str, str], str]) -> str:
+    """Return what an object is called on the server."""
+    # What is told by name wins; the namespace of a server without any is "".
+    told = known.get((names.kind, names.namespace, names.object_name))
+    told = told or known.get((names.kind, "", names.object_name))
+    # No upload can have an empty name.
+    return told or names.original_name or names.name

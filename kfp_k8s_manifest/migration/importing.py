@@ -15,10 +15,11 @@ from typing import Any, Final
 
 from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.migration.compare import names_of
-from kfp_k8s_manifest.migration.folder import Found, Reader
-from kfp_k8s_manifest.migration.import_plan import Group, Item, plan_import
+from kfp_k8s_manifest.migration.folder import ManifestFolder
+from kfp_k8s_manifest.migration.groups import Item
+from kfp_k8s_manifest.migration.import_plan import Group, plan_import
 from kfp_k8s_manifest.migration.objects import CREATED_AT, Origin
-from kfp_k8s_manifest.migration.pace import run_paced
+from kfp_k8s_manifest.migration.pace import FirstSecond, run_paced
 from kfp_k8s_manifest.migration.records import ServerPipeline, all_items
 from kfp_k8s_manifest.migration.sources import ServerRefusalError, ServerUncertainError
 from kfp_k8s_manifest.migration.sources.rest import RestServer
@@ -85,6 +86,7 @@ def import_folder(
     server: RestServer,
     options: ImportOptions,
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+    on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> list[Outcome]:
     """Upload what is not there yet.
 
@@ -92,6 +94,7 @@ def import_folder(
         server: The server.
         options: How.
         on_progress: Told how many objects are done, and how many there are.
+        on_outcome: Told what has become of each object, as soon as it is known.
 
     Returns:
         What has become of each object, in the order of pipelines and ages.
@@ -99,28 +102,39 @@ def import_folder(
     Raises:
         KfpK8sError: The folder cannot be read, or there is no going on with the server.
     """
-    groups = plan_import(options.folder, options.namespace, options.names)
-    with tempfile.TemporaryDirectory(prefix="kfp-k8s-") as place:
-        work = _Import(server, options, Path(place))
+    with (
+        ManifestFolder(options.folder, "imported") as folder,
+        tempfile.TemporaryDirectory(prefix="kfp-k8s-") as place,
+    ):
+        groups = plan_import(folder, options.namespace, options.names)
+        work = _Import(server, folder, options, Path(place), on_outcome)
         work.find_pipelines(groups)
-        tasks = [[(group, item) for item in group.items] for group in groups]
+        # Pipelines of one name go one after the other: to a standalone server they may be one.
+        tasks: dict[str, list[tuple[Group, Item, str]]] = {}
+        for group in groups:
+            tasks.setdefault(group.name, []).extend((group, *each) for each in group.items)
         run_paced(
-            tasks, work.carry, concurrency=options.concurrency, on_progress=on_progress,
+            list(tasks.values()), work.carry, concurrency=options.concurrency, on_progress=on_progress,
             on_stop=server.stop,
         )  # fmt: skip
-    return [
-        work.outcomes[item.kind, group.namespace, item.object_name]
-        for group in groups
-        for item in group.items
-    ]
+    return [work.outcomes[item] for group in groups for item, _ in group.items]
 
 
 class _Import:
-    def __init__(self, server: RestServer, options: ImportOptions, place: Path) -> None:
-        self._server, self._options, self._place = server, options, place
-        self._reader = Reader(options.folder, "imported")
-        self.outcomes: dict[tuple[str, str, str], Outcome] = {}
+    def __init__(
+        self,
+        server: RestServer,
+        folder: ManifestFolder,
+        options: ImportOptions,
+        place: Path,
+        on_outcome: Callable[[Outcome], None],
+    ) -> None:
+        self._server, self._folder, self._options, self._place = server, folder, options, place
+        self._on_outcome = on_outcome
+        self.outcomes: dict[Item, Outcome] = {}
         self._pipelines: dict[tuple[str, str], ServerPipeline] = {}
+        self._owners: dict[str, Group] = {}
+        self._first_second = FirstSecond()
 
     def find_pipelines(self, groups: list[Group]) -> None:
         """Look for the pipelines on the server."""
@@ -130,44 +144,50 @@ class _Import:
         for group in groups:
             found = self._pipelines.get((group.namespace, group.name))
             if found is not None:
-                group.id = found.id
+                self._settle(group, found.id)
             group.uploads = Uploads(self._server, self._place)
+
+    def _settle(self, group: Group, key: str) -> None:
+        """Note the id of a pipeline, which no other of the folder may have."""
+        owner = self._owners.setdefault(key, group)
+        if owner is group:
+            group.id = key
+        else:
+            group.failed = (
+                f"to the server it is the pipeline {group.name!r} of namespace {owner.namespace!r}, since"
+                " it has no namespaces: give one of them another name"
+            )
 
     def _there(self, namespace: str) -> Iterator[ServerPipeline]:
         """Yield the server's pipelines of a namespace."""
         return all_items(partial(self._server.pipelines, namespace, size=200))
 
-    def carry(self, task: tuple[Group, Item]) -> bool:
+    def carry(self, task: tuple[Group, Item, str]) -> bool:
         """Bring an object to the server; return True where something was created."""
-        group, item = task
-        obj = self._load(item)
+        group, item, name = task
+        obj = self._folder.load(item.path, item.names)
         assert group.uploads is not None
         done = Outcome(
-            verdict="failed", kind=item.kind, namespace=group.namespace, pipeline=group.name,
-            name=item.name, path=item.path, origin=_origin(obj),
+            verdict="failed", kind=item.names.kind, namespace=group.namespace, pipeline=group.name,
+            name=name, path=item.path, origin=_origin(obj),
         )  # fmt: skip
         try:
-            if item.kind == PIPELINE:
+            if done.kind == PIPELINE:
                 done = self._carry_pipeline(group, obj, done)
             else:
                 done = self._carry_version(group, obj, done)
         except (ServerRefusalError, SourceError) as error:
             done = replace(done, text=str(error))
-        self.outcomes[item.kind, group.namespace, item.object_name] = done
-        if item.kind == PIPELINE:
+        self.outcomes[item] = done
+        self._on_outcome(done)
+        if done.kind == PIPELINE:
             group.failed = done.text if done.verdict == "failed" else ""
         # The next version must be younger, by KFP's clock, which knows whole seconds.
-        return done.verdict == "created" and not self._options.dry_run and item.kind != PIPELINE
-
-    def _load(self, item: Item) -> Mapping[str, Any]:
-        wanted = item.kind, item.namespace, item.object_name
-
-        def is_it(found: Found) -> bool:
-            return (found.kind, found.namespace, found.name) == wanted
-
-        return self._reader.load(item.path, is_it)
+        return done.verdict == "created" and not self._options.dry_run and done.kind != PIPELINE
 
     def _carry_pipeline(self, group: Group, obj: Mapping[str, Any], done: Outcome) -> Outcome:
+        if group.failed:
+            raise SourceError(group.failed)
         body = {"name": group.name, **shown(obj, group.name), "namespace": group.namespace}
         there = self._pipelines.get((group.namespace, group.name))
         if there is not None:
@@ -187,7 +207,10 @@ class _Import:
             tree = self._server.ask("POST", _PIPELINES, body=sent, again=False)
             return str(tree.get("pipeline_id", ""))
 
-        group.id = _created(self._server, create, find)
+        self._settle(group, _created(self._server, create, find))
+        if group.failed:
+            raise SourceError(group.failed)
+        group.is_new = True
         return replace(done, verdict="created", id=group.id)
 
     def _carry_version(self, group: Group, obj: Mapping[str, Any], done: Outcome) -> Outcome:
@@ -225,6 +248,8 @@ class _Import:
                 raise SourceError(f"somebody else has just created a version {done.name!r}")
             return found.record.id if found is not None else ""
 
+        if not group.is_new:
+            self._first_second.wait()
         key = _created(self._server, lambda: uploads.upload(group.id, done.name, obj, own), find)
         return replace(done, verdict="created", id=key)
 

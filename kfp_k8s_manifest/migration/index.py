@@ -37,11 +37,13 @@ class Index:
     Attributes:
         entries: All of them.
         only: The namespace of all of them, where they and the server's pipelines have but one.
+        places: The namespaces and names of the server's pipelines.
         found: Them, by what they are found by.
     """
 
     entries: list[Entry] = field(default_factory=list)
     only: str = ""
+    places: frozenset[tuple[str, str]] = frozenset()
     found: dict[tuple[str, ...], Entry] = field(default_factory=dict)
 
     def add(self, obj: Mapping[str, Any], where: str) -> None:
@@ -99,6 +101,9 @@ class Index:
         # Manifests may leave the namespace to whoever applies them, a standalone server has none, and
         # whoever imports may choose another.
         for place in (namespace, "", self.only):
+            if place != namespace and (place, pipeline) in self.places:
+                # There it is about that one.
+                continue
             found = self.found.get((kind, place, pipeline, name))
             if found is not None:
                 return found

@@ -7,6 +7,7 @@ list of all versions is ever in memory.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import threading
@@ -15,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from kfp_k8s_manifest.errors import KfpK8sError, OutputError, UsageError
+from kfp_k8s_manifest.errors import OutputError, UsageError
 from kfp_k8s_manifest.migration.mapping import Row, claim_of, place_of
 from kfp_k8s_manifest.migration.records import ServerPipeline
 from kfp_k8s_manifest.model.kinds import PIPELINE
@@ -35,6 +36,8 @@ CREATE TABLE IF NOT EXISTS former (kind TEXT NOT NULL, id TEXT NOT NULL, claim T
 CREATE INDEX IF NOT EXISTS former_claim ON former (claim);
 CREATE TABLE IF NOT EXISTS pending (id TEXT PRIMARY KEY, age TEXT NOT NULL, item TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS side (kind TEXT NOT NULL, id TEXT NOT NULL, line TEXT NOT NULL,
+  PRIMARY KEY (kind, id));
+CREATE TABLE IF NOT EXISTS former_side (kind TEXT NOT NULL, id TEXT NOT NULL, line TEXT NOT NULL,
   PRIMARY KEY (kind, id));
 """
 
@@ -211,11 +214,7 @@ class Journal:
         """
         with self._transaction():
             for row in rows:
-                self._run(
-                    "INSERT OR REPLACE INTO lines VALUES (?, ?, ?, ?, ?)",
-                    row.kind, row.original_id, claim_of(row), place_of(row),
-                    json.dumps(asdict(row)),
-                )  # fmt: skip
+                self._put(row)
             for line in side:
                 self._run(
                     "INSERT OR REPLACE INTO side VALUES (?, ?, ?)",
@@ -232,6 +231,12 @@ class Journal:
                     token, sequence, int(done), number,
                 )  # fmt: skip
 
+    def _put(self, row: Row) -> None:
+        self._run(
+            "INSERT OR REPLACE INTO lines VALUES (?, ?, ?, ?, ?)",
+            row.kind, row.original_id, claim_of(row), place_of(row), json.dumps(asdict(row)),
+        )  # fmt: skip
+
     # Names.
 
     def has(self, kind: str, key: str) -> bool:
@@ -247,9 +252,14 @@ class Journal:
 
     # The export before.
 
-    def add_former(self, rows: Iterable[Row]) -> None:
+    def add_former(self, rows: Iterable[Row], side: Iterable[SideLine]) -> None:
         """Note what an earlier export has written."""
         with self._transaction():
+            for line in side:
+                self._run(
+                    "INSERT OR REPLACE INTO former_side VALUES (?, ?, ?)",
+                    line.kind, line.id, json.dumps(line.content),
+                )  # fmt: skip
             for row in rows:
                 self._run(
                     "INSERT OR REPLACE INTO former VALUES (?, ?, ?, ?)",
@@ -279,6 +289,15 @@ class Journal:
         ):
             yield Row(**json.loads(line))
 
+    def keep(self, row: Row) -> None:
+        """Keep the line of an object of the export before, and what its side file says of it."""
+        with self._transaction():
+            self._run(
+                "INSERT OR REPLACE INTO side SELECT * FROM former_side WHERE kind = ? AND id = ?",
+                row.kind, row.original_id,
+            )  # fmt: skip
+            self._put(row)
+
     def moved(self) -> Iterator[str]:
         """Yield the files of the export before whose objects now lie elsewhere, or nowhere."""
         for old, new in self._all(
@@ -302,49 +321,52 @@ class Journal:
 
     def rows(self) -> Iterator[Row]:
         """Yield all lines of the report: a pipeline, then its versions by age."""
-        cursor = self._db.execute("SELECT line FROM lines ORDER BY place")
-        for (line,) in cursor:
-            yield Row(**json.loads(line))
+        with self._telling():
+            for (line,) in self._db.execute("SELECT line FROM lines ORDER BY place"):
+                yield Row(**json.loads(line))
 
     def side_lines(self) -> Iterator[dict[str, Any]]:
         """Yield the lines of the side file, by kind and id."""
-        cursor = self._db.execute("SELECT line FROM side ORDER BY kind, id")
-        for (line,) in cursor:
-            yield json.loads(line)
+        with self._telling():
+            for (line,) in self._db.execute("SELECT line FROM side ORDER BY kind, id"):
+                yield json.loads(line)
 
     # SQLite.
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._db, self._lock)
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Do all or nothing, with nobody else in between."""
+        with self._lock, self._telling():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                # SQLite has gone back by itself where the disk is full.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Say of what SQLite cannot do that it is about the journal: the disk may be full."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise OutputError(
+                f"the journal {self._path} cannot be used: {error}; run the command again once that is"
+                " mended, and it goes on where it was"
+            ) from error
 
     def _run(self, sql: str, *values: Any) -> None:
-        with self._lock:
+        with self._lock, self._telling():
             self._db.execute(sql, values)
 
     def _one(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
-        with self._lock:
+        with self._lock, self._telling():
             found: tuple[Any, ...] | None = self._db.execute(sql, values).fetchone()
             return found
 
     def _all(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._lock:
+        with self._lock, self._telling():
             return self._db.execute(sql, values).fetchall()
-
-
-class _Transaction:
-    """All or nothing, and nobody else in between."""
-
-    def __init__(self, db: sqlite3.Connection, lock: threading.RLock) -> None:
-        self._db, self._lock = db, lock
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        try:
-            self._db.execute("COMMIT" if kind is None else "ROLLBACK")
-        except sqlite3.OperationalError as failed:
-            raise KfpK8sError(f"the journal cannot be written: {failed}") from failed
-        finally:
-            self._lock.release()

@@ -15,8 +15,10 @@ from typing import Final
 
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.errors import InvalidNameError
+from kfp_k8s_manifest.releases import Target
 
 __all__ = [
+    "OWN_FILES",
     "file_stem",
     "is_pipeline_name",
     "is_version_name",
@@ -33,16 +35,26 @@ _LONGEST_DIGEST: Final = 52
 _LONGEST_MAPPED: Final = naming.MAX_LABEL
 _LONGEST_STEM: Final = 220
 
+OWN_FILES: Final = frozenset(
+    {"kustomization.yaml", "kustomizeconfig.yaml", "not-exported.jsonl", "rename-report.csv"}
+)
+"""The files of an export and of its layouts, which no folder of a pipeline can have the name of."""
 
-def is_pipeline_name(name: str) -> bool:
+
+def is_pipeline_name(name: str, target: Target) -> bool:
     """Tell whether a Pipeline object can have a name, and versions beside it.
 
-    The webhook labels versions with the pipeline's name, cut to the length of a label; the API server
-    rejects them where the cut leaves a `-` or `.` at the end.
+    The webhook labels versions with the pipeline's name; the API server rejects them where that is
+    longer than a label, or where what some releases cut to its length ends in `-` or `.`.
+
+    Args:
+        name: The name.
+        target: The releases that must take it.
     """
     if naming.object_name_problems(name):
         return False
-    return not naming.label_value_problems(name[: naming.MAX_LABEL])
+    labels = (release.pipeline_label(name) for release in target.releases)
+    return not any(each is not None and naming.label_value_problems(each) for each in labels)
 
 
 def is_version_name(name: str) -> bool:
@@ -50,11 +62,14 @@ def is_version_name(name: str) -> bool:
     return not naming.version_name_problems(name) and not naming.object_name_problems(name)
 
 
-def pipeline_names(names: Iterable[str], former: Mapping[str, str] | None = None) -> dict[str, str]:
+def pipeline_names(
+    names: Iterable[str], target: Target, former: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Return the object names of the pipelines of one namespace.
 
     Args:
         names: The names on the server.
+        target: The releases that must take them.
         former: Names that an earlier export has given; they stay, and belong to nobody else.
 
     Returns:
@@ -66,7 +81,7 @@ def pipeline_names(names: Iterable[str], former: Mapping[str, str] | None = None
     for name in names:
         if name in found:
             continue
-        if is_pipeline_name(name) and name not in taken:
+        if is_pipeline_name(name, target) and name not in taken:
             found[name] = name
             taken.add(name)
         else:
@@ -80,32 +95,26 @@ def pipeline_names(names: Iterable[str], former: Mapping[str, str] | None = None
     return found
 
 
-def version_names(
-    name: str, *, pipeline: str, pipeline_object: str, taken: Collection[str] = ()
-) -> Iterator[str]:
+def version_names(name: str, *, pipeline: str, pipeline_object: str) -> Iterator[str]:
     """Yield the names that a version may have, the best first; none where no rule can map it.
 
     Args:
         name: The version's name on the server.
         pipeline: The pipeline's name on the server.
         pipeline_object: The name of the Pipeline object.
-        taken: Names of other versions of the pipeline.
     """
+    own = ""
     if name == pipeline:
         # An upload gives its version the pipeline's name, and the object bears it alone.
-        candidates: Iterable[str] = [pipeline_object]
+        own = pipeline_object
     elif name != pipeline_object and is_version_name(name):
-        candidates = [name]
-    else:
-        candidates = []
-    for each in candidates:
-        object_name = naming.rest_name(pipeline_object, each)
-        if each not in taken and len(object_name) <= naming.MAX_OBJECT_NAME:
-            yield each
+        own = name
+    if own and len(naming.rest_name(pipeline_object, own)) <= naming.MAX_OBJECT_NAME:
+        yield own
     room = naming.MAX_OBJECT_NAME - len(pipeline_object) - 1
     if room >= _DIGEST:
         longest = min(_LONGEST_MAPPED, room)
-        yield from (each for each in _mapped(name, "version", longest) if each not in taken)
+        yield from _mapped(name, "version", longest)
 
 
 def rivals(object_name: str, pipeline: str, pipelines: Collection[str]) -> list[str]:
@@ -124,8 +133,11 @@ def rivals(object_name: str, pipeline: str, pipelines: Collection[str]) -> list[
 
 
 def file_stem(name: str) -> str:
-    """Return what stands for a name in the names of files, which are shorter than those of objects."""
-    if len(name) <= _LONGEST_STEM:
+    """Return what stands for a name in the names of files and folders.
+
+    They are shorter than those of objects, and some belong to files of an export or of a layout.
+    """
+    if len(name) <= _LONGEST_STEM and name not in OWN_FILES:
         return name
     return f"{name[: _LONGEST_STEM - _DIGEST - 1].rstrip('-.')}-{_digest(name)[:_DIGEST]}"
 

@@ -21,6 +21,7 @@ from kfp_k8s_manifest.model.kinds import GROUP
 from kfp_k8s_manifest.model.resources import Pipeline, PipelineVersion, Resource
 from kfp_k8s_manifest.naming import rest_name
 from kfp_k8s_manifest.releases import Target
+from kfp_k8s_manifest.rest.rules import MAX_TAG, MAX_TAGS
 
 __all__ = [
     "CREATED_AT",
@@ -32,6 +33,9 @@ __all__ = [
     "Place",
     "make_pipeline",
     "make_version",
+    "refusals",
+    "unreadable",
+    "without_versions",
 ]
 
 ORIGINAL_ID: Final = f"{GROUP}/original-id"
@@ -41,8 +45,6 @@ CREATED_AT: Final = "kfp-k8s/created-at"
 ORIGINAL_NAME: Final = "kfp-k8s/original-name"
 """The annotation with the API name that it had there."""
 
-_MOST_TAGS: Final = 20
-_LONGEST_TAG: Final = 63
 _REASONS: Final = {
     registry.SPEC_WORKFLOW.id: "v1-template",
     registry.SPEC_SCHEMA_VERSION.id: "schema-version",
@@ -131,7 +133,7 @@ def make_pipeline(record: ServerPipeline, name: str, origin: Origin, place: Plac
         place: Where it goes.
     """
     if record.error:
-        return _unreadable(record.error)
+        return Made(text="", losses=(_unreadable(record.error),))
     tags, losses = _tags(record.tags)
     pipeline = Pipeline(
         name=name,
@@ -157,7 +159,7 @@ def make_version(
     """Return the PipelineVersion of a record.
 
     Args:
-        record: The record.
+        record: The record, which can be read.
         version_name: Its `spec.versionName`.
         origin: Where it came from first.
         place: Where it goes.
@@ -165,8 +167,6 @@ def make_version(
         namespace: The namespace of the pipeline on the server, or "".
         sequence: Its age among the versions of the pipeline.
     """
-    if record.error or not isinstance(record.pipeline_spec, Mapping):
-        return _unreadable(record.error or "the server answers no pipeline spec")
     tags, losses = _tags(record.tags)
     if record.hides_url:
         text = "the server has a code source URL, which its API does not tell; its database does"
@@ -183,7 +183,7 @@ def make_version(
         code_source_url=record.code_source_url or origin.code_source_url or None,
         pipeline_spec_uri=record.package_url or origin.package_url or None,
         ir=PipelineIR(
-            pipeline_spec=record.pipeline_spec,
+            pipeline_spec=record.pipeline_spec or {},
             platform_spec=record.platform_spec or None,
         ),
     )
@@ -191,8 +191,9 @@ def make_version(
 
 
 def _annotations(name: str, origin: Origin) -> dict[str, str]:
-    found = {ORIGINAL_ID: origin.id, CREATED_AT: origin.created_at, ORIGINAL_NAME: name}
-    return {key: value for key, value in found.items() if value}
+    found = {ORIGINAL_ID: origin.id, CREATED_AT: origin.created_at}
+    # A name may be empty, too.
+    return {**{key: value for key, value in found.items() if value}, ORIGINAL_NAME: name}
 
 
 def _made(resource: Resource, sequence: int, losses: tuple[Loss, ...], place: Place) -> Made:
@@ -204,7 +205,8 @@ def _made(resource: Resource, sequence: int, losses: tuple[Loss, ...], place: Pl
         size = json_size(obj)
         extra = place.layout.annotations(sequence=sequence, size=size)
         obj["metadata"]["annotations"] = {**extra, **resource.annotations}
-        refused = _refused(obj, place.target, size)
+        found = refusals(obj, place.target, at_most=size + 1000)
+        refused = tuple(_loss(each) for each in found)
         text = "" if refused else to_yaml([obj])
     except (KfpK8sError, RecursionError, ValueError) as error:
         loss = Loss(reason="refused", field="", text=f"it cannot be written: {error}")
@@ -229,11 +231,19 @@ def _known_fields(
     return ({**obj, "spec": kept} if spec else obj), dropped
 
 
-def _refused(obj: dict[str, Any], target: Target, size: int) -> tuple[Loss, ...]:
-    """Return why the cluster would reject an object."""
+def refusals(
+    obj: Mapping[str, Any], target: Target, *, at_most: int | None = None
+) -> list[Finding]:
+    """Return why the cluster would reject an object, where its Pipeline is there.
+
+    Args:
+        obj: The object.
+        target: The releases that must take it.
+        at_most: As for `check_object`.
+    """
     context = ObjectContext(target=target, pipelines=KnownPipelines(assume=True), lint=False)
-    found = check_object(obj, context, at_most=size + 1000)
-    return tuple(_loss(each) for each in found if each.severity is Severity.ERROR)
+    found = check_object(obj, context, at_most=at_most)
+    return [each for each in found if each.severity is Severity.ERROR]
 
 
 def _loss(finding: Finding) -> Loss:
@@ -242,8 +252,18 @@ def _loss(finding: Finding) -> Loss:
     return Loss(reason=reason, field=finding.field, text=text)
 
 
-def _unreadable(error: str) -> Made:
-    return Made(text="", losses=(Loss(reason="unreadable", field="", text=error),))
+def unreadable(record: ServerVersion) -> Loss | None:
+    """Return why a version cannot be an object whatever its name, or None.
+
+    Over its API the server says nothing of such a version but its id.
+    """
+    if record.error or not isinstance(record.pipeline_spec, Mapping):
+        return _unreadable(record.error or "the server answers no pipeline spec")
+    return None
+
+
+def _unreadable(error: str) -> Loss:
+    return Loss(reason="unreadable", field="", text=error)
 
 
 def _tags(tags: Mapping[str, str]) -> tuple[dict[str, str], tuple[Loss, ...]]:
@@ -252,10 +272,10 @@ def _tags(tags: Mapping[str, str]) -> tuple[dict[str, str], tuple[Loss, ...]]:
     losses: list[Loss] = []
     for key in sorted(tags):
         value = tags[key]
-        if not key or "." in key or len(key) > _LONGEST_TAG or len(value) > _LONGEST_TAG:
+        if not key or "." in key or len(key) > MAX_TAG or len(value) > MAX_TAG:
             text = "a key has 1 to 63 characters without '.', a value at most 63"
-        elif len(kept) == _MOST_TAGS:
-            text = f"there are {len(tags)} tags, and {_MOST_TAGS} are allowed"
+        elif len(kept) == MAX_TAGS:
+            text = f"there are {len(tags)} tags, and {MAX_TAGS} are allowed"
         else:
             kept[key] = value
             continue

@@ -56,5 +56,6 @@ def read_origins(path: str) -> dict[tuple[str, str], Origin]:
                     **{name: each[name] or "" for name in _TEXTS},
                 )
     except (OSError, ValueError, csv.Error) as error:
-        raise SourceError(f"{path} cannot be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SourceError(f"{path} cannot be read: {reason}") from error
     return found

@@ -14,12 +14,28 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Generic, TypeVar
 
-__all__ = ["SECOND", "run_paced"]
+__all__ = ["SECOND", "FirstSecond", "run_paced"]
 
 T = TypeVar("T")
 
 SECOND: Final = 1.01
 """Seconds after which the whole seconds of a clock have changed, whatever the clock's own pace."""
+
+
+class FirstSecond:
+    """The second in which a run begins.
+
+    What is created in it may be as old as what an earlier run has created last.
+    """
+
+    def __init__(self) -> None:
+        self._end = time.monotonic() + SECOND
+
+    def wait(self) -> None:
+        """Wait for its end."""
+        left = self._end - time.monotonic()
+        if left > 0:
+            time.sleep(left)
 
 
 def run_paced(

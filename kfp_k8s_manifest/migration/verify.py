@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from kfp_k8s_manifest.errors import SourceError
@@ -20,7 +18,7 @@ from kfp_k8s_manifest.migration.compare import (
     fields_of_pipeline,
     fields_of_version,
 )
-from kfp_k8s_manifest.migration.finishing import SIDE_FILE
+from kfp_k8s_manifest.migration.folder import read_side_file
 from kfp_k8s_manifest.migration.index import Entry, Index
 from kfp_k8s_manifest.migration.records import ServerPipeline, ServerVersion, all_items
 from kfp_k8s_manifest.migration.sources import Source
@@ -108,9 +106,13 @@ def verify(
     index = Index()
     for where, obj in objects:
         index.add(obj, where)
-    pipelines: list[ServerPipeline] = []
+    # A standalone server answers all that it has, whichever namespace is asked for.
+    listed: dict[str, ServerPipeline] = {}
     for namespace in namespaces:
-        pipelines += all_items(partial(source.pipelines, namespace, size=page_size))
+        for each in all_items(partial(source.pipelines, namespace, size=page_size)):
+            listed.setdefault(each.id, each)
+    pipelines = list(listed.values())
+    index.places = frozenset((each.namespace, each.name) for each in pipelines)
     spaces = {each.names.namespace for each in index.entries}
     if len(spaces) == 1 and len({each.namespace for each in pipelines}) == 1:
         (index.only,) = spaces
@@ -283,16 +285,8 @@ def known_losses(folder: str) -> dict[tuple[str, str], frozenset[str]]:
     Raises:
         SourceError: The file cannot be read.
     """
-    path = Path(folder) / SIDE_FILE
     found: dict[tuple[str, str], frozenset[str]] = {}
-    if not path.exists():
-        return found
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                each = json.loads(line)
-                fields = {reason["field"] for reason in each["reasons"]} if each["object"] else {""}
-                found[each["kind"], each["original_id"]] = frozenset(fields)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"{path} is no side file of an export: {error}") from error
+    for each in read_side_file(folder):
+        fields = {reason["field"] for reason in each["reasons"]} if each["object"] else {""}
+        found[each["kind"], each["original_id"]] = frozenset(fields)
     return found

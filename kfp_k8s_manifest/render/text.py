@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from kfp_k8s_manifest.checks.registry import SOURCE_FAILED
 from kfp_k8s_manifest.findings import Finding, Report
 from kfp_k8s_manifest.render.summary import object_name, printable, summary
 
@@ -49,7 +50,13 @@ def _paragraph(finding: Finding, excerpt: str, paint: Painter) -> Iterator[str]:
     )
     level = paint(f"{finding.severity.value}[{finding.rule}]", _COLORS[finding.severity.value])
     place = f"{paint(printable(where), '1')}: " if where else ""
-    yield f"{place}{level}: {printable(finding.message)}"
+    if finding.rule == SOURCE_FAILED.id:
+        # The traceback of a module is told in its lines, as compiling the module tells it.
+        first, *more = finding.message.splitlines() or [""]
+        yield f"{place}{level}: {printable(first)}"
+        yield from (f"  {printable(line)}" for line in more)
+    else:
+        yield f"{place}{level}: {printable(finding.message)}"
     if excerpt and finding.line:
         yield from _excerpt(excerpt, finding.line, finding.column, paint)
     name = object_name(finding)

@@ -60,7 +60,8 @@ class _Pieces(Payload):
 
 def refusal(error: RestError) -> web.Response:
     """Return the answer to a call that is refused."""
-    content: dict[str, object] = {"code": int(error.code), "message": error.text}
+    message = _in_full(error.text, error.detail)
+    content: dict[str, object] = {"code": int(error.code), "message": message}
     if not isinstance(error, GatewayError):
         content["details"] = [{"@type": _STATUS, "code": int(error.code), "message": error.text}]
     headers = {"Content-Type": _JSON}
@@ -78,15 +79,16 @@ def upload_success(body: bytes) -> web.Response:
     return web.Response(body=body, headers={"Content-Type": _JSON})
 
 
-def upload_refusal(status: int, text: str, *, creating: bool) -> web.Response:
+def upload_refusal(status: int, text: str, *, creating: bool, detail: str = "") -> web.Response:
     """Return the answer to an upload that is refused.
 
     Args:
         status: The HTTP status.
-        text: Why.
+        text: Why, in KFP's words.
+        detail: What these do not tell, or "".
         creating: Whether it came as far as the creation; before it KFP names no JSON.
     """
-    body = _write({"error_message": text, "error_details": text})
+    body = _write({"error_message": text, "error_details": _in_full(text, detail)})
     headers = {"Content-Type": _JSON if creating else _TEXT}
     return web.Response(status=status, body=body, headers=headers)
 
@@ -103,6 +105,10 @@ def plain(status: int, text: str, *, sniffable: bool = False) -> web.Response:
     if not sniffable:
         headers["X-Content-Type-Options"] = "nosniff"
     return web.Response(status=status, body=text.encode("utf-8", "replace"), headers=headers)
+
+
+def _in_full(text: str, detail: str) -> str:
+    return f"{text}: {detail}" if detail else text
 
 
 def _write(content: object) -> bytes:

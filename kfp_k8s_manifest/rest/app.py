@@ -195,7 +195,9 @@ class _Handler:
             noted.reason = error.reason
             if error.plain:
                 return answers.plain(error.status, error.text)
-            return answers.upload_refusal(error.status, error.text, creating=error.creating)
+            return answers.upload_refusal(
+                error.status, error.text, creating=error.creating, detail=error.detail
+            )
         except RestError as error:
             noted.code = error.code.name
             # Other texts quote what was sent.

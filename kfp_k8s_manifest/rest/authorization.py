@@ -17,14 +17,14 @@ from typing import Any, Final, Literal, Protocol
 from kfp_k8s_manifest.cluster import ApiError
 from kfp_k8s_manifest.cluster.async_client import AsyncClient
 from kfp_k8s_manifest.cluster.operations import send_raw
-from kfp_k8s_manifest.cluster.requests import Request, create
+from kfp_k8s_manifest.cluster.requests import create
 from kfp_k8s_manifest.cluster.resource_types import ResourceType
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.model.ir import JsonValue
 from kfp_k8s_manifest.model.kinds import GROUP, VERSION
 from kfp_k8s_manifest.rest.errors import Code, RestError
 from kfp_k8s_manifest.rest.texts import is_utf8
-from kfp_k8s_manifest.serving.timeouts import within
+from kfp_k8s_manifest.serving.timeouts import timeout
 
 __all__ = ["ANONYMOUS", "Authorizer", "Caller", "MultiUser", "Open", "Resource", "Verb"]
 
@@ -226,7 +226,8 @@ class MultiUser:
             reviews, {"apiVersion": reviews.api_version, "kind": reviews.kind, "spec": dict(spec)}
         )
         try:
-            answer = await within(self.timeout, self._send(request))
+            async with timeout(self.timeout):
+                answer = await self.client.run(send_raw(request), patience=self.timeout)
         except asyncio.TimeoutError as error:
             _log.warning("the cluster has not answered %s in %s s", request, self.timeout)
             raise RestError(Code.UNAVAILABLE, "Service unavailable") from error
@@ -237,9 +238,6 @@ class MultiUser:
             raise RestError(Code.UNAVAILABLE, "Service unavailable") from error
         status = answer.get("status")
         return status if isinstance(status, Mapping) else {}
-
-    async def _send(self, request: Request) -> Mapping[str, Any]:
-        return await self.client.run(send_raw(request), patience=self.timeout)
 
 
 def _passes(error: ApiError) -> bool:

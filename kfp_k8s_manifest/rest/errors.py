@@ -57,11 +57,13 @@ class RestError(KfpK8sError):
     Args:
         code: Why, as gRPC sorts it.
         text: What the caller reads: `details[0].message`, or `error_message` of an upload.
+        detail: What it does not tell, for the `message` beside the details, or "".
     """
 
-    def __init__(self, code: Code, text: str) -> None:
+    def __init__(self, code: Code, text: str, *, detail: str = "") -> None:
         self.code = code
         self.text = text
+        self.detail = detail
         super().__init__(text)
 
     @property
@@ -74,9 +76,9 @@ class GatewayError(RestError):
     """A request that never becomes a call: bad JSON, a bad query, no such path. It has no details."""
 
 
-def invalid(text: str) -> RestError:
+def invalid(text: str, *, detail: str = "") -> RestError:
     """Return the refusal of a call that makes no sense (400)."""
-    return RestError(Code.INVALID_ARGUMENT, text)
+    return RestError(Code.INVALID_ARGUMENT, text, detail=detail)
 
 
 def not_found(kind: str, name: str) -> RestError:

@@ -17,11 +17,16 @@ from yarl import URL
 from kfp_k8s_manifest.rest.archives import MAX_SIZE, too_large
 from kfp_k8s_manifest.rest.errors import RestError, invalid
 from kfp_k8s_manifest.rest.urls import FetchPolicy, allowed, private
-from kfp_k8s_manifest.serving.timeouts import within
+from kfp_k8s_manifest.serving.timeouts import timeout
 
 __all__ = ["Fetcher"]
 
 _REFUSED: Final = "Pipeline URL validation failed"
+# One sentence for all that is not allowed: which of it holds would tell of names in the server's network.
+_ALLOWED: Final = (
+    "packages are fetched from the hosts that the server allows (--url-domain), over HTTPS at port 443 (HTTP"
+    " with --url-http), and never from private addresses"
+)
 _REDIRECTS: Final = 10
 _LOOKUP_SECONDS: Final = 5.0
 _SECONDS: Final = 30.0
@@ -80,12 +85,13 @@ class Fetcher:
         """
         seconds = self._policy.timeout or _SECONDS
         try:
-            content = await within(seconds, self._download(url, for_version=for_version))
+            async with timeout(seconds):
+                content = await self._download(url, for_version=for_version)
         except (asyncio.TimeoutError, TimeoutError):
             reason = f"no whole answer within {seconds:g} seconds"
             raise _failed(url, reason) from None
         except _PrivateError as error:
-            raise invalid(_REFUSED) from error
+            raise invalid(_REFUSED, detail=_ALLOWED) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _failed(url, "the server cannot be reached") from error
         return url.rstrip("/").rpartition("/")[2], content
@@ -95,10 +101,10 @@ class Fetcher:
         try:
             at = URL(url)
         except ValueError:
-            raise invalid(_REFUSED) from None
+            raise invalid(_REFUSED, detail=_ALLOWED) from None
         for _ in range(_REDIRECTS + 1):
             if not allowed(at, self._policy):
-                raise invalid(_REFUSED)
+                raise invalid(_REFUSED, detail=_ALLOWED)
             async with session.get(at, allow_redirects=False) as response:
                 leads_to = response.headers.get("Location")
                 if response.status not in (301, 302, 303, 307, 308) or leads_to is None:
@@ -165,7 +171,8 @@ class _GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        found = await within(_LOOKUP_SECONDS, self._inner.resolve(host, port, family))
+        async with timeout(_LOOKUP_SECONDS):
+            found = await self._inner.resolve(host, port, family)
         for each in found:
             # A link-local address may come with its interface.
             address = ipaddress.ip_address(each["host"].partition("%")[0])

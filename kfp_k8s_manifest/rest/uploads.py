@@ -1,7 +1,8 @@
 """The two uploads: which checks in which order, and their own way of refusing.
 
 KFP's uploads are no calls of its gateway. They are refused by `error_message`, or in plain text; and what
-is wrong before the creation hides behind one sentence for each upload.
+is wrong before the creation hides behind one sentence for each upload. KFP's `error_details` have a trace of its
+stack besides; ours have the reason.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _NO_PACKAGE: Final = "Failed to read a pipeline spec file"
 _NO_PIPELINE: Final = "Failed to create a pipeline"
 _NO_PIPELINE_AND_VERSION: Final = "Failed to create a pipeline and a pipeline version"
 _NO_VERSION: Final = "Failed to create a pipeline version"
+_NOT_FOR_CALLER: Final = "there is no such pipeline, or you may not add versions to it"
 _BAD_TAGS: Final = (
     "Failed to parse tags query parameter. Expected JSON object with string keys and values"
 )
@@ -65,17 +67,19 @@ class UploadError(Exception):
         creating: Whether it came as far as the creation.
         plain: Whether the answer is the text alone.
         reason: What is behind a text that tells little, for the log; it quotes no contents.
+        detail: The same for the caller, or "" where the text tells all that the caller may know.
     """
 
     def __init__(
         self, status: int, text: str, *, creating: bool = False, plain: bool = False,
-        reason: str = "",
+        reason: str = "", detail: str = "",
     ) -> None:  # fmt: skip
         self.status = status
         self.text = text
         self.creating = creating
         self.plain = plain
         self.reason = reason
+        self.detail = detail
         super().__init__(text)
 
 
@@ -128,7 +132,8 @@ async def upload_version(service: Service, upload: Uploaded) -> VersionRecord:
     except RestError as error:
         raise _hidden(error, _NO_VERSION) from error
     if not pipeline_id:
-        raise UploadError(400, _NO_VERSION, reason="the parameter pipelineid is missing")
+        missing = "the parameter pipelineid is missing"
+        raise UploadError(400, _NO_VERSION, reason=missing, detail=missing)
     name = query.get("name") or query.get("display_name") or file.name
     _refuse_plainly(too_long("PipelineVersion.Name", name, MAX_VERSION_NAME))
     try:
@@ -137,7 +142,9 @@ async def upload_version(service: Service, upload: Uploaded) -> VersionRecord:
             upload.caller, "create", pipeline, name="", resource="pipelineversions"
         )
     except RestError as error:
-        raise _hidden(error, _NO_VERSION) from error
+        # Who may not see a pipeline is not told whether there is one.
+        detail = _NOT_FOR_CALLER if service.multi_user else error.text
+        raise _hidden(error, _NO_VERSION, detail=detail) from error
     tags = _tags(query)
     try:
         return await service.add_version(
@@ -157,7 +164,7 @@ def _read(upload: Uploaded, *, refused: str) -> tuple[dict[str, str], UploadedFi
     try:
         return _query(upload.query), read_file(upload.content_type, upload.body, FIELD)
     except FormError as error:
-        raise UploadError(400, refused, reason=str(error)) from error
+        raise UploadError(400, refused, reason=str(error), detail=str(error)) from error
 
 
 def _query(text: str) -> dict[str, str]:
@@ -200,11 +207,11 @@ def _refuse_plainly(problem: str) -> None:
         raise UploadError(400, f"Invalid input error: {problem}\n", plain=True)
 
 
-def _hidden(error: RestError, text: str) -> UploadError:
+def _hidden(error: RestError, text: str, *, detail: str = "") -> UploadError:
     """Return the refusal of what KFP answers 400 to, whatever it is; our own troubles stay such."""
     if error.status >= 500:
         return UploadError(error.status, error.text, reason=error.text)
-    return UploadError(400, text, reason=error.text)
+    return UploadError(400, text, reason=error.text, detail=detail or error.text)
 
 
 def _creating(error: RestError, text: str) -> UploadError:
@@ -215,4 +222,5 @@ def _creating(error: RestError, text: str) -> UploadError:
         text if hidden else error.text,
         creating=True,
         reason=error.text if error.status >= 500 else "",
+        detail=error.text if error.code is Code.ALREADY_EXISTS else "",
     )

@@ -13,6 +13,8 @@ from kfp_k8s_manifest.serving.server import Server
 
 __all__ = ["run", "serve", "stop_on_signals"]
 
+_SAME_SECONDS = 0.5
+
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run a coroutine in an event loop that tells when a socket can be read; Windows' own does not.
@@ -33,7 +35,7 @@ async def serve(
     *servers: Server,
     prepare: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Run servers until SIGTERM or SIGINT comes.
+    """Run servers until SIGTERM or SIGINT comes; another SIGINT then ends requests under way.
 
     Args:
         servers: The servers.
@@ -53,22 +55,45 @@ async def serve(
     except BaseException:
         await asyncio.gather(*(server.stop(drain=0) for server in started))
         raise
+    loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
-    stop_on_signals(stopped)
+    stopped_at = 0.0
+
+    def stop() -> None:
+        nonlocal stopped_at
+        if not stopped.is_set():
+            stopped_at = loop.time()
+            stopped.set()
+
+    def interrupt() -> None:
+        # One Ctrl-C may come twice: from the terminal, and from a program in between that passes it on.
+        if stopped.is_set() and loop.time() > stopped_at + _SAME_SECONDS:
+            for server in servers:
+                server.hurry()
+        stop()
+
+    stop_on_signals(stop, interrupt)
     await stopped.wait()
     await asyncio.gather(*(server.stop() for server in servers))
 
 
-def stop_on_signals(stopped: asyncio.Event) -> None:
-    """Set an event on SIGTERM and SIGINT, in the running loop."""
+def stop_on_signals(terminate: Callable[[], None], interrupt: Callable[[], None]) -> None:
+    """Call functions in the running loop on each signal.
+
+    Args:
+        terminate: Called on SIGTERM.
+        interrupt: Called on SIGINT, as Ctrl-C sends it.
+    """
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT)
+    handlers = {signal.SIGTERM: terminate, signal.SIGINT: interrupt}
     try:
-        for number in signals:
-            loop.add_signal_handler(number, stopped.set)
+        for number, handle in handlers.items():
+            loop.add_signal_handler(number, handle)
     except NotImplementedError:  # Windows: handlers of Python's, which wake the loop.
-        for number in signals:
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
+        for number in handlers:
+            signal.signal(
+                number, lambda sent, _: loop.call_soon_threadsafe(handlers[signal.Signals(sent)])
+            )
 
 
 def _raise_file_limit() -> None:

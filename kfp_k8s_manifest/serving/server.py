@@ -27,6 +27,7 @@ from kfp_k8s_manifest.serving.connections import ConnectionLimits, Connections
 from kfp_k8s_manifest.serving.listener import Listener
 from kfp_k8s_manifest.serving.logs import log
 from kfp_k8s_manifest.serving.metrics import CONTENT_TYPE_LATEST, ServerMetrics
+from kfp_k8s_manifest.serving.timeouts import timeout
 
 __all__ = ["Server", "ServerOptions", "TlsFiles"]
 
@@ -34,6 +35,8 @@ __all__ = ["Server", "ServerOptions", "TlsFiles"]
 _READ_AHEAD: Final = 16 * 1024
 # Seconds in which more of a body is read after its refusal, so that the answer reaches its client.
 _LINGER: Final = 0.2
+# Seconds for what is cancelled to end; aiohttp takes 0 for no limit.
+_LAST: Final = 0.1
 _SHOWN: Final = 200
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -108,6 +111,7 @@ class Server:
         self._options = options
         self._metrics = metrics
         self._draining = False
+        self._hurried = asyncio.Event()
         self._told, self._told_at = b"", 0.0
         self._runner: web.AppRunner | None = None
         self._connections: Connections | None = None
@@ -195,7 +199,8 @@ class Server:
             access_log=None,
             keepalive_timeout=options.limits.idle * 2,
             lingering_time=_LINGER,
-            shutdown_timeout=options.grace,
+            # `stop` has waited for requests under way by then.
+            shutdown_timeout=_LAST,
             # Nobody waits for the answer to a client that has left.
             handler_cancellation=True,
             auto_decompress=False,
@@ -256,7 +261,9 @@ class Server:
         self._draining = True
         drain = options.drain if drain is None else drain
         log(logging.INFO, "shutting down", drain=drain)
-        await asyncio.sleep(drain)
+        with contextlib.suppress(asyncio.TimeoutError):
+            async with timeout(drain):
+                await self._hurried.wait()
         assert self._listener is not None
         self._listener.stop()
         await self._settle(options.grace)
@@ -270,6 +277,10 @@ class Server:
         self.stopped = True
         log(logging.INFO, "stopped")
 
+    def hurry(self) -> None:
+        """Wait for nothing any more while shutting down."""
+        self._hurried.set()
+
     async def _settle(self, seconds: float) -> None:
         """Wait until all requests are answered, those on the youngest connections included."""
         connections = self._connections
@@ -278,11 +289,12 @@ class Server:
         loop = asyncio.get_running_loop()
         started = loop.time()
         quiet_since = started
-        while loop.time() < started + seconds:
+        while loop.time() < started + seconds and not self._hurried.is_set():
             if connections.busy:
                 quiet_since = loop.time()
             # A connection that was accepted last may still be in its handshake, or about to send.
             elif loop.time() > quiet_since + (1.0 if connections.fresh or self._listener else 0.25):
                 return
             await asyncio.sleep(0.02)
-        log(logging.WARNING, "gave up on requests under way", requests=connections.busy)
+        if connections.busy:
+            log(logging.WARNING, "gave up on requests under way", requests=connections.busy)

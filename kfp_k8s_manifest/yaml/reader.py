@@ -165,7 +165,18 @@ def load_all(
         )
     text = decode(data, source=source)
     budget = Budget(nodes=limits.nodes, depth=limits.depth)
-    return list(_documents(text, source, budget))
+    try:
+        return list(_documents(text, source, budget))
+    except YamlLimitError:
+        raise
+    except YamlError as error:
+        # What the parser stumbles over is not what somebody has to mend.
+        from kfp_k8s_manifest.yaml.conflicts import CONFLICT, conflict_line
+
+        line = conflict_line(text)
+        if line is None:
+            raise
+        raise YamlError(CONFLICT, source=source, line=line, column=1) from error
 
 
 def _size(data: str | bytes) -> int:

@@ -19,7 +19,7 @@ from kfp_k8s_manifest.installation.webhooks import InstallOptions, install_manif
 from tests.apiserver.certificates import CertificateAuthority
 from tests.conftest import ROOT
 
-__all__ = ["Attacked", "attacked", "manifest"]
+__all__ = ["Attacked", "attacked", "end", "manifest", "program"]
 
 # The limit counts for addresses, of which a program takes more than it uses: so it is the harder one.
 _LIMITED = """
@@ -28,6 +28,22 @@ limit = int(sys.argv.pop(1))
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 runpy.run_module("kfp_k8s_manifest", run_name="__main__", alter_sys=True)
 """
+
+
+def program(limit: int | None) -> list[str]:
+    """Return the beginning of our command line, with so many bytes of memory, or (None) any."""
+    begin = ["-m", "kfp_k8s_manifest"] if limit is None else ["-c", _LIMITED, str(limit)]
+    return [sys.executable, *begin]
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end; end it where it does not."""
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 @dataclass
@@ -100,8 +116,15 @@ def attacked(
     }
     (folder / "config").write_text(json.dumps(config))
     limit, environment = manifest()
-    begin = ["-c", _LIMITED, str(limit * 2**20)] if limited else ["-m", "kfp_k8s_manifest"]
-    command = [sys.executable, *begin, "webhook", "serve", "--host", "127.0.0.1", "--port", "0"]
+    command = [
+        *program(limit * 2**20 if limited else None),
+        "webhook",
+        "serve",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+    ]
     command += ["--certificate", f"{folder}/tls.crt", "--key", f"{folder}/tls.key", "--drain", "0"]
     command += ["--target", "2.17", "--kubeconfig", f"{folder}/config", *options]
     log = folder / "log"
@@ -112,12 +135,7 @@ def attacked(
     try:
         yield Attacked(process, _port(process, log), folder / "ca.pem", log)
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 def _port(process: subprocess.Popen[bytes], log: Path) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +18,11 @@ from tests.rest.process import Running, running
 
 from .certificates import CertificateAuthority
 from .test_webhook import apply_crds
-from .webhook_server import LIST, run
+from .webhook_server import log_in, run
 
 if TYPE_CHECKING:
     from .controlplane import ControlPlane
 
-ACCESS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 PACKAGE = """\
 pipelineInfo: {name: hello}
 root: {dag: {tasks: {}}}
@@ -55,7 +53,7 @@ def plane(control_plane: ControlPlane) -> ControlPlane:
         (
             [
                 *("--pipelines-store", "database", "--database-secret", "db"),
-                *("--ca-bundle", "CA", "--multi-user"),
+                "--multi-user",
             ],
             7,
         ),
@@ -85,8 +83,7 @@ class Installed:
         CertificateAuthority("ca").issue_server().write(folder, "tls")
         text = run("apiserver", "manifests", "-n", self.namespace, "--name", self.name, *options)
         self.objects = list(yaml.safe_load_all(text))
-        access = [each for each in self.objects if each["kind"] in ACCESS]
-        plane.kubectl("apply", "-f", "-", stdin=json.dumps({**LIST, "items": access}))
+        self.kubeconfig = log_in(plane, folder, self.objects, self.name, self.namespace)
 
     def arguments(self) -> list[str]:
         """The arguments of the pod's container, with ports and files of this machine."""
@@ -96,22 +93,7 @@ class Installed:
         assert program == "apiserver"
         ports = {"--host=": "--host=127.0.0.1", "--port=8888": "--port=0"}
         found = [ports.get(each, each).replace("/tls/", f"{self.folder}/") for each in found]
-        return [*found, f"--kubeconfig={self.kubeconfig()}"]
-
-    def kubeconfig(self) -> Path:
-        """Log in as the account."""
-        token = self.plane.kubectl("create", "token", self.name, "-n", self.namespace).stdout
-        (self.folder / "cluster-ca.pem").write_bytes(self.plane.authority.certificate)
-        cluster = {"server": self.plane.server, "certificate-authority": "cluster-ca.pem"}
-        config = {
-            "clusters": [{"name": "a", "cluster": cluster}],
-            "users": [{"name": "a", "user": {"token": token.strip()}}],
-            "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
-            "current-context": "a",
-        }
-        path = self.folder / "kubeconfig"
-        path.write_text(json.dumps(config))
-        return path
+        return [*found, f"--kubeconfig={self.kubeconfig}"]
 
 
 def calls(server: Running, package: Path, namespace: str = "", **headers: str) -> list[Any]:

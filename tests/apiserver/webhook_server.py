@@ -7,13 +7,13 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .certificates import CertificateAuthority
 from .processes import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from .controlplane import ControlPlane
 
@@ -70,7 +70,7 @@ class Webhook:
         kubeconfig = cls._least_privileged(plane, folder, name, scope, target)
         server = cls._start(folder, kubeconfig, target)
         port = cls._port(server, folder)
-        command = ["webhook", "manifests", "--name", name, "-n", "default", "--target", target]
+        command = ["webhook", "manifests", "--name", name, "-n", "default"]
         command += ["--ca-bundle", str(folder / "ca.pem"), "--url", f"https://127.0.0.1:{port}"]
         manifests = run(*command, *scope, *options)
         plane.kubectl("apply", "-f", "-", stdin=manifests)
@@ -88,21 +88,7 @@ class Webhook:
         )
         assert documents == ""
         items = json.loads((folder / "all.json").read_text())["items"]
-        wanted = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
-        access = [item for item in items if item["kind"] in wanted]
-        plane.kubectl("apply", "-f", "-", stdin=json.dumps({**LIST, "items": access}))
-        token = plane.kubectl("create", "token", name, "-n", "default").stdout.strip()
-        (folder / "cluster-ca.pem").write_bytes(plane.authority.certificate)
-        cluster = {"server": plane.server, "certificate-authority": "cluster-ca.pem"}
-        config = {
-            "clusters": [{"name": "a", "cluster": cluster}],
-            "users": [{"name": "a", "user": {"token": token}}],
-            "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
-            "current-context": "a",
-        }
-        path = folder / "kubeconfig"
-        path.write_text(json.dumps(config))
-        return path
+        return log_in(plane, folder, items, name, "default")
 
     @staticmethod
     def _start(folder: Path, kubeconfig: Path, target: str, port: int = 0) -> Server:
@@ -146,6 +132,38 @@ class Webhook:
 
 
 LIST = {"apiVersion": "v1", "kind": "List"}
+ACCESS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+
+
+def log_in(
+    plane: ControlPlane, folder: Path, objects: Iterable[Any], account: str, namespace: str
+) -> Path:
+    """Apply the service account and the permissions of an installation; log in as it.
+
+    Args:
+        plane: The cluster.
+        folder: Where the configuration is written.
+        objects: All objects of the installation.
+        account: The name of the service account.
+        namespace: Its namespace.
+
+    Returns:
+        The configuration.
+    """
+    access = [each for each in objects if each["kind"] in ACCESS]
+    plane.kubectl("apply", "-f", "-", stdin=json.dumps({**LIST, "items": access}))
+    token = plane.kubectl("create", "token", account, "-n", namespace).stdout.strip()
+    (folder / "cluster-ca.pem").write_bytes(plane.authority.certificate)
+    cluster = {"server": plane.server, "certificate-authority": "cluster-ca.pem"}
+    config = {
+        "clusters": [{"name": "a", "cluster": cluster}],
+        "users": [{"name": "a", "user": {"token": token}}],
+        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+        "current-context": "a",
+    }
+    path = folder / "kubeconfig"
+    path.write_text(json.dumps(config))
+    return path
 
 
 def run(*arguments: str) -> str:

@@ -18,6 +18,14 @@ LABEL = (
     "must be a DNS-1123 label: lower-case letters, digits and '-', with a letter or digit at both ends"
     " (for example 'team-a')"
 )
+NOT_REST = "is about the REST API, which --global-kubernetes-webhook-mode does not serve"
+NO_WEBHOOKS = "is about the webhooks, and none are served"
+NO_CLUSTER = (
+    "is about the cluster, which is asked with --pipelines-store kubernetes or --multi-user"
+)
+NO_PACKAGES = "is about packages from URLs, which --pipelines-store kubernetes or database takes"
+ALONE = ["--global-kubernetes-webhook-mode", "--webhook-tls-cert", "a", "--webhook-tls-key", "b"]
+DATABASE = ["--pipelines-store", "database", "--database-secret", "a"]
 HTTPS_ALONE = (
     "the webhooks are called over HTTPS alone: pass --webhook-tls-cert and --webhook-tls-key"
 )
@@ -47,36 +55,96 @@ HTTPS_ALONE = (
             "--database-url is about --pipelines-store database",
         ),
         (["--disable-webhook"], "--disable-webhook is about --pipelines-store kubernetes"),
-        (
-            ["--webhook-tls-cert", "a", "--webhook-tls-key", "b"],
-            "--webhook-tls-cert is about the webhooks, and none are served",
-        ),
-        (["--webhook-port", "1"], "--webhook-port is about the webhooks, and none are served"),
-        (["--webhook-host", "a"], "--webhook-host is about the webhooks, and none are served"),
+        (["--webhook-tls-key", "a"], f"--webhook-tls-key {NO_WEBHOOKS}"),
+        (["--webhook-host", ""], f"--webhook-host {NO_WEBHOOKS}"),
+        (["--webhook-port", "8443"], f"--webhook-port {NO_WEBHOOKS}"),
         (
             ["--pipelines-store", "kubernetes", "--disable-webhook", "--target", "2.17"],
-            "--target is about the webhooks, and none are served",
+            f"--target {NO_WEBHOOKS}",
         ),
-        (["--kubeconfig", "a"], "--kubeconfig is about a cluster, and none is asked"),
-        (["--context", "a"], "--context is about a cluster, and none is asked"),
+        (["--kubeconfig", "a"], f"--kubeconfig {NO_CLUSTER}"),
+        (["--pipelines-store", "files", "--context", "a"], f"--context {NO_CLUSTER}"),
+        (
+            ["-n", "team-a"],
+            "--namespace is about --pipelines-store kubernetes or files, or --multi-user",
+        ),
+        (["--pipelines-store", "files", "--url-domain", "a"], f"--url-domain {NO_PACKAGES}"),
+        (["--pipelines-store", "files", "--no-url-validation"], f"--url-validation {NO_PACKAGES}"),
+        (["--no-url-validation", "--url-http"], "--url-http is about --url-validation"),
+        (["--reload", "1"], "--reload is about certificates, and none is used"),
+        ([*ALONE, "--port", "1"], f"--port {NOT_REST}"),
+        ([*ALONE, "--multi-user"], f"--multi-user {NOT_REST}"),
+        ([*ALONE, "--tls-cert", "a", "--tls-key", "b"], f"--tls-cert {NOT_REST}"),
+        (
+            [*ALONE, "--pipelines-store", "database"],
+            (
+                "--pipelines-store database and --global-kubernetes-webhook-mode contradict each other: the"
+                " webhooks are asked about objects of the cluster"
+            ),
+        ),
+        (
+            ["--insecure-http", "--tls-cert", "a", "--tls-key", "b"],
+            (
+                "--insecure-http and --tls-cert exclude each other; a certificate for the webhooks alone is"
+                " --webhook-tls-cert"
+            ),
+        ),
+        (
+            ["--multi-user", "--authorize", "kep"],
+            (
+                "--authorize kep is about --pipelines-store kubernetes: of other versions the cluster knows"
+                " nothing"
+            ),
+        ),
+        # What could not work.
+        (["--pipelines-store", "files", "-n", "A_"], f"--namespace 'A_' {LABEL}"),
         *(
             (
-                ["--global-kubernetes-webhook-mode", option, *value],
-                f"{option} is about REST, and the webhooks are served alone",
+                [*command, "--multi-user", "--identity-header", "a b"],
+                "--identity-header 'a b' is no name of a header field (for example kubeflow-userid)",
             )
-            for option, *value in (
-                ("--multi-user",),
-                ("--pipelines-store", "database"),
-                ("--insecure-http",),
-                ("--url-domain", "a"),
-                ("--url-validation",),
-            )
+            for command in ([], ["manifests", "--disable-webhook"])
+        ),
+        (
+            ["--multi-user", "--identity-header", "Authorization"],
+            "--identity-header: 'authorization' has the callers' tokens, which are looked at anyway",
+        ),
+        (
+            ["--multi-user", "--token-audience", ""],
+            "--token-audience is empty: then tokens that are made for any server would count",
+        ),
+        (
+            ["--url-domain", "https://example.com"],
+            (
+                "--url-domain 'https://example.com' is no host: leave out scheme, port and path (for example"
+                " packages.example.com or *.example.com)"
+            ),
         ),
         (["--shared-read"], "--shared-read is about --multi-user"),
         (["--authorize", "kep"], "--authorize is about --multi-user"),
         (
             ["manifests", "--disable-webhook", "--authorize", "kep"],
             "--authorize is about --multi-user",
+        ),
+        (
+            ["manifests", *DATABASE, "--multi-user", "--authorize", "kep"],
+            "--authorize is about --pipelines-store kubernetes",
+        ),
+        (["manifests", *DATABASE, "--target", "2.17"], f"--target {NO_WEBHOOKS}"),
+        (
+            ["manifests", "--disable-webhook", "--api-server-cidr", "10.0.0.7/32"],
+            f"--api-server-cidr {NO_WEBHOOKS}",
+        ),
+        (
+            ["manifests", *DATABASE, "--ca-bundle", "a"],
+            (
+                f"--ca-bundle {NO_WEBHOOKS}: put the server's certificate into the Secret NAME-tls, or pass"
+                " --cert-manager"
+            ),
+        ),
+        (
+            ["manifests", "--disable-webhook", "--image", ""],
+            "--image '' is no container image (for example kfp-k8s-apiserver:0.1.0)",
         ),
         (
             ["manifests", "--disable-webhook", "--client-namespace", "A_"],
@@ -87,23 +155,8 @@ HTTPS_ALONE = (
             "--identity-header is about --multi-user",
         ),
         (
-            ["manifests", "--disable-webhook", "--target", "2.17"],
-            "--target is about the webhooks, and none are served",
-        ),
-        (
             ["manifests", "--disable-webhook", "--name", "1a"],
             "--name '1a' must begin with a letter, since a Service is called so (for example 'ml-pipeline')",
-        ),
-        *(
-            (
-                [*command, "--multi-user", "--identity-header", "a b"],
-                "--identity-header 'a b' is no name of a header field (for example 'kubeflow-userid')",
-            )
-            for command in ([], ["manifests", "--disable-webhook"])
-        ),
-        (
-            ["--multi-user", "--identity-header", "Authorization"],
-            "--identity-header: 'authorization' has the callers' tokens, which are looked at anyway",
         ),
         (
             ["--port", "1", "manifests"],
@@ -140,6 +193,25 @@ def test_the_server_of_many_users_is_told_what_the_manifests_were_told(kfp_k8s: 
         "--multi-user",
         "--shared-read",
     ]
+
+
+def test_a_variable_that_could_not_work(kfp_k8s: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIPELINE_URL_ALLOWED_DOMAINS", "a.example.com, b.example.com:8443")
+    result = kfp_k8s("apiserver", "--port", "0")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        "Error: PIPELINE_URL_ALLOWED_DOMAINS 'b.example.com:8443' is no host: leave out scheme, port and"
+        " path (for example packages.example.com or *.example.com)\n"
+    )
+
+
+def test_a_wrong_value_names_the_variable_that_it_is_from(
+    kfp_k8s: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIPELINE_URL_TIMEOUT", "30s")
+    result = kfp_k8s("apiserver", "--port", "0")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "'--url-timeout' (env var: 'PIPELINE_URL_TIMEOUT'): '30s'" in result.stderr
 
 
 def test_a_database_that_cannot_be_used(kfp_k8s: Run, tmp_path: Path) -> None:

@@ -225,3 +225,38 @@ def test_what_a_source_leaves_running_is_ended(kfp_k8s: Run, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     if sys.platform == "linux":
         assert wait_until(lambda: not running(f"KFP_K8S_TEST_MARK={tmp_path}"))
+
+
+ODD_VALUES = {
+    "class E(BaseException):\n  def __str__(self): raise ValueError('no')\nraise E": (
+        'odd.py:absent: the module raised E\nTraceback (most recent call last):\n  File "{file}", line'
+        " 4, in <module>\n    raise E\nodd.E: <"
+    ),
+    "raise ValueError('x' * 10**6)": f"\nValueError: {'x' * 6654}…{'x' * 3333}\n",
+    "def __getattr__(name):\n  raise OSError(name)": (
+        "odd.py:absent: the module raised OSError\nTraceback (most recent call last):\n  File"
+        ' "{file}", line 3, in __getattr__\n    raise OSError(name)\nOSError: absent\n'
+    ),
+    "class P:\n  def __repr__(self): raise ValueError('no')\nabsent = P()": (
+        "odd.py: 'absent' is <odd.P object at 0x"
+    ),
+}
+
+
+@pytest.mark.parametrize("code", ODD_VALUES)
+def test_values_whose_own_code_raises_are_told(kfp_k8s: Run, tmp_path: Path, code: str) -> None:
+    file = write(tmp_path, "odd.py", f"import os\n{code}\nNAME = 'odd'\n{PIPELINE}")
+    done = kfp_k8s("compile", "odd.py:absent")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: odd.py")
+    assert ODD_VALUES[code].format(file=file) in done.stderr
+
+
+def test_a_value_that_is_no_use_yet_stands_in_nobodys_way(kfp_k8s: Run, tmp_path: Path) -> None:
+    code = (
+        "class Lazy:\n  @property\n  def __class__(self): raise RuntimeError('no context')\n"
+        "lazy = Lazy()\nNAME = 'lazy'\n"
+    )
+    write(tmp_path, "lazy.py", code + PIPELINE)
+    done = kfp_k8s("compile", "lazy.py", "--only", "pipeline")
+    assert (done.returncode, names(done.stdout), done.stderr) == (0, ["lazy"], "")

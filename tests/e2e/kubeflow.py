@@ -17,7 +17,7 @@ from kfp_k8s_manifest.model.kinds import GROUP, PLURALS
 from kfp_k8s_manifest.releases import target
 from tests.apiserver.certificates import CertificateAuthority
 from tests.apiserver.controlplane import ControlPlane
-from tests.apiserver.webhook_server import LIST, run
+from tests.apiserver.webhook_server import LIST, log_in, run
 from tests.rest.process import Running, running
 from tests.rest.replay import Command, Scenario
 
@@ -126,21 +126,7 @@ class Kubeflow:
             *("--insecure-http", "-o", str(folder / "all.json"), *mode),
         )
         items = json.loads((folder / "all.json").read_text())["items"]
-        wanted = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
-        access = [item for item in items if item["kind"] in wanted]
-        self.plane.kubectl("apply", "-f", "-", stdin=json.dumps({**LIST, "items": access}))
-        token = self.plane.kubectl("create", "token", name, "-n", NAMESPACE).stdout.strip()
-        (folder / "ca.pem").write_bytes(self.plane.authority.certificate)
-        cluster = {"server": self.plane.server, "certificate-authority": "ca.pem"}
-        config = {
-            "clusters": [{"name": "a", "cluster": cluster}],
-            "users": [{"name": "a", "user": {"token": token}}],
-            "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
-            "current-context": "a",
-        }
-        path = folder / "kubeconfig"
-        path.write_text(json.dumps(config))
-        return path
+        return log_in(self.plane, folder, items, name, NAMESPACE)
 
     @property
     def config(self) -> ClusterConfig:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ import pytest
 from kfp_k8s_manifest.cli import cli
 from kfp_k8s_manifest.cluster import connect
 from tests.migration.databases import (
-    PLATFORM,
+    FULL,
     WORKFLOW,
     Pipeline,
     Version,
@@ -39,25 +40,7 @@ __all__ = ["mariadb", "postgres"]
 pytestmark = pytest.mark.filterwarnings("ignore:This client only works:FutureWarning")
 
 PIPELINES = [
-    Pipeline(
-        name="Churn Training (EU)",
-        display_name="Churn training",
-        description='Nightly\ntraining with "quotes" and ümläuts',
-        tags={"team": "growth", "stage": ""},
-        versions=(
-            Version(name="Churn Training (EU)", description="first"),
-            Version(
-                name="v2",
-                display_name="Second",
-                description="better",
-                code_source_url="https://git.example.com/a/b",
-                package_url="https://storage.googleapis.com/b/p.yaml",
-                tags={"commit": "abc123"},
-                platform=PLATFORM,
-            ),
-            Version(name="V 3"),
-        ),
-    ),
+    replace(FULL, versions=(*FULL.versions, Version(name="V 3"))),
     Pipeline(name="train", versions=versions(4)),
     # Two versions of different pipelines that would have the same object name.
     Pipeline(name="a", versions=(Version(name="b-c"), Version(name="x"))),
@@ -213,9 +196,9 @@ def test_from_a_database_to_the_cluster_and_back(
             command("export", *source, "-o", str(again), "--origins", str(report))
             assert tree(again) == tree(out)
     # An upload has no place for the URL of a package.
-    (version,) = [each for each in before["Churn Training (EU)/"] if each["name"] == "v2"]
+    (version,) = [each for each in before[f"{FULL.name}/"] if each["name"] == "v2"]
     assert version.pop("package_url") == {"pipeline_url": "https://storage.googleapis.com/b/p.yaml"}
-    (version,) = [each for each in after["Churn Training (EU)/"] if each["name"] == "v2"]
+    (version,) = [each for each in after[f"{FULL.name}/"] if each["name"] == "v2"]
     assert version.pop("package_url") is None
     assert after == before
 

@@ -191,7 +191,7 @@ def test_overrides_of_a_pipeline_that_does_not_exist(tmp_path: Path) -> None:
     repo = Repo(tmp_path, 'sources = ["ir/*.json"]\n[pipelines.trian]\nkeep = 3\n')
     repo.pipeline()
     assert repo.build(code=1).stderr == (
-        "Error: kfp-k8s.toml: pipelines.trian: no source gives a pipeline of that name; did you"
+        "Error: kfp-k8s.toml:2: pipelines.trian: no source gives a pipeline of that name; did you"
         " mean 'train'?\n"
     )
 
@@ -310,7 +310,8 @@ def test_sources_that_match_nothing(tmp_path: Path) -> None:
     repo = Repo(tmp_path, 'sources = ["pipelines/**/*.py"]\n')
     assert repo.build(code=2).stderr == (
         "Error: kfp-k8s.toml: sources: 'pipelines/**/*.py' matches no Python file, notebook or IR"
-        f" package that is not excluded, below {tmp_path}\n"
+        f" package below {tmp_path}; hidden folders, what `exclude` names and the manifests' own"
+        " folders (manifests) are not looked into\n"
     )
     (tmp_path / "ir").mkdir()
     for entry, text in (
@@ -529,3 +530,50 @@ def test_a_build_that_is_killed_leaves_whole_files_and_the_next_one_repairs(tmp_
         wanted.build()
         assert snapshot(repo.root / "manifests") == snapshot(wanted.root / "manifests")
     assert killed > KILLS / 4
+
+
+def test_a_pipeline_that_the_target_would_reject_is_not_written(tmp_path: Path) -> None:
+    repo = Repo(tmp_path)
+    repo.pipeline()
+    repo.build()
+    before = repo.files()
+    # No version is new, so that nothing but the Pipeline shows what is wrong.
+    repo.write(
+        "kfp-k8s.toml",
+        'sources = ["ir/*.json"]\n[pipelines.train.annotations]\nlong = "' + "x" * 300_000 + '"\n',
+    )
+    told = repo.build(code=1).stderr
+    assert (
+        "the target 'portable' would reject this; nothing was written\n  Pipeline train: " in told
+    )
+    assert "[metadata-annotations-size]" in told
+    assert repo.files().keys() == before.keys()
+    assert b"xxx" not in repo.files()["train/pipeline.yaml"]
+
+
+def test_what_is_no_file_is_no_source_and_hides_no_other(tmp_path: Path) -> None:
+    repo = Repo(tmp_path, 'sources = ["ir/*"]\n')
+    repo.pipeline()
+    (tmp_path / "ir/folder.py").mkdir()
+    (tmp_path / "ir/nowhere.py").symlink_to("missing.py")
+    os.mkfifo(tmp_path / "ir/pipe.py")
+    assert repo.build().stdout.endswith("1 source: 2 created\n")
+
+
+def test_a_merge_that_is_not_finished_is_told_as_one(tmp_path: Path) -> None:
+    repo = Repo(tmp_path, 'sources = ["ir/*.json"]\nlayout = "kustomize"\n')
+    repo.pipeline()
+    repo.build()
+    path = tmp_path / "manifests/kustomization.yaml"
+    marks = "<<<<<<< HEAD\n- a.yaml\n=======\n- b.yaml\n>>>>>>> other\n"
+    path.write_text(path.read_text(encoding="utf-8") + marks, encoding="utf-8")
+    advice = (
+        "a conflict of a merge, which git has marked here, is not resolved; take one side, such as"
+        " with `git checkout --ours -- FILE`, or write what both want\n"
+    )
+    for command in ("build", "check"):
+        told = repo.run(command, code=1).stderr
+        assert told == f"Error: manifests/kustomization.yaml:9:1: {advice}"
+    config = tmp_path / "kfp-k8s.toml"
+    config.write_text("<<<<<<< HEAD\na = 1\n=======\n>>>>>>> other\n", encoding="utf-8")
+    assert repo.build(code=2).stderr == f"Error: kfp-k8s.toml:1: {advice}"

@@ -144,3 +144,64 @@ def test_promotions_that_are_refused(stages: Repo) -> None:
     assert stages.run("promote", "dve", "prod", code=2).stderr == (
         "Error: kfp-k8s.toml: there is no environment 'dve'; known: dev, prod\n"
     )
+
+
+def test_what_is_gone_where_it_came_from_is_told_and_removed_on_request(stages: Repo) -> None:
+    stages.run("promote", "dev", "prod", "--yes")
+    (stages.root / "ir/serve.json").unlink()
+    stages.build("--remove-gone")
+    told = stages.run("promote", "dev", "prod")
+    (version,) = stages.versions("serve", "out/prod")
+    lines = [
+        "out/prod/serve/pipeline.yaml (out/dev has this pipeline no more)",
+        f"out/prod/serve/versions/{version}.yaml (out/dev has this pipeline no more)",
+    ]
+    assert told.stdout.splitlines() == [f"gone {each}" for each in lines]
+    assert told.stderr == "what is gone stays until `kfp-k8s promote dev prod --remove-gone`\n"
+    # A pipeline that is named alone says nothing of others.
+    assert stages.run("promote", "dev", "prod", "train").stdout == "nothing to change\n"
+    told = stages.run("promote", "dev", "prod", "train", "--remove-gone", code=2)
+    assert told.stderr == (
+        "Error: --remove-gone goes with all pipelines: name none, or leave it out\n"
+    )
+    told = stages.run("promote", "dev", "prod", "--remove-gone")
+    assert told.stdout.splitlines() == [f"would delete {each}" for each in lines]
+    assert stages.versions("serve", "out/prod") == [version]
+    told = stages.run("promote", "dev", "prod", "--remove-gone", "--yes")
+    assert told.stdout.splitlines() == [f"deleted {each}" for each in lines]
+    assert not (stages.root / "out/prod/serve").exists()
+    stages.run("check")
+
+
+def test_a_pinned_version_keeps_its_pipeline_where_it_was_promoted(stages: Repo) -> None:
+    stages.run("promote", "dev", "prod", "--yes")
+    (version,) = stages.versions("serve", "out/prod")
+    stages.write("kfp-k8s.toml", f'{CONFIG}pin = ["{version}"]\n')
+    (stages.root / "ir/serve.json").unlink()
+    stages.build("--remove-gone")
+    told = stages.run("promote", "dev", "prod", "--remove-gone", "--yes")
+    assert told.stdout == "nothing to change\n"
+    assert stages.versions("serve", "out/prod") == [version]
+
+
+def test_what_the_target_would_reject_is_neither_rolled_back_nor_promoted(stages: Repo) -> None:
+    stages.run("promote", "dev", "prod", "--yes")
+    path = stages.root / "out/dev/train/pipeline.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("  name: train\n", "  name: train\n  labels: {a b: c}\n"))
+    before = stages.files("out/prod")
+    told = stages.run("promote", "dev", "prod", "--yes", code=1).stderr
+    assert told.startswith("Error: the target 'portable' would reject this; nothing was written\n")
+    assert "Pipeline train: metadata.labels: has the key 'a b', which is invalid" in told
+    assert stages.files("out/prod") == before
+    first = stages.versions("train", "out/dev")[0]
+    stages.pipeline("train", image="busybox:2")
+    path.write_text(text)
+    stages.build()
+    old = stages.root / f"out/dev/train/versions/{first}.yaml"
+    text = old.read_text(encoding="utf-8")
+    assert "  namespace: dev\n" in text
+    old.write_text(text.replace("  namespace: dev\n", "  namespace: dev\n  labels: {a b: c}\n"))
+    told = stages.run("rollback", "train", first, code=1).stderr
+    assert "PipelineVersion" in told
+    assert "[metadata-label-key]" in told

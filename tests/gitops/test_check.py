@@ -245,3 +245,52 @@ def test_a_report_is_written_as_other_commands_write(
     (tmp_path / "folder").mkdir()
     refused = repo.run("check", "-o", "folder", code=1)
     assert refused.stderr.startswith("Error: cannot write folder: ")
+
+
+def test_line_ends_of_windows_are_no_difference(repo: Repo) -> None:
+    repo.build()
+    for path in (repo.root / "manifests").rglob("*.yaml"):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert found(repo, code=0) == []
+    assert repo.build().stdout.endswith(": nothing to change\n")
+
+
+def test_advice_that_nobody_can_follow_is_not_given(repo: Repo) -> None:
+    def noted() -> set[tuple[str, str]]:
+        content: Any = json.loads(repo.run("check", "--format", "json").stdout)
+        return {(each["rule"], each["name"]) for each in content["findings"]}
+
+    repo.pipeline(image="busybox:latest")
+    repo.build()
+    (first,) = repo.versions()
+    assert ("image-latest", first) in noted()
+    repo.pipeline(image="example/busybox:latest")
+    repo.build()
+    second = repo.versions()[-1]
+    # The first is immutable, and several versions of a pipeline are what a repository has.
+    told = noted()
+    assert ("image-latest", second) in told
+    assert {name for _, name in told} == {second}
+    assert "latest-ambiguous" not in {rule for rule, _ in told}
+
+
+def test_a_module_that_raises_is_told_line_by_line(repo: Repo) -> None:
+    repo.write("kfp-k8s.toml", 'sources = ["*.py"]\n')
+    repo.write("train.py", "raise ValueError('pipeline')\n")
+    assert repo.run("check", code=1).stdout.splitlines()[:5] == [
+        "train.py: error[source-failed]: the module raised ValueError",
+        "  Traceback (most recent call last):",
+        f'    File "{repo.root / "train.py"}", line 1, in <module>',
+        "      raise ValueError('pipeline')",
+        "  ValueError: pipeline",
+    ]
+
+
+def test_files_without_pipelines_are_no_green_run(repo: Repo) -> None:
+    repo.write("kfp-k8s.toml", 'sources = ["*.py"]\n')
+    text = "kfp-k8s.toml: {}sources: none of the files that they match defines a pipeline"
+    for content in ("x = 1\n", "# No pipeline at all.\n"):
+        repo.write("helper.py", content)
+        assert repo.build(code=1).stderr == f"Error: {text.format('')}\n"
+        told = repo.run("check", code=1).stdout
+        assert told.startswith(f"{text.format('error[source-failed]: ')}\n")

@@ -64,6 +64,14 @@ def test_what_stands_nearer_to_a_pipeline_wins_and_tables_are_merged() -> None:
     ("table", "message"),
     [
         ({"sources": []}, "sources is missing or empty: name what is to be compiled, such as sources = [\"pipelines/**/*.py\"]"),
+        ({"sources": "a.py"}, "sources is 'a.py', not a list of strings; for example sources = [\"pipelines/**/*.py\"]"),
+        ({"tags": {}}, "tags is not a setting. Did you mean 'pipeline-tags' or 'version-tags'?"),
+        ({"output": ""}, "output is empty; remove it, or write output = \"manifests\""),
+        ({"version-name": "{pipline}-x"}, "version-name cannot be used: the version name template '{pipline}-x' has an unknown field {pipline}; fields are {pipeline}, {digest}, {git_sha}"),
+        ({"version-name": "{"}, "version-name cannot be used: the version name template '{' is malformed ("),
+        ({"labels": {"a b": "c"}}, "labels.a b cannot be a label: its key name part must be letters, digits, "),
+        ({"labels": {"a": "b c"}}, "labels.a is 'b c', and a label's value "),
+        ({"annotations": {"a b": "c"}}, "annotations.a b cannot be an annotation: its key "),
         ({"namepsace": "a"}, "namepsace is not a setting. Did you mean 'namespace'?"),
         ({"enviroments": {}}, "enviroments is not a setting. Did you mean 'environments'?"),
         ({"keep": "5"}, "keep is '5', not a whole number from 0 on; for example keep = 10"),
@@ -132,6 +140,18 @@ def test_everything_is_told_at_once_with_its_line(tmp_path: Path) -> None:
             "kfp-k8s.toml:13: environments.prod.promoted-from is 'dve', which is no other"
             " environment; there is 'dev'"
         ),
+    ]
+
+
+def test_a_misspelt_setting_is_told_once_and_a_misspelt_table_at_its_first_line(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path, 'source = ["a.py"]\n\n[environment.prod]\noutput = "x"\n')
+    with pytest.raises(ConfigError) as caught:
+        read_config(path)
+    assert str(caught.value).splitlines() == [
+        "kfp-k8s.toml:1: source is not a setting. Did you mean 'sources'?",
+        "kfp-k8s.toml:3: environment is not a setting. Did you mean 'environments'?",
     ]
 
 

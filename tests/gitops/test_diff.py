@@ -28,11 +28,16 @@ from tests.gitops.repositories import git
 
 
 def objects(
-    name: str = "train", *, version: str = "v1", sequence: int = 0, **more: Any
+    name: str = "train",
+    *,
+    version: str = "v1",
+    sequence: int = 0,
+    namespace: str | None = None,
+    **more: Any,
 ) -> list[Any]:
     """Return the two objects of a pipeline."""
     annotations = {"kfp-k8s/sequence": str(sequence)} if sequence else {}
-    options = ManifestOptions(version=version, version_annotations=annotations)
+    options = ManifestOptions(version=version, version_annotations=annotations, namespace=namespace)
     return build(ir(name, **more), options).objects()
 
 
@@ -347,3 +352,18 @@ def test_a_graph_that_cannot_be_drawn(tmp_path: Path) -> None:
     done = command("graph", "-", stdin=to_yaml([{**ir().pipeline_spec, "root": {"dag": {}}}]))
     assert done.returncode == 1
     assert done.stderr == "Error: -: the pipeline has no tasks, so there is nothing to draw\n"
+
+
+def test_a_pipeline_that_neither_state_has_is_told(tmp_path: Path) -> None:
+    one = write(tmp_path / "one", {"a.yaml": objects(), "b.yaml": objects("b")})
+    other = write(
+        tmp_path / "other", {"a.yaml": objects(image="busybox:2"), "b.yaml": objects("b")}
+    )
+    done = command("diff", str(one), str(other), "--pipeline", "trian")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "Error: neither state has a pipeline 'trian'; did you mean 'train'?\n",
+    )
+    # One that both have alike is none of the changed ones, and still known.
+    done = command("diff", str(one), str(other), "--pipeline", "b")
+    assert (done.returncode, done.stdout) == (0, "nothing has changed\n")

@@ -14,6 +14,7 @@ from kfp_k8s_manifest.gitops.prune import Inventory, PrunePlan, inventory_of, pl
 from kfp_k8s_manifest.gitops.prune_job import prune_job
 from kfp_k8s_manifest.manifests import to_yaml
 from tests.conftest import ROOT
+from tests.gitops.repositories import Repo
 from tests.gitops.test_diff import objects
 
 UID = "0a4f5c1e-0000-4000-8000-00000000000"
@@ -123,11 +124,14 @@ def test_a_recurring_run_of_a_pipeline_keeps_the_pipeline() -> None:
 
 
 def test_the_inventory_of_a_tree() -> None:
-    found = inventory_of([*objects(), *objects("b"), {"kind": "Service"}, 5], pins=["x"])
+    found = inventory_of(
+        [*objects(namespace="team-a"), *objects("b"), {"kind": "Service"}, 5], pins=["x"]
+    )
     assert found == Inventory(
         pipelines=frozenset({"train", "b"}),
         versions=frozenset({"train-v1", "b-v1"}),
         pins=frozenset({"x"}),
+        namespaces=frozenset({"team-a"}),
     )
 
 
@@ -168,7 +172,44 @@ def test_the_job_is_written_and_its_inventory_read(tmp_path: Path) -> None:
     done = command(str(tmp_path / "m"), "--write-job", "-")
     assert (done.returncode, done.stderr) == (
         2,
-        "Error: --write-job needs --image and --namespace\n",
+        "Error: --write-job needs --image, and --namespace where the manifests name none\n",
+    )
+    text = to_yaml(objects(namespace="team-a"))
+    (tmp_path / "m" / "a.yaml").write_text(text, encoding="utf-8")
+    done = command(str(tmp_path / "m"), "--write-job", "-", "--image", "x")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("namespace: team-a\n") == 6
+
+
+def test_manifests_of_one_namespace_do_not_tell_what_another_should_have(tmp_path: Path) -> None:
+    text = to_yaml(objects(namespace="team-a"))
+    (tmp_path / "a.yaml").write_text(text, encoding="utf-8")
+    done = command(str(tmp_path), "-n", "team-b")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "Error: the manifests are of namespace team-a, so they do not tell what namespace 'team-b'"
+        " should have; name the folder that is deployed there\n"
+    )
+    text = to_yaml(objects(namespace="team-c"))
+    (tmp_path / "c.yaml").write_text(text, encoding="utf-8")
+    done = command(str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr == (
+        "Error: the manifests are of several namespaces; name one with --namespace: team-a, team-c\n"
+    )
+
+
+def test_one_of_several_environments_has_to_be_named(tmp_path: Path) -> None:
+    repo = Repo(
+        tmp_path,
+        'sources = ["a"]\n[environments.dev]\noutput = "m/dev"\n[environments.prod]\n'
+        'output = "m/prod"\n',
+    )
+    assert repo.run("prune", code=2).stderr == (
+        "Error: there are several environments: name one with --env: dev, prod\n"
+    )
+    assert repo.run("prune", "--env", "prd", code=2).stderr == (
+        "Error: kfp-k8s.toml: there is no environment 'prd'; did you mean 'prod'?\n"
     )
 
 

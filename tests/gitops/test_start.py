@@ -133,7 +133,23 @@ def test_a_configuration_is_never_overwritten(tmp_path: Path) -> None:
 def test_an_empty_folder_gets_a_start(tmp_path: Path) -> None:
     repo = Repo(tmp_path)
     (tmp_path / "kfp-k8s.toml").unlink()
-    repo.run("init")
+    assert repo.run("init").stderr.splitlines()[1] == (
+        "no pipeline was found in this folder; next: put modules into pipelines/, or let sources say"
+        " where they are, and run `kfp-k8s build`"
+    )
     table = tomllib.loads((tmp_path / "kfp-k8s.toml").read_text())
     assert table["sources"] == ["pipelines/**/*.py"]
     assert table["output"] == "manifests"
+
+
+def test_manifests_beside_sources_are_not_the_output_folder(tmp_path: Path) -> None:
+    repo = Repo(tmp_path)
+    (tmp_path / "kfp-k8s.toml").unlink()
+    repo.write("examples/a/pipeline.py", "@dsl.pipeline\ndef a():\n    pass\n")
+    repo.write(
+        "examples/a/out.yaml",
+        "apiVersion: pipelines.kubeflow.org/v2beta1\nkind: Pipeline\nmetadata: {name: a}\n",
+    )
+    repo.run("init")
+    table = tomllib.loads((tmp_path / "kfp-k8s.toml").read_text())
+    assert (table["sources"], table["output"]) == (["examples/**/*.py"], "manifests")

@@ -182,6 +182,11 @@ def test_a_name_of_63_characters_fits_in_the_authority_s_certificate() -> None:
             "--api-server-cidr 'x': 'x' does not appear",
         ),
         (["--cert-manager", "--target", "1.0"], "target '1.0' is not known"),
+        (["--cert-manager", "--image", "a b"], "--image 'a b' is no container image"),
+        (
+            ["--ca-bundle", "ca.pem", "--url", "https://x", "--replicas", "3"],
+            "--replicas is about the server, and --url names one that runs elsewhere",
+        ),
     ],
 )
 def test_wrong_usage(kfp_k8s: Run, tmp_path: Path, arguments: list[str], message: str) -> None:

@@ -68,6 +68,27 @@ class Pipeline:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
+FULL = Pipeline(
+    name="My Pipeline",
+    display_name="My pipeline (EU)",
+    description='Nightly\ntraining with "quotes" and ümläuts',
+    tags={"team": "growth", "stage": ""},
+    versions=(
+        Version(name="My Pipeline", description="first"),
+        Version(
+            name="v2",
+            display_name="Second",
+            description="better",
+            code_source_url="https://git.example.com/a/b",
+            package_url="https://storage.googleapis.com/b/p.yaml",
+            tags={"commit": "abc123"},
+            platform=PLATFORM,
+        ),
+    ),
+)
+"""A pipeline that says everything that a pipeline and a version can say."""
+
+
 def identity(*parts: str) -> str:
     """An id that is the same in each run."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "\x1f".join(parts)))

@@ -15,6 +15,7 @@ from kfp_k8s_manifest.cli import cli
 from tests.runner import CliRunner, Result
 
 from .databases import (
+    FULL,
     PLATFORM,
     SPEC,
     WORKFLOW,
@@ -63,26 +64,6 @@ def side_lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-FULL = Pipeline(
-    name="My Pipeline",
-    display_name="My pipeline (EU)",
-    description="Nightly\ntraining",
-    tags={"team": "growth", "stage": ""},
-    versions=(
-        Version(name="My Pipeline", description="first"),
-        Version(
-            name="v2",
-            display_name="Second",
-            description="better",
-            code_source_url="https://git.example.com/a/b",
-            package_url="https://storage.googleapis.com/b/p.yaml",
-            tags={"commit": "abc123"},
-            platform=PLATFORM,
-        ),
-    ),
-)
-
-
 def test_every_field_survives(tmp_path: Path) -> None:
     url = make_database(tmp_path / "kfp.db", [FULL])
     done = run_export(url, tmp_path / "out")
@@ -111,7 +92,7 @@ def test_every_field_survives(tmp_path: Path) -> None:
         },
         "spec": {
             "displayName": "My pipeline (EU)",
-            "description": "Nightly\ntraining",
+            "description": 'Nightly\ntraining with "quotes" and ümläuts',
             "tags": {"team": "growth", "stage": ""},
         },
     }

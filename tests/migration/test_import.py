@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import time
@@ -17,9 +18,9 @@ from kfp_k8s_manifest.rest.stores.database import DatabaseStore
 from tests.rest.serving import Serving, serving
 from tests.runner import CliRunner, Result
 
-from .databases import Pipeline, Version, make_database, versions
+from .databases import FULL, Pipeline, Version, make_database, versions
 from .proxy import Fault, Seen, proxy
-from .test_export import FULL, run_export, tree
+from .test_export import run_export, tree
 from .test_verify import change, run_verify
 
 PIPELINES = [
@@ -248,6 +249,46 @@ def test_groups_go_on_side_by_side_and_a_group_waits() -> None:
     assert sorted(moments) == ["a1", "a2", "a3", "b1", "b2"]
     assert moments["a3"] - moments["a2"] >= 0.2
     assert moments["b2"] - moments["b1"] >= 0.2
+
+
+def test_an_import_that_is_ended_tells_what_it_has_done(folder: Path, server: Serving) -> None:
+    """The token expires on the way."""
+    posts = itertools.count()
+
+    def expires(seen: Seen) -> Fault | None:
+        if seen.method == "POST" and next(posts) >= 3:
+            return Fault(kind="answer", status=401)
+        return None
+
+    with proxy(server.port, expires) as between:
+        done = run_import(folder, between.url, "--concurrency", "1", code=1)
+        assert done.stdout.splitlines()[-2:] == [
+            "3 created, 0 updated, 0 unchanged, 0 failed",
+            "ended before everything was done; run the command again: what is done is not done again",
+        ]
+        assert done.stderr.startswith(f"Error: {between.url} does not know who we are (401: ")
+        done = run_import(folder, between.url, "--format", "json", code=1)
+    told = json.loads(done.stdout)
+    assert told["complete"] is False
+    assert {each["verdict"] for each in told["objects"]} == {"unchanged"}
+    done = run_import(folder, host(server), "--format", "json")
+    told = json.loads(done.stdout)
+    assert (told["complete"], told["created"], told["unchanged"]) == (True, 9, 3)
+
+
+def test_a_run_right_after_another_keeps_the_order(tmp_path: Path, server: Serving) -> None:
+    """KFP tells time in seconds: what comes next must be of another than what came last."""
+    names = [f"p{number}" for number in range(4)]
+    for count in (1, 2, 3):
+        pipelines = [Pipeline(name=name, versions=versions(count)) for name in names]
+        url = make_database(tmp_path / f"{count}.db", pipelines)
+        run_export(url, tmp_path / "out")
+        run_import(tmp_path / "out", host(server))
+    for pipeline in server.request("GET", "~/pipelines").json["pipelines"]:
+        path = f"~/pipelines/{pipeline['pipeline_id']}/versions"
+        there = server.request("GET", path).json["pipeline_versions"]
+        times = {each["name"]: each["created_at"] for each in there}
+        assert times["v1"] < times["v2"] < times["v3"]
 
 
 def test_an_error_ends_all_groups() -> None:

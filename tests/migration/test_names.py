@@ -17,7 +17,9 @@ from kfp_k8s_manifest.migration.names import (
     rivals,
     version_names,
 )
+from kfp_k8s_manifest.releases import target as find_target
 
+TARGET = find_target("2.17")
 VALID = ["train", "a", "a.b", "v1.2-rc.3", "0", "x" * 63, "versions", "names", "create", "con"]
 TWINS = [
     "V 1",
@@ -61,12 +63,12 @@ def hostile_names(count: int) -> list[str]:
 
 def test_5000_hostile_names_of_pipelines_become_valid_ones_no_two_alike() -> None:
     names = hostile_names(5000)
-    found = pipeline_names(names)
+    found = pipeline_names(names, TARGET)
     assert list(found) != []
     assert len(set(found.values())) == len(found) == 5000
-    assert [each for each in found.values() if not is_pipeline_name(each)] == []
-    assert all(found[name] == name for name in names if is_pipeline_name(name))
-    assert pipeline_names(reversed(names)) == found
+    assert [each for each in found.values() if not is_pipeline_name(each, TARGET)] == []
+    assert all(found[name] == name for name in names if is_pipeline_name(name, TARGET))
+    assert pipeline_names(reversed(names), TARGET) == found
 
 
 def test_5000_hostile_names_of_versions_become_valid_ones_no_two_alike() -> None:
@@ -74,7 +76,8 @@ def test_5000_hostile_names_of_versions_become_valid_ones_no_two_alike() -> None
     taken: set[str] = set()
     found = {}
     for name in names:
-        first = next(version_names(name, pipeline="P 1", pipeline_object="p-1-abc", taken=taken))
+        every = version_names(name, pipeline="P 1", pipeline_object="p-1-abc")
+        first = next(each for each in every if each not in taken)
         taken.add(first)
         found[name] = first
     assert len(taken) == 5000
@@ -87,18 +90,18 @@ def test_5000_hostile_names_of_versions_become_valid_ones_no_two_alike() -> None
 @given(st.lists(st.text(max_size=12), unique=True, max_size=30), st.data())
 def test_a_server_that_grows_changes_no_name(names: list[str], data: st.DataObject) -> None:
     before = data.draw(st.lists(st.sampled_from(names), unique=True)) if names else []
-    some, everything = pipeline_names(before), pipeline_names(names)
+    some, everything = pipeline_names(before, TARGET), pipeline_names(names, TARGET)
     assert {name: everything[name] for name in before} == some
     assert len(set(everything.values())) == len(names)
 
 
 def test_what_was_mapped_stays_although_a_valid_name_comes_that_is_alike() -> None:
-    first = pipeline_names(["My Pipeline"])
+    first = pipeline_names(["My Pipeline"], TARGET)
     (name,) = first.values()
-    later = pipeline_names(["My Pipeline", name], first)
+    later = pipeline_names(["My Pipeline", name], TARGET, first)
     assert later["My Pipeline"] == name
     assert later[name] != name
-    assert is_pipeline_name(later[name])
+    assert is_pipeline_name(later[name], TARGET)
 
 
 @pytest.mark.parametrize(
@@ -115,10 +118,22 @@ def test_what_was_mapped_stays_although_a_valid_name_comes_that_is_alike() -> No
     ],
 )
 def test_a_mapped_name_is_readable_and_ends_in_a_digest(name: str, start: str) -> None:
-    (found,) = pipeline_names([name]).values()
+    (found,) = pipeline_names([name], TARGET).values()
     assert found.startswith(start)
     assert len(found) == len(start) + 8
-    assert is_pipeline_name(found)
+    assert is_pipeline_name(found, TARGET)
+
+
+@pytest.mark.parametrize(
+    ("target", "stays"), [("2.14", False), ("2.14.0", False), ("2.14.3", True), ("2.17", True)]
+)
+def test_a_name_stays_where_the_label_of_its_versions_takes_it(target: str, stays: bool) -> None:
+    """KFP 2.14.0 sets the whole name as a label of at most 63 characters, later ones cut it."""
+    names = ["x" * 63, "x" * 64]
+    found = pipeline_names(names, find_target(target))
+    assert found["x" * 63] == "x" * 63
+    assert (found["x" * 64] == "x" * 64) is stays
+    assert all(is_pipeline_name(each, find_target(target)) for each in found.values())
 
 
 def test_the_version_of_an_upload_bears_the_name_of_its_pipeline() -> None:

@@ -26,9 +26,9 @@ from tests.apiserver.certificates import CertificateAuthority
 from tests.rest.serving import Serving, serving
 from tests.runner import CliRunner, Result
 
-from .databases import Pipeline, add_pipelines, identity, make_database, versions
+from .databases import FULL, Pipeline, add_pipelines, identity, make_database, versions
 from .proxy import Fault, Seen, proxy
-from .test_export import FULL, rows, run_export, tree
+from .test_export import rows, run_export, tree
 
 PIPELINES = [
     Pipeline(
@@ -397,6 +397,23 @@ def test_a_server_that_never_answered_leaves_nothing_to_go_on_with(
     run_rest(f"http://127.0.0.1:{server.port}", tmp_path / "out")
 
 
+def test_a_token_that_is_not_taken_is_told(tmp_path: Path) -> None:
+    refusal = Fault(kind="answer", status=401, body=b'{"code":16,"message":"no identity"}')
+    token = tmp_path / "token"
+    token.write_text("secret-token")
+    with proxy(1, lambda _: refusal) as between:
+        for option, value, proof in (
+            ("--token", "secret-token", "the token"),
+            ("--token-file", str(token), f"the token in {token}"),
+            ("--cookie", "authservice=secret-token", "the cookie"),
+        ):
+            done = run_rest(between.url, tmp_path / "out", option, value, code=1)
+            assert done.stderr.strip() == (
+                f"Error: {between.url} does not know who we are (401: no identity): has {proof} expired,"
+                " and is it for this server?"
+            )
+
+
 def test_an_authority_that_is_not_known_is_told(tmp_path: Path) -> None:
     authority = CertificateAuthority("unknown")
     certificate, key = authority.issue_server().write(tmp_path, "server")
@@ -408,11 +425,28 @@ def test_an_authority_that_is_not_known_is_told(tmp_path: Path) -> None:
     assert done.stderr.endswith("; --ca-bundle names a file with the authorities to trust\n")
 
 
+def test_a_server_without_tls_is_told(server: Serving, tmp_path: Path) -> None:
+    done = run_rest(f"https://127.0.0.1:{server.port}", tmp_path / "out", code=1)
+    assert done.stderr.endswith("; it does not speak TLS: does its URL begin with http://?\n")
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
         ([], "name the server: --host URL, or --in-cluster in a pod"),
         (["--host", "ftp://x"], "--host 'ftp://x' is no URL such as https://kfp.example.com"),
+        (["--host", "http://[x"], "--host 'http://[x' is no URL such as https://kfp.example.com"),
+        (
+            ["--host", "http://me:secret@x"],
+            (
+                "--host holds a user or a password, which KFP's client does not send: pass --token,"
+                " --token-file, --cookie or --user-id"
+            ),
+        ),
+        (
+            ["--host", "x/kfp/#/pipelines"],
+            "--host is the address of a page, not of the API: pass what comes before it, https://x/kfp",
+        ),
         (
             ["--host", "x", "--token", "a", "--token-file", "b"],
             "--token and --token-file exclude each other",

@@ -12,6 +12,7 @@ from kfp_k8s_manifest.cli import cli
 from tests.runner import CliRunner, Result
 
 from .databases import (
+    FULL,
     WORKFLOW,
     Pipeline,
     Version,
@@ -19,7 +20,7 @@ from .databases import (
     make_database,
     versions,
 )
-from .test_export import FULL, run_export
+from .test_export import run_export
 
 PIPELINES = [FULL, Pipeline(name="b", versions=versions(3))]
 

@@ -9,35 +9,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from tests.rest.serving import HELLO
+
 __all__ = ["CREATES", "TAGS", "ask", "create_many", "upload"]
 
 CREATES = 200
-SPEC = """\
-components:
-  comp-print:
-    executorLabel: exec-print
-deploymentSpec:
-  executors:
-    exec-print:
-      container:
-        image: python:3.11
-pipelineInfo:
-  name: hello
-root:
-  dag:
-    tasks:
-      print:
-        componentRef:
-          name: comp-print
-        taskInfo:
-          name: print
-schemaVersion: 2.1.0
-sdkVersion: kfp-2.17.0
-"""
 FORM = (
     "--boundary\r\n"
     'Content-Disposition: form-data; name="uploadfile"; filename="p.yaml"\r\n\r\n'
-    f"{SPEC}\r\n--boundary--\r\n"
+    f"{HELLO}\r\n--boundary--\r\n"
 )
 TAGS = {f"k{i}": "v" for i in range(10)}
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.admission.attacked import end, program
 
 __all__ = ["Running", "running"]
 
@@ -57,13 +58,11 @@ def running(
         env: Further variables.
         limit: Bytes of memory that it may have.
     """
-    begin = ["-m", "kfp_k8s_manifest"]
-    if limit is not None:
-        begin = ["-c", _LIMITED, str(limit)]
+    port = [] if "--global-kubernetes-webhook-mode" in options else ["--port", "0"]
     log = folder / "apiserver.log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, *begin, "apiserver", "--port", "0", *options],
+            [*program(limit), "apiserver", *port, *options],
             cwd=folder,
             env={**os.environ, **(env or {})},
             stderr=stderr,
@@ -80,18 +79,4 @@ def running(
                 found.ports = [int(entry["port"]) for entry in found.entries("listening")]
         yield found
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-# The limit counts for addresses, of which a program takes more than it uses: so it is the harder one.
-_LIMITED = """
-import resource, runpy, sys
-limit = int(sys.argv.pop(1))
-resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-runpy.run_module("kfp_k8s_manifest", run_name="__main__", alter_sys=True)
-"""
+        end(process)

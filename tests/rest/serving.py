@@ -61,7 +61,7 @@ class Files:
 
     async def fetch(self, url: str, *, for_version: bool) -> tuple[str, bytes]:
         if url not in self.files:
-            raise invalid("Pipeline URL validation failed")
+            raise invalid("Pipeline URL validation failed", detail="it is not there")
         return url.rpartition("/")[2], self.files[url]
 
     async def close(self) -> None:
@@ -94,8 +94,10 @@ class Answer:
         assert detail == {
             "@type": "type.googleapis.com/google.rpc.Status",
             "code": content["code"],
-            "message": content["message"],
+            "message": detail["message"],
         }
+        # It may tell more.
+        assert content["message"].startswith(detail["message"])
         return self.status, content["code"], detail["message"]
 
 

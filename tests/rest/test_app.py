@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kfp_k8s_manifest.rest.authorization import Caller
+from kfp_k8s_manifest.rest.authorization import Caller, Open
 from kfp_k8s_manifest.rest.errors import Code, RestError
 from kfp_k8s_manifest.rest.values import PipelineRecord
 from tests.rest.model_store import ModelStore
@@ -424,6 +424,13 @@ def test_a_client_that_leaves_is_counted() -> None:
             raise AssertionError("the call was not given up")
 
 
+def test_the_message_tells_what_the_words_of_kfp_do_not(server: Serving) -> None:
+    package = {"package_url": {"pipeline_url": "https://x.example/a"}}
+    answer = server.request("POST", "~/pipelines/create", {"pipeline_version": package})
+    assert answer.json["message"] == "Pipeline URL validation failed: it is not there"
+    assert answer.refusal == (400, 3, "Pipeline URL validation failed")
+
+
 def test_messages_have_a_limit(server: Serving) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as sock:
         head = f"POST /apis/v2beta1/pipelines HTTP/1.1\r\nHost: a\r\nContent-Length: {5 * 2**20}\r\n\r\n"
@@ -431,7 +438,7 @@ def test_messages_have_a_limit(server: Serving) -> None:
         assert sock.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
-class Knows:
+class Knows(Open):
     """Lets `alice` do everything in `team-a`, everybody read what is shared, and nobody more."""
 
     def __init__(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from kfp_k8s_manifest.cluster import ClusterConfig
 from kfp_k8s_manifest.cluster.async_client import AsyncClient
+from kfp_k8s_manifest.cluster.operations import Operation
 from kfp_k8s_manifest.rest.authorization import ANONYMOUS, Caller, MultiUser, Open
 from kfp_k8s_manifest.rest.errors import Code, RestError
 from tests.cluster.fake_api import Asked, FakeApi, fake_api
@@ -292,6 +293,35 @@ def test_a_cluster_that_cannot_be_reached_is_no_yes() -> None:
 def test_a_caller_is_not_shown_with_its_token() -> None:
     caller = Caller(identity=("alice",), authorization=("Bearer secret",))
     assert repr(caller) == "Caller(identity=('alice',), …)"
+
+
+class Answering(AsyncClient):
+    """A client that answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(ClusterConfig(server="http://127.0.0.1:1"))
+        self.asked = asyncio.Event()
+        self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def run(self, operation: Operation[Any], *, patience: float = 30.0) -> Any:
+        self.asked.set()
+        return await self.answer
+
+
+def test_a_call_is_cancelled_also_in_the_moment_of_the_answer() -> None:
+    """Who waits for the end of a cancelled task would wait for ever."""
+
+    async def run() -> None:
+        client = Answering()
+        call = MultiUser(client=client).check(ALICE, verb="get", namespace="team-a")
+        task = asyncio.create_task(call)
+        await client.asked.wait()
+        client.answer.set_result({"status": {"allowed": True}})
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
 
 
 class Closing(AsyncClient):

@@ -205,6 +205,10 @@ def test_a_host_that_leads_to_a_private_address_is_never_connected_to(address: s
     with pytest.raises(RestError) as caught:
         asyncio.run(run())
     assert caught.value.text == "Pipeline URL validation failed"
+    assert caught.value.detail == (
+        "packages are fetched from the hosts that the server allows (--url-domain), over HTTPS at port 443"
+        " (HTTP with --url-http), and never from private addresses"
+    )
     assert caught.value.status == 400
 
 

@@ -19,7 +19,7 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 @dataclass
-class OneMay:
+class OneMay(Open):
     """A stand-in for what the cluster says: the owner may do everything, and nobody else anything."""
 
     asked: list[str] = field(default_factory=list)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from kfp_k8s_manifest.rest.archives import MAX_SIZE
+from kfp_k8s_manifest.rest.authorization import Open
 from kfp_k8s_manifest.rest.errors import Code, RestError
 from kfp_k8s_manifest.rest.values import NewPipeline, NewVersion, PipelineRecord, VersionRecord
 from tests.rest.model_store import ModelStore
@@ -36,10 +37,8 @@ def empty(request: pytest.FixtureRequest) -> None:
 def refusal(answer: Answer) -> tuple[int, str, str]:
     """Return status, content type without its parameters, and text of a refusal."""
     content = answer.json
-    assert content == {
-        "error_message": content["error_message"],
-        "error_details": content["error_message"],
-    }
+    assert content.keys() == {"error_message", "error_details"}
+    assert content["error_details"].startswith(content["error_message"])
     return answer.status, answer.headers["Content-Type"].partition(";")[0], content["error_message"]
 
 
@@ -250,7 +249,37 @@ def test_refusals_of_the_store() -> None:
         )
 
 
-class Nobody:
+def detail(answer: Answer) -> str:
+    """Return what `error_details` tells besides `error_message`."""
+    content = answer.json
+    return str(content["error_details"].removeprefix(content["error_message"]))
+
+
+def test_what_the_message_does_not_tell_is_in_the_details(server: Serving) -> None:
+    pipeline = server.upload("upload?name=n").json["pipeline_id"]
+    assert [
+        detail(answer)
+        for answer in (
+            server.request("POST", "~/pipelines/upload"),
+            server.upload("upload?name=m", "text", file="a.txt"),
+            server.upload("upload?name=n"),
+            server.upload(f"upload_version?name=n&pipelineid={pipeline}"),
+            server.upload("upload_version?name=n"),
+            server.upload("upload_version?name=n&pipelineid=x"),
+            server.upload("upload?name=m&tags=1"),
+        )
+    ] == [
+        ": the content type is '', no form with a boundary",
+        ": Unexpected pipeline file format. Support .zip, .tar.gz, .json or YAML",
+        ": Failed to create a new pipeline. The name n already exists. Please specify a new name",
+        ": Failed to create a new pipeline version. The name n already exist. Specify a new name",
+        ": the parameter pipelineid is missing",
+        ": Pipeline x not found",
+        "",
+    ]
+
+
+class Nobody(Open):
     """Lets nobody do anything."""
 
     async def check(self, *_: object, **__: object) -> None:
@@ -261,8 +290,10 @@ def test_who_must_not_upload() -> None:
     with serving(service={"multi_user": True, "authorizer": Nobody()}) as server:
         wanted = (400, "text/plain", "Failed to create a pipeline")
         for query in ("name=n&namespace=a", "name=n", "name=n&tags=x"):
-            assert refusal(server.upload(f"upload?{query}")) == wanted
+            answer = server.upload(f"upload?{query}")
+            assert (refusal(answer), detail(answer)) == (wanted, ": no")
         store = server.store
         store.pipelines["p"] = PipelineRecord(id="p", name="p", display_name="p", namespace="a")
         answer = server.upload("upload_version?name=v&pipelineid=p")
         assert refusal(answer) == (400, "text/plain", "Failed to create a pipeline version")
+        assert detail(answer) == ": there is no such pipeline, or you may not add versions to it"

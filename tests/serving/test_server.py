@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -135,12 +137,41 @@ def test_a_port_that_is_taken() -> None:
     run(test)
 
 
+def test_a_request_that_does_not_end_is_waited_for_once() -> None:
+    """After the grace time it is cancelled, and not waited for again by the library below."""
+
+    async def test() -> None:
+        began, cancelled = asyncio.Event(), asyncio.Event()
+
+        async def hang(_: web.Request) -> web.Response:
+            began.set()
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                cancelled.set()
+            raise AssertionError("nobody waits so long")
+
+        application = web.Application()
+        application.router.add_get("/hang", hang)
+        server = make_server(application, grace=120)
+        await server.start()
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")
+        await began.wait()
+        server.hurry()
+        await asyncio.wait_for(server.stop(), 60)
+        assert cancelled.is_set()
+        writer.close()
+
+    run(test)
+
+
 CODE = """
 import asyncio, sys
 from tests.serving.test_server import app, make_server
 from kfp_k8s_manifest.serving.running import run, serve
 
-servers = [make_server(app(name), f"{name}_", drain=0.1) for name in "ab"]
+servers = [make_server(app(name), f"{name}_", drain=DRAIN) for name in "ab"]
 
 async def tell():
     print(*(server.port for server in servers), flush=True)
@@ -157,11 +188,11 @@ run(main())
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="asyncio handles no signals there")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_all_servers_in_order(number: signal.Signals) -> None:
+@contextlib.contextmanager
+def two_servers(*, drain: float) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """Run two servers in one process; give it and their ports."""
     process = subprocess.Popen(
-        [sys.executable, "-c", CODE],
+        [sys.executable, "-c", CODE.replace("DRAIN", str(drain))],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -169,13 +200,36 @@ def test_a_signal_stops_all_servers_in_order(number: signal.Signals) -> None:
     )
     try:
         assert process.stdout is not None
-        ports = [int(word) for word in process.stdout.readline().split()]
-        assert [get(port, "/text")[1] for port in ports] == ["a", "b"]
-        process.send_signal(number)
-        assert process.stdout.readline() == "True True\n"
-        assert process.wait(30) == 0
+        yield process, [int(word) for word in process.stdout.readline().split()]
     finally:
         process.kill()
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asyncio handles no signals there")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_all_servers_in_order(number: signal.Signals) -> None:
+    with two_servers(drain=0.1) as (process, ports):
+        assert [get(port, "/text")[1] for port in ports] == ["a", "b"]
+        process.send_signal(number)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "True True\n"
+        assert process.wait(30) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asyncio handles no signals there")
+def test_who_interrupts_twice_does_not_wait() -> None:
+    with (
+        two_servers(drain=300) as (process, ports),
+        socket.create_connection(("127.0.0.1", ports[0])) as client,
+    ):
+        # A request that does not come to its end.
+        client.sendall(b"POST /text HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+        for _ in range(2):
+            process.send_signal(signal.SIGTERM)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.3)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0

@@ -368,3 +368,25 @@ def test_the_corpus_is_read_as_pyyaml_reads_it(parser: str) -> None:
         expected = list(yaml.load_all(data, Loader=yaml.CSafeLoader))
         assert as_numbers(values(data)) == as_numbers(expected), file.name
         assert pyyaml_libyaml(dump(values(data)[0])) == values(data)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> other\n", 2),
+        ("a: 1\r\n<<<<<<< HEAD\r\nb: 2\r\n=======\r\nb: 3\r\n>>>>>>> other\r\n", 2),
+        ('{"a": 1,\n<<<<<<< HEAD\n"b": 2\n=======\n>>>>>>>\n}\n', 2),
+    ],
+)
+def test_a_conflict_of_a_merge_is_told_as_one(text: str, line: int) -> None:
+    with pytest.raises(YamlError) as caught:
+        load_all(text, source="x.yaml")
+    assert str(caught.value) == (
+        f"x.yaml:{line}:1: a conflict of a merge, which git has marked here, is not resolved; take one"
+        " side, such as with `git checkout --ours -- FILE`, or write what both want"
+    )
+
+
+def test_lines_that_look_like_marks_of_git_are_text_where_they_are_read() -> None:
+    (document,) = load_all("a: |\n  <<<<<<< HEAD\n  >>>>>>> other\n")
+    assert document.value == {"a": "<<<<<<< HEAD\n>>>>>>> other\n"}

@@ -168,7 +168,7 @@ def _advice(path: Path, fields: Mapping[str, CrdField]) -> str:
     key = str(path[-1])
     siblings: Iterable[str] = ()
     if len(path) == 1:
-        siblings = (*_TOP, "status")
+        siblings = _TOP
     elif len(path) == 2:
         siblings = {"metadata": OBJECT_META, "spec": fields}.get(str(path[0]), ())
     homes = [

@@ -47,8 +47,8 @@ class Source(Protocol):
     def requests(self) -> int:
         """How many requests were sent, those sent again included."""
 
-    def namespaces(self) -> list[str]:
-        """Return the namespaces that have pipelines, "" for those that are shared."""
+    def namespaces(self) -> list[str] | None:
+        """Return the namespaces that have pipelines, "" for those that are shared; None: unknown."""
 
     def pipelines(self, namespace: str, token: str, size: int) -> RecordPage[ServerPipeline]:
         """Return a page of the pipelines of a namespace; "" for a standalone server."""

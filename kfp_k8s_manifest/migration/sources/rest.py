@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from kfp_k8s_manifest.errors import UsageError
 from kfp_k8s_manifest.migration.records import (
     RecordPage,
     ServerPipeline,
@@ -100,13 +99,8 @@ class RestServer:
         self._client.rest_client.pool_manager.clear()
         self._client.close()
 
-    def namespaces(self) -> list[str]:
-        """Refuse: KFP's API has no list of namespaces.
-
-        Raises:
-            UsageError: Always.
-        """
-        raise UsageError("KFP's API has no list of namespaces: name them with -n")
+    def namespaces(self) -> None:
+        """Return None: KFP's API has no list of namespaces."""
 
     def pipelines(self, namespace: str, token: str, size: int) -> RecordPage[ServerPipeline]:
         """Return a page of the pipelines of a namespace; "" for a standalone server."""
@@ -182,7 +176,7 @@ class RestServer:
                         text, status=failure.status, message=failure.text
                     ) from failure
                 if attempt >= self._attempts(failure):
-                    raise failure.final(self.name, attempt) from failure
+                    raise failure.final(self.name, attempt, self._access.proof) from failure
                 self.patience.wait(attempt, failure.wait)
                 if self._stopped.is_set():
                     raise ServerError("interrupted while waiting for the server") from failure
@@ -312,16 +306,23 @@ class _Failure(Exception):  # noqa: N818 (it never leaves this module)
         super().__init__(text)
         self.text, self.status, self.wait, self.lost = text, status, wait, lost
 
-    def final(self, server: str, attempts: int) -> Exception:
-        """Return the error that is told when it is not sent again."""
+    def final(self, server: str, attempts: int, proof: str) -> Exception:
+        """Return the error that is told when it is not sent again.
+
+        Args:
+            server: The server's name.
+            attempts: How often it was sent.
+            proof: What said who we are, or "".
+        """
         tried = f" ({attempts} attempts)" if attempts > 1 else ""
         text = self.text[:500]
         if self.status == 0:
             return ServerError(f"{server} cannot be reached{tried}: {text}; {self._advice()}")
         if self.status == 401:
+            advice = f"has {proof} expired, and is it for this server?" if proof else ""
             return ServerError(
-                f"{server} does not know who we are (401: {text}): pass --token-file, --token or"
-                " --user-id"
+                f"{server} does not know who we are (401: {text}):"
+                f" {advice or 'pass --token-file, --token or --user-id'}"
             )
         if self.status == 429:
             return ServerError(f"{server} has too much to do{tried} (429: {text}): try again later")
@@ -339,6 +340,8 @@ class _Failure(Exception):  # noqa: N818 (it never leaves this module)
     def _advice(self) -> str:
         if "CERTIFICATE_VERIFY_FAILED" in self.text:
             return "--ca-bundle names a file with the authorities to trust"
+        if "WRONG_VERSION_NUMBER" in self.text:
+            return "it does not speak TLS: does its URL begin with http://?"
         return "is it the right URL, and does the server run?"
 
 

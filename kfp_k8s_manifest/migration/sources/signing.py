@@ -48,11 +48,17 @@ class Access:
     connections: int = 4
 
     @property
+    def proof(self) -> str:
+        """What says who we are, in words, or "" where nothing does."""
+        if self.token_file:
+            return f"the token in {self.token_file}"
+        return "the token" if self.token else "the cookie" if self.cookie else ""
+
+    @property
     def is_exposed(self) -> bool:
         """True where what proves who we are leaves the machine unencrypted."""
         url = urlsplit(self.host)
-        secret = self.token or self.token_file or self.cookie
-        return bool(secret) and url.scheme == "http" and url.hostname not in _LOOPBACK
+        return bool(self.proof) and url.scheme == "http" and url.hostname not in _LOOPBACK
 
 
 def in_cluster_host(namespace: str) -> str:
@@ -75,8 +81,7 @@ def make_client(access: Access) -> Any:
 
     _require(access)
     host = access.host if "://" in access.host else f"https://{access.host}"
-    if urlsplit(host).scheme not in ("http", "https") or not urlsplit(host).hostname:
-        raise UsageError(f"--host {access.host!r} is no URL such as https://kfp.example.com")
+    _require_url(host)
     config = kfp_server_api.Configuration(host=host.rstrip("/"))
     # The client would send requests again at once, and follow what leads to a page for people.
     config.retries = False
@@ -96,6 +101,32 @@ def make_client(access: Access) -> Any:
     if access.user_id:
         client.set_default_header(access.user_id_header, access.user_id)
     return client
+
+
+def _require_url(host: str) -> None:
+    """Refuse what is no URL of an API.
+
+    Raises:
+        UsageError: It is not.
+    """
+    try:
+        url = urlsplit(host)
+        whole = bool(url.scheme in ("http", "https") and url.hostname and url.port != 0)
+    except ValueError:
+        url, whole = urlsplit(""), False
+    if url.username is not None or url.password is not None:
+        # They would not be sent, and would be told in messages.
+        raise UsageError(
+            "--host holds a user or a password, which KFP's client does not send: pass --token,"
+            " --token-file, --cookie or --user-id"
+        )
+    if not whole:
+        raise UsageError(f"--host {host!r} is no URL such as https://kfp.example.com")
+    if url.query or url.fragment:
+        plain = url._replace(query="", fragment="").geturl().rstrip("/")
+        raise UsageError(
+            f"--host is the address of a page, not of the API: pass what comes before it, {plain}"
+        )
 
 
 def _require(access: Access) -> None:

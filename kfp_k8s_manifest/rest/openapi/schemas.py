@@ -245,7 +245,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
     ),
     "UploadRefusal": _object(
         "Why an upload is refused.",
-        {"error_message": _text("The reason."), "error_details": _text("The reason again.")},
+        {"error_message": _text("The reason."), "error_details": _text("The reason in full.")},
         "error_message",
         "error_details",
     ),

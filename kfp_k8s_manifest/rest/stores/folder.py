@@ -176,13 +176,15 @@ def object_id(kind: str, namespace: str, name: str) -> str:
 def _put_together(files: Mapping[str, _File]) -> View:
     pipelines: dict[str, tuple[str, PipelineItem]] = {}
     versions: dict[str, tuple[str, VersionItem]] = {}
-    for name, file in files.items():
+    for name, file in sorted(files.items()):
         for item in file.items:
+            first: str
+            shown: PipelineItem | VersionItem
             if isinstance(item, PipelineItem):
-                first, _ = pipelines.setdefault(item.id, (name, item))
+                first, shown = pipelines.setdefault(item.id, (name, item))
             else:
-                first, _ = versions.setdefault(item.id, (name, item))
-            if first != name:
+                first, shown = versions.setdefault(item.id, (name, item))
+            if shown is not item:
                 log(
                     logging.WARNING,
                     "manifest cannot be shown",

@@ -118,6 +118,10 @@ def test_unknown_fields(kind: str, target: str, obj: dict[str, Any], expected: l
          ("spec.labels: is not a field that Kubernetes knows in a Pipeline; with strict field"
          " validation, kubectl's default, the object is rejected."),
          "Move it to metadata.labels."),
+        ("Pipeline", "2.17", {"status": {"conditions": []}},
+         ("status: is not a field that Kubernetes knows in a Pipeline; with strict field validation,"
+         " kubectl's default, the object is rejected."),
+         "Remove it."),
         ("Pipeline", "2.17", {"spec": {"code_source": 1}},
          ("spec.code_source: is not a field that Kubernetes knows in a Pipeline; with strict field"
          " validation, kubectl's default, the object is rejected."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -106,6 +107,8 @@ def test_a_caller_that_leaves_does_not_stop_it_half_way(
         await eventually(done)
 
     with_store(kubeconfig, namespace, use)
+    # Now, and not in another test, which would fail of the warnings.
+    gc.collect()
 
 
 def killed_in_between(plane: ControlPlane, namespace: str, *, mark: str) -> str:

@@ -37,6 +37,14 @@ NO_FILE = (
     "the database URL names no file, and what is in memory is lost with the process: write"
     " sqlite:///pipelines.db, or sqlite:////var/lib/pipelines.db with a full path"
 )
+TOO_MANY = (
+    "the database URL has more than one '@': in a password write '@' as %40, and '%', '/' and ':' as %25, %2F"
+    " and %3A"
+)
+USELESS = (
+    "the database URL has a parameter that SQLite has no use for: leave out what follows '?', or write"
+    " sqlite:///file:pipelines.db?uri=true with parameters of SQLite's URI filenames"
+)
 # What a call may take that is given a second; machines that run tests are slow at times.
 IN_TIME = 8.0
 
@@ -72,6 +80,10 @@ def _start(url: str, *, seconds: float = 10.0) -> None:
             "mysql+pymysql://kfp:hunter2@host",
             f"the database URL names no database: write it as {EXAMPLES}",
         ),
+        ("mysql+pymysql://kfp:p@hunter2@host/db", TOO_MANY),
+        ("mysql+pymysql://kfp:p@/hunter2@host:3306/db", TOO_MANY),
+        ("postgresql://kfp:p@hunter2/@host/db", TOO_MANY),
+        ("sqlite:///p.db?mode=ro", USELESS),
         ("sqlite://", NO_FILE),
         ("sqlite:///:memory:", NO_FILE),
         ("sqlite:///file:x?mode=memory&uri=true", NO_FILE),
@@ -204,7 +216,7 @@ def test_sqlite_that_another_process_writes_to(tmp_path: Path) -> None:
         error = await refused(store.create_pipeline(pipeline("training")))
         assert time.monotonic() - began < IN_TIME
         assert error.code is Code.UNAVAILABLE
-        assert error.text == "The database does not answer. Try again later"
+        assert error.text == ("The database does not answer: database is locked. Try again later")
         # Readers do not wait.
         assert await store.get_pipeline(kept.id) == kept
         assert await store.ready()
@@ -383,6 +395,36 @@ def test_tag_keys_that_differ_in_case(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_is_removed_takes_nothing_more(tmp_path: Path, *, replaced: bool) -> None:
+    """SQLite itself would go on with a file that nobody finds again."""
+    path = tmp_path / "p.db"
+
+    async def run() -> None:
+        store = DatabaseStore(f"sqlite:///{path}")
+        await store.start()
+        await store.create_pipeline(pipeline("first"))
+        path.rename(tmp_path / "away.db")
+        if replaced:
+            path.touch()
+        for call in (
+            store.create_pipeline(pipeline("second")),
+            store.list_pipelines("", ListQuery()),
+        ):
+            error = await refused(call)
+            assert (error.code, error.text) == (
+                Code.UNAVAILABLE,
+                (
+                    "The database does not answer: its file was removed or replaced, so that the server has"
+                    " to be started anew. Try again later"
+                ),
+            )
+        assert not await store.ready()
+        await store.close()
+
+    asyncio.run(run())
+
+
 SERVERS = pytest.mark.parametrize("name", ["mariadb", "postgres"])
 
 
@@ -533,6 +575,36 @@ def test_characters_that_an_old_database_lacks(mariadb: DatabaseServer) -> None:
         assert error.text.startswith("The database cannot hold or compare a value of the request: ")
         error = await refused(store.get_pipeline_by_name("", "日本"))
         assert error.code is Code.INVALID_ARGUMENT
+        await store.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize(("encoding", "holds_all"), [("LATIN1", False), ("SQL_ASCII", True)])
+def test_characters_that_an_old_postgres_lacks(
+    postgres: DatabaseServer, encoding: str, *, holds_all: bool
+) -> None:
+    async def run() -> None:
+        url = make_url(postgres.new_database())
+        database = str(url.database)
+        postgres.execute("postgres", f"DROP DATABASE {database}")
+        made = f"ENCODING '{encoding}' LOCALE 'C' LOCALE_PROVIDER libc TEMPLATE template0 OWNER {url.username}"
+        postgres.execute("postgres", f"CREATE DATABASE {database} {made}")
+        store = DatabaseStore(url.render_as_string(hide_password=False))
+        await store.start()
+        kept = await store.create_pipeline(pipeline("café"))
+        assert await store.get_pipeline_by_name("", "café") == kept
+        if holds_all:
+            other = await store.create_pipeline(pipeline("日本"))
+            assert await store.get_pipeline_by_name("", "日本") == other
+        else:
+            error = await refused(store.create_pipeline(pipeline("日本")))
+            assert error.code is Code.INVALID_ARGUMENT
+            assert error.text == (
+                "The database cannot hold or compare a value of the request: character with byte"
+                ' sequence 0xe6 0x97 0xa5 in encoding "UTF8" has no equivalent in encoding "LATIN1"'
+            )
         await store.close()
 
     asyncio.run(run())

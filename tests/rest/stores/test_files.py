@@ -235,6 +235,25 @@ def test_broken_files_do_not_take_the_rest_away(
     with_store(tmp_path, use)
 
 
+def test_of_one_object_in_many_places_the_first_counts(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The order is that of paths, not that of looking into folders; a file may hold both."""
+    first, second = tmp_path / "a" / "z.yaml", tmp_path / "b.yaml"
+    first.parent.mkdir()
+    write(first, pipeline("train", displayName="1"), pipeline("train", displayName="2"))
+    write(second, pipeline("train", displayName="3"))
+
+    async def use(store: FilesStore) -> None:
+        assert (await store.get_pipeline_by_name("", "train")).display_name == "1"
+
+    caplog.set_level(logging.WARNING)
+    with_store(tmp_path, use)
+    told = [record.fields for record in caplog.records]  # type: ignore[attr-defined]
+    reason = f"{first} holds train of the same kind as well"
+    assert told == [{"file": str(file), "reason": reason} for file in (first, second)]
+
+
 def test_a_folder_that_is_gone_for_a_while(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -7,7 +7,6 @@ import math
 import re
 import socket
 import sqlite3
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,10 +23,12 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from kfp_k8s_manifest.errors import KfpK8sError, UsageError
-from kfp_k8s_manifest.rest.errors import Code, RestError, invalid
+from kfp_k8s_manifest.rest.errors import RestError, invalid
+from kfp_k8s_manifest.rest.stores.database.failing import unavailable
+from kfp_k8s_manifest.rest.stores.database.sqlite import sqlite_engine
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Dialect, Engine
+    from sqlalchemy import Dialect, Engine
 
 __all__ = [
     "DatabaseError",
@@ -38,7 +39,6 @@ __all__ = [
     "reason",
     "refusal",
     "shown",
-    "unavailable",
 ]
 
 _DRIVERS: Final = {
@@ -92,6 +92,12 @@ def read_url(text: str) -> URL:
             )
     elif not url.database:
         raise UsageError(f"the database URL names no database: write it as {_EXAMPLES}")
+    elif "@" in f"{url.host}{url.database}":
+        # Then a part of the password is taken for the host, and every message would tell it.
+        raise UsageError(
+            "the database URL has more than one '@': in a password write '@' as %40, and '%', '/' and ':' as"
+            " %25, %2F and %3A"
+        )
     return url
 
 
@@ -121,13 +127,7 @@ def make_engine(url: URL, *, connections: int, seconds: float) -> Engine:
     }
     try:
         if kind == "sqlite":
-            common["connect_args"] = {"check_same_thread": False, "timeout": seconds / 2}
-            engine = sqlalchemy.create_engine(
-                url, poolclass=sqlalchemy.QueuePool, isolation_level=None, **common
-            )
-            event.listen(engine, "connect", partial(_set_up_sqlite, seconds / 2))
-            event.listen(engine, "begin", _begin_sqlite)
-            return engine
+            return sqlite_engine(url, seconds / 2, common)
         common.update(pool_pre_ping=True, pool_recycle=1800)
         is_postgres = kind == "postgresql"
         arguments = _postgres_arguments(seconds) if is_postgres else _mysql_arguments(seconds)
@@ -163,40 +163,10 @@ def _connect(dialect: Dialect, _record: object, args: Any, parameters: Any) -> A
         ) from error
 
 
-def _set_up_sqlite(seconds: float, connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    # Readers and a writer do not wait for each other; a commit survives a power cut.
-    deadline = time.monotonic() + seconds
-    while not _writes_ahead(cursor, is_last_try=time.monotonic() > deadline):
-        time.sleep(0.02)
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA cache_size=-16384")
-    cursor.execute("PRAGMA mmap_size=268435456")
-    cursor.close()
-
-
-def _writes_ahead(cursor: sqlite3.Cursor, *, is_last_try: bool) -> bool:
-    """Have the file written ahead, which stays with it; tell whether it is."""
-    try:
-        cursor.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.OperationalError as error:
-        # Another process opens the new file: for this SQLite itself does not wait.
-        if is_last_try or "locked" not in str(error):
-            raise
-        return False
-    return True
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes then could find its snapshot outdated: whoever is
-    # going to write takes the lock at once.
-    writes = connection.get_execution_options().get("kfp_k8s_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
 def _postgres_arguments(seconds: float) -> dict[str, Any]:
     return {
+        # Whatever the database's own: it tells then which characters it lacks.
+        "client_encoding": "utf8",
         "connect_timeout": _CONNECT_SECONDS,
         "keepalives_idle": 10,
         "keepalives_interval": 5,
@@ -283,14 +253,6 @@ def reason(error: BaseException) -> str:
     return re.sub(r"\s+", " ", text.splitlines()[0] if text else type(origin).__name__)
 
 
-def unavailable(why: str = "") -> RestError:
-    """Return the refusal of a call that the database did not answer (503)."""
-    return RestError(
-        Code.UNAVAILABLE,
-        "The database does not answer" + (f": {why}" if why else "") + ". Try again later",
-    )
-
-
 def refusal(error: Exception) -> RestError | None:
     """Return what a caller is told when the database fails, or None where it is our own fault."""
     if isinstance(error, PoolTimeoutError):
@@ -306,5 +268,6 @@ def refusal(error: Exception) -> RestError | None:
     if "LIKE or GLOB pattern too complex" in str(error.orig):
         return invalid("The filter's substring is too long")
     if isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
-        return unavailable()
+        # A file is no secret, a server's name or a user's may be one.
+        return unavailable(reason(error) if isinstance(error.orig, sqlite3.Error) else "")
     return unavailable() if error.connection_invalidated else None

@@ -20,9 +20,9 @@ from kfp_k8s_manifest.rest.stores.database.engine import (
     make_engine,
     reason,
     refusal,
-    unavailable,
 )
-from kfp_k8s_manifest.serving.timeouts import within
+from kfp_k8s_manifest.rest.stores.database.failing import unavailable
+from kfp_k8s_manifest.serving.timeouts import timeout
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -144,7 +144,8 @@ class Runner:
         call = _Call()
         future = asyncio.get_running_loop().run_in_executor(self._threads, work, call)
         try:
-            return await within(seconds or self._seconds * _MARGIN, future)
+            async with timeout(seconds or self._seconds * _MARGIN):
+                return await future
         except asyncio.TimeoutError as error:
             call.give_up()
             raise unavailable("it took too long") from error

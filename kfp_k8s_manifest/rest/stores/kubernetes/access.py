@@ -22,7 +22,7 @@ from kfp_k8s_manifest.rest.stores.kubernetes.locating import Locator, Places
 from kfp_k8s_manifest.rest.stores.kubernetes.refusals import refused, unavailable
 from kfp_k8s_manifest.rest.stores.paging import page_of
 from kfp_k8s_manifest.rest.values import ListQuery, Page
-from kfp_k8s_manifest.serving.timeouts import within
+from kfp_k8s_manifest.serving.timeouts import timeout
 
 __all__ = ["Access"]
 
@@ -298,7 +298,8 @@ class Access(Generic[ItemT]):
 
     async def _limited(self, answer: Coroutine[Any, Any, T], seconds: float) -> T:
         try:
-            return await within(seconds, answer)
+            async with timeout(seconds):
+                return await answer
         except asyncio.TimeoutError as error:
             raise unavailable(f"nothing came for {seconds:.0f} seconds") from error
 

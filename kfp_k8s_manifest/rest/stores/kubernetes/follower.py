@@ -19,7 +19,7 @@ from kfp_k8s_manifest.rest.matching import Facts
 from kfp_k8s_manifest.rest.stores.items import state_number
 from kfp_k8s_manifest.rest.stores.kubernetes.cache import Cache, Item
 from kfp_k8s_manifest.serving.logs import log
-from kfp_k8s_manifest.serving.timeouts import within
+from kfp_k8s_manifest.serving.timeouts import timeout
 
 __all__ = ["Follower"]
 
@@ -83,7 +83,8 @@ class Follower(Generic[ItemT]):
         give_up = asyncio.get_running_loop().time() + patience
         while not self._connected.is_set():
             with contextlib.suppress(asyncio.TimeoutError):
-                await within(0.1, self._connected.wait())
+                async with timeout(0.1):
+                    await self._connected.wait()
             failure = self._failure
             if failure is None or self._connected.is_set():
                 continue
@@ -104,7 +105,8 @@ class Follower(Generic[ItemT]):
         if self._connected.is_set() or not self._listed.is_set():
             return self._connected.is_set()
         with contextlib.suppress(asyncio.TimeoutError):
-            await within(_GAP, self._connected.wait())
+            async with timeout(_GAP):
+                await self._connected.wait()
         return self._connected.is_set()
 
     async def _follow(self) -> None:
