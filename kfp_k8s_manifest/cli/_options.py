@@ -105,6 +105,7 @@ def target_option(function: F) -> F:
         default="portable",
         show_default=True,
         envvar="KFP_K8S_TARGET",
+        show_envvar=True,
         help="KFP release to be valid under: 2.14, 2.15, 2.16, 2.17, kep or portable.",
     )(function)
 

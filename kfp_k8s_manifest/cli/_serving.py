@@ -34,6 +34,7 @@ def seconds_option(
         show_default=True,
         metavar="SECONDS",
         envvar=envvar,
+        show_envvar=envvar is not None,
         help=help,
     )
 

@@ -113,6 +113,7 @@ def _pairs(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 (click's o
     "--disable-execution-caching-by-default",
     is_flag=True,
     envvar="KFP_DISABLE_EXECUTION_CACHING_BY_DEFAULT",
+    show_envvar=True,
     help="Let tasks run without the execution cache unless they ask for it.",
 )
 @click.option(

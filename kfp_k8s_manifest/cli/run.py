@@ -46,7 +46,7 @@ __all__ = ["run"]
     "--experiment", default="Default", show_default=True, help="Experiment on the server."
 )
 @click.option("--run-name", help="Name of the run on the server.  [default: the version's]")
-@click.option("--token", envvar="KFP_TOKEN", help="Bearer token for the server.")
+@click.option("--token", envvar="KFP_TOKEN", show_envvar=True, help="Bearer token for the server.")
 @cluster_options
 def run(
     source: str,

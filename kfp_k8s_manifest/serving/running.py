@@ -13,6 +13,8 @@ from kfp_k8s_manifest.serving.server import Server
 
 __all__ = ["run", "serve", "stop_on_signals"]
 
+_SAME_SECONDS = 0.5
+
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run a coroutine in an event loop that tells when a socket can be read; Windows' own does not.
@@ -53,15 +55,24 @@ async def serve(
     except BaseException:
         await asyncio.gather(*(server.stop(drain=0) for server in started))
         raise
+    loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
+    stopped_at = 0.0
+
+    def stop() -> None:
+        nonlocal stopped_at
+        if not stopped.is_set():
+            stopped_at = loop.time()
+            stopped.set()
 
     def interrupt() -> None:
-        if stopped.is_set():
+        # One Ctrl-C may come twice: from the terminal, and from a program in between that passes it on.
+        if stopped.is_set() and loop.time() > stopped_at + _SAME_SECONDS:
             for server in servers:
                 server.hurry()
-        stopped.set()
+        stop()
 
-    stop_on_signals(stopped.set, interrupt)
+    stop_on_signals(stop, interrupt)
     await stopped.wait()
     await asyncio.gather(*(server.stop() for server in servers))
 

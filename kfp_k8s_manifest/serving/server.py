@@ -296,4 +296,5 @@ class Server:
             elif loop.time() > quiet_since + (1.0 if connections.fresh or self._listener else 0.25):
                 return
             await asyncio.sleep(0.02)
-        log(logging.WARNING, "gave up on requests under way", requests=connections.busy)
+        if connections.busy:
+            log(logging.WARNING, "gave up on requests under way", requests=connections.busy)
