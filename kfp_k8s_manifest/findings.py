@@ -7,6 +7,7 @@ codes are the business of the shells.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -21,6 +22,7 @@ __all__ = [
     "Report",
     "Severity",
     "format_path",
+    "printable",
     "shortened",
     "sort_findings",
 ]
@@ -136,6 +138,31 @@ def shortened(text: str, most: int) -> str:
         return text
     tail = most // 3
     return f"{text[: most - tail - 1]}…{text[-tail:]}"
+
+
+# Control characters, and those that turn the direction of text: in a terminal or a log they would
+# let a manifest write whatever it likes over the report. What no encoding has (halves of pairs, of
+# which a file's name may consist) would end the writing, and what XML forbids spoils a picture.
+_UNPRINTABLE: Final = (
+    "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """Return text with its control characters written as escapes.
+
+    Args:
+        text: The text.
+        keep: Control characters that stay, such as tabs.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+
+    def escaped(match: re.Match[str]) -> str:
+        found = match.group()
+        return found if found in keep else found.encode("unicode_escape").decode()
+
+    return re.sub(_UNPRINTABLE, escaped, text)
 
 
 class Finding(NamedTuple):

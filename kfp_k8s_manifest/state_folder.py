@@ -1,8 +1,9 @@
 """The one folder `.kfp-k8s/` for what commands remember between runs.
 
 git ignores it, and it may be deleted at any time. A repository may have come with one of its own making:
-a link in it leads to somebody's file, and a pipe waits for its other end. So files in it are read and
-replaced only where they are files.
+a link in it leads to somebody's file, a pipe waits for its other end, and a verdict in it was written by
+whoever wants a fault to pass. So files in it are read and replaced only where they are files, and nothing
+is believed where git has something of the folder.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ __all__ = ["STATE_FOLDER", "read_state", "state_file", "state_folder"]
 
 STATE_FOLDER: Final = ".kfp-k8s"
 """Its name."""
+
+_INDEX_VERSIONS: Final = (b"dirc\0\0\0\2", b"dirc\0\0\0\3")
 
 
 def state_folder(root: str | os.PathLike[str]) -> Path:
@@ -74,10 +77,11 @@ def read_state(root: str | os.PathLike[str], name: str, *, limit: int) -> bytes 
         limit: Bytes that it may have.
 
     Returns:
-        None where it is missing, larger, no regular file, or in a folder of somebody else's.
+        None where it is missing, larger, no regular file, in a folder of somebody else's, or in one that
+        may have come with the repository.
     """
     folder = os.path.join(root, STATE_FOLDER)  # noqa: PTH118 (pathlib costs at start)
-    if not _is_own(folder):
+    if not _is_own(folder) or _may_be_committed(os.path.abspath(root)):  # noqa: PTH100
         return None
     # Opened without waiting, and not through a link, where the system has flags for that.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -93,6 +97,54 @@ def read_state(root: str | os.PathLike[str], name: str, *, limit: int) -> bytes 
             return file.read()
     except OSError:
         return None
+
+
+def _may_be_committed(root: str) -> bool:
+    """Tell whether git has files of the folder, or a repository of its own in its place.
+
+    git's index names each file whole in the versions 2 and 3, which git writes unless it is told
+    otherwise; of another one nobody can tell without reading all of it.
+    """
+    folder = _git_folder(root)
+    if not folder:
+        return False
+    name = STATE_FOLDER.encode()
+    try:
+        with os.scandir(folder) as entries:
+            # A split index has most of its files in a second one.
+            parts = [
+                each.path
+                for each in entries
+                if each.name == "index" or each.name.startswith("sharedindex.")
+            ]
+        for part in parts:
+            with open(part, "rb") as file:  # noqa: PTH123 (pathlib costs at start)
+                # Where the file system does not tell cases apart, git may have it in another one.
+                data = file.read().lower()
+            if not data.startswith(_INDEX_VERSIONS) or name + b"/" in data or name + b"\0" in data:
+                return True
+    except OSError:
+        return True
+    return False
+
+
+def _git_folder(place: str) -> str:
+    """Return the folder of git that holds the index of the work tree around a place, "" for none."""
+    while True:
+        path = os.path.join(place, ".git")  # noqa: PTH118
+        if os.path.isfile(path):  # noqa: PTH113
+            # Of a further work tree, or of a repository within another.
+            try:
+                with open(path, encoding="utf-8") as file:  # noqa: PTH123
+                    return os.path.join(place, file.read(4096).strip().removeprefix("gitdir: "))  # noqa: PTH118
+            except (OSError, ValueError):
+                return path
+        if os.path.lexists(path):
+            return path
+        above = os.path.dirname(place)  # noqa: PTH120
+        if above == place:
+            return ""
+        place = above
 
 
 def _is_own(folder: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.model.ir import JsonValue
 from kfp_k8s_manifest.model.kinds import API_VERSION, PIPELINE_VERSION
@@ -150,6 +151,10 @@ def parse(document: JsonValue) -> AdmissionRequest:
         raise BadReviewError("request.uid is missing")
     if len(uid) > _UID_LENGTH:
         raise BadReviewError(f"request.uid has {len(uid)} characters, which is no uid")
+    namespace = _text(request, "namespace")
+    if namespace and naming.namespace_problems(namespace):
+        # The API server has none such, and it becomes a part of a path.
+        raise BadReviewError(f"request.namespace is {_shown(namespace)}, which is no namespace")
     operation = _text(request, "operation")
     if operation not in _OPERATIONS:
         raise BadReviewError(
@@ -160,7 +165,7 @@ def parse(document: JsonValue) -> AdmissionRequest:
         uid=uid,
         operation=operation,
         subresource=_text(request, "subResource"),
-        namespace=_text(request, "namespace"),
+        namespace=namespace,
         name=_text(request, "name"),
         dry_run=request.get("dryRun") is True,
         user=_text(_mapping(request, "userInfo", "request.") or {}, "username"),

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import click
 
+from kfp_k8s_manifest.cli._apiserver_options import user_options
+from kfp_k8s_manifest.cli._apiserver_usage import USER_OPTIONS, check_users
 from kfp_k8s_manifest.cli._documents import output_option, write_documents
 from kfp_k8s_manifest.cli._installing import (
     certificate_options,
     check_names,
+    check_server_name,
     read_bundle,
     read_cidrs,
     read_image,
 )
 from kfp_k8s_manifest.cli._options import target_option
-from kfp_k8s_manifest.cli._unused import refuse_unused
+from kfp_k8s_manifest.cli._unused import given_option, refuse_unused
 from kfp_k8s_manifest.errors import UsageError
 
 __all__ = ["manifests"]
@@ -41,14 +44,7 @@ __all__ = ["manifests"]
 )
 @click.option("--image", help="Container image.  [default: kfp-k8s-apiserver:VERSION]")
 @click.option("--replicas", type=click.IntRange(min=1), default=2, show_default=True)
-@click.option("--multi-user", is_flag=True, help="Tell callers apart, and serve all namespaces.")
-@click.option(
-    "--authorize",
-    type=click.Choice(["kep", "pipelines"]),
-    default="kep",
-    show_default=True,
-    help="Ask for pipelineversions too, as the KEP says, or for pipelines alone, as KFP 2.17 does.",
-)
+@user_options(environment=False)
 @click.option(
     "--database-secret",
     default="",
@@ -77,7 +73,6 @@ def manifests(
     image: str | None,
     replicas: int,
     multi_user: bool,  # noqa: FBT001
-    authorize: str,
     database_secret: str,
     insecure_http: bool,  # noqa: FBT001
     disable_webhook: bool,  # noqa: FBT001
@@ -85,6 +80,7 @@ def manifests(
     ca_bundle: str | None,
     cert_manager: bool,  # noqa: FBT001
     api_server_cidrs: tuple[str, ...],
+    **users: str | bool,
 ) -> None:
     """Write the objects that install the REST API.
 
@@ -99,11 +95,12 @@ def manifests(
     refuse_unused(
         click.get_current_context(),
         (
-            ("--multi-user", multi_user, ["authorize"]),
+            ("--multi-user", multi_user, USER_OPTIONS),
             ("--pipelines-store kubernetes", store == "kubernetes", ["authorize"]),
             ("the webhooks, and none are served", webhooks, ["target", "api_server_cidrs"]),
         ),
     )
+    check_users(users)
     _check_certificate(
         ca_bundle,
         needed=webhooks or not insecure_http,
@@ -112,7 +109,8 @@ def manifests(
     )
     everybody = "*" in clients
     named = [("--client-namespace", each) for each in clients if each != "*"]
-    check_names([("--name", name), ("-n", namespace), *named])
+    check_server_name(name)
+    check_names([("-n", namespace), *named])
     options = ApiServerOptions(
         name=name,
         namespace=namespace,
@@ -121,7 +119,7 @@ def manifests(
         target=target,
         replicas=replicas,
         multi_user=multi_user,
-        authorize=authorize,
+        user_arguments=_arguments(users),
         database_secret=database_secret,
         tls=not insecure_http,
         webhooks=webhooks,
@@ -131,6 +129,17 @@ def manifests(
         api_server_cidrs=read_cidrs(api_server_cidrs),
     )
     write_documents(apiserver_manifests(options), output, force=force)
+
+
+def _arguments(users: dict[str, str | bool]) -> tuple[str, ...]:
+    """Return what was said of callers as arguments of the server; what was not is left to its defaults."""
+    context = click.get_current_context()
+    given = [each for each in context.command.params if given_option(context, [each.name or ""])]
+    return tuple(
+        each.opts[-1] if users[each.name] is True else f"{each.opts[-1]}={users[each.name]}"
+        for each in given
+        if each.name in users
+    )
 
 
 def _check_store(store: str, secret: str, *, disable_webhook: bool) -> None:

@@ -12,7 +12,7 @@ import click
 from kfp_k8s_manifest.cli._options import FOLDER, PATH, target_option
 from kfp_k8s_manifest.cli._serving import port_option, seconds_option, serving_options
 
-__all__ = ["apiserver_options"]
+__all__ = ["apiserver_options", "user_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,7 +28,7 @@ def apiserver_options(function: F) -> F:
         serving_options(connections=400, memory="up to 0.6 MB with TLS", drain=0),
         _webhook_options,
         _url_options,
-        _user_options,
+        user_options(environment=True),
         _listening_options,
         _store_options,
     ):
@@ -104,65 +104,81 @@ def _listening_options(function: F) -> F:
     return function
 
 
-def _user_options(function: F) -> F:
-    for option in (
-        click.option(
-            "--require-namespace",
-            is_flag=True,
-            envvar="REQUIRE_NAMESPACE_FOR_PIPELINES",
-            show_envvar=True,
-            help="Refuse calls about pipelines that name no namespace.",
-        ),
-        click.option(
-            "--shared-read",
-            is_flag=True,
-            envvar="MULTIUSER_SHARED_READ",
-            show_envvar=True,
-            help="Let everybody read everything.",
-        ),
-        click.option(
-            "--token-audience",
-            envvar="TOKEN_REVIEW_AUDIENCE",
-            show_envvar=True,
-            default="pipelines.kubeflow.org",
-            show_default=True,
-            help="Audience of bearer tokens.",
-        ),
+def user_options(*, environment: bool) -> Callable[[F], F]:
+    """Add `--multi-user`, and what says how callers are told apart.
+
+    Args:
+        environment: Whether KFP's variables count, besides the options.
+    """
+
+    def variable(name: str) -> str | None:
+        return name if environment else None
+
+    def prefix() -> str:
         # An empty variable counts, too: click takes it for none.
-        click.option(
-            "--identity-prefix",
-            envvar="KUBEFLOW_USERID_PREFIX",
-            show_envvar=True,
-            default=lambda: os.environ.get("KUBEFLOW_USERID_PREFIX", _PREFIX),
-            show_default=_PREFIX,
-            help="What the identity header's value begins with; it is cut off.",
-        ),
-        click.option(
-            "--identity-header",
-            envvar="KUBEFLOW_USERID_HEADER",
-            show_envvar=True,
-            default=_HEADER,
-            show_default=True,
-            help="Header that names the caller; the proxy in front must set it, or remove it.",
-        ),
-        click.option(
-            "--authorize",
-            type=click.Choice(["kep", "pipelines"]),
-            default="kep",
-            show_default=True,
-            help="Ask for pipelineversions too, as the KEP says, or for pipelines alone, as KFP 2.17"
-            " does.",
-        ),
-        click.option(
-            "--multi-user",
-            is_flag=True,
-            envvar="MULTIUSER",
-            show_envvar=True,
-            help="Tell callers apart, and ask the cluster what they may do.",
-        ),
-    ):
-        function = option(function)
-    return function
+        return os.environ.get("KUBEFLOW_USERID_PREFIX", _PREFIX) if environment else _PREFIX
+
+    def add(function: F) -> F:
+        for option in (
+            click.option(
+                "--require-namespace",
+                is_flag=True,
+                envvar=variable("REQUIRE_NAMESPACE_FOR_PIPELINES"),
+                show_envvar=environment,
+                help="Refuse calls about pipelines that name no namespace.",
+            ),
+            click.option(
+                "--shared-read",
+                is_flag=True,
+                envvar=variable("MULTIUSER_SHARED_READ"),
+                show_envvar=environment,
+                help="Let everybody read everything.",
+            ),
+            click.option(
+                "--token-audience",
+                envvar=variable("TOKEN_REVIEW_AUDIENCE"),
+                show_envvar=environment,
+                default="pipelines.kubeflow.org",
+                show_default=True,
+                help="Audience of bearer tokens.",
+            ),
+            click.option(
+                "--identity-prefix",
+                envvar=variable("KUBEFLOW_USERID_PREFIX"),
+                show_envvar=environment,
+                default=prefix,
+                show_default=_PREFIX,
+                help="What the identity header's value begins with; it is cut off.",
+            ),
+            click.option(
+                "--identity-header",
+                envvar=variable("KUBEFLOW_USERID_HEADER"),
+                show_envvar=environment,
+                default=_HEADER,
+                show_default=True,
+                help="Header that names the caller; the proxy in front must set it, or remove it. An"
+                " empty one for none: tokens alone count.",
+            ),
+            click.option(
+                "--authorize",
+                type=click.Choice(["kep", "pipelines"]),
+                default="kep",
+                show_default=True,
+                help="Ask for pipelineversions too, as the KEP says (store kubernetes), or for pipelines"
+                " alone, as KFP 2.17 does.",
+            ),
+            click.option(
+                "--multi-user",
+                is_flag=True,
+                envvar=variable("MULTIUSER"),
+                show_envvar=environment,
+                help="Tell callers apart, and ask the cluster what they may do, in all namespaces.",
+            ),
+        ):
+            function = option(function)
+        return function
+
+    return add
 
 
 def _url_options(function: F) -> F:

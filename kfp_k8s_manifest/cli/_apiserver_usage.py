@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import click
@@ -13,11 +13,18 @@ from kfp_k8s_manifest.cli._installing import check_names
 from kfp_k8s_manifest.cli._unused import given_option, refuse_unused
 from kfp_k8s_manifest.errors import UsageError
 
-__all__ = ["check_domains", "check_usage", "serves_webhooks", "uses_cluster"]
+__all__ = [
+    "USER_OPTIONS",
+    "check_domains",
+    "check_usage",
+    "check_users",
+    "serves_webhooks",
+    "uses_cluster",
+]
 
 _REST_OPTIONS: Final = ("host", "port", "insecure_http", "multi_user")
 _URL_OPTIONS: Final = ("url_domains", "url_http", "url_timeout", "url_validation")
-_USER_OPTIONS: Final = (
+USER_OPTIONS: Final = (
     "authorize",
     "identity_header",
     "identity_prefix",
@@ -25,6 +32,7 @@ _USER_OPTIONS: Final = (
     "shared_read",
     "require_namespace",
 )
+"""The parameters of the options that are about `--multi-user`."""
 _WEBHOOK_OPTIONS: Final = (
     "target",
     "webhook_host",
@@ -98,7 +106,7 @@ def _refuse_useless(ctx: click.Context, options: dict[str, Any]) -> None:
             ("--pipelines-store files", store == "files", ["folder"]),
             ("--pipelines-store kubernetes", store == "kubernetes", ["disable_webhook"]),
             ("the webhooks, and none are served", serves_webhooks(options), _WEBHOOK_OPTIONS),
-            ("--multi-user", many, _USER_OPTIONS),
+            ("--multi-user", many, USER_OPTIONS),
             (
                 "--pipelines-store kubernetes or files, or --multi-user",
                 many or store in ("kubernetes", "files"),
@@ -150,12 +158,28 @@ def _check_values(options: dict[str, Any]) -> None:
     many = options["multi_user"]
     if options["namespace"] and (many or options["store"] != "database"):
         check_names([("--namespace", options["namespace"])])
-    if not many:
-        return
+    if many:
+        check_users(options)
+
+
+def check_users(options: Mapping[str, Any]) -> None:
+    """Refuse what could tell no caller from another.
+
+    Args:
+        options: The options that are about `--multi-user`.
+
+    Raises:
+        UsageError: The header cannot be one that names callers, or tokens for any server would count.
+    """
     header = options["identity_header"]
-    if not _FIELD.fullmatch(header):
+    # None at all is fine: tokens alone count then.
+    if header and not _FIELD.fullmatch(header):
         raise UsageError(
             f"--identity-header {header!r} is no name of a header field (for example kubeflow-userid)"
+        )
+    if header.lower() == "authorization":
+        raise UsageError(
+            "--identity-header: 'authorization' has the callers' tokens, which are looked at anyway"
         )
     if not options["token_audience"]:
         raise UsageError(

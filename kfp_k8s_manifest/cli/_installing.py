@@ -10,7 +10,14 @@ import click
 from kfp_k8s_manifest.cli._options import PATH
 from kfp_k8s_manifest.errors import UsageError
 
-__all__ = ["certificate_options", "check_names", "read_bundle", "read_cidrs", "read_image"]
+__all__ = [
+    "certificate_options",
+    "check_names",
+    "check_server_name",
+    "read_bundle",
+    "read_cidrs",
+    "read_image",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,6 +65,20 @@ def check_names(names: Iterable[tuple[str, str]]) -> None:
         problems = namespace_problems(value)
         if problems:
             raise UsageError(f"{option} {value!r} {problems[0]}")
+
+
+def check_server_name(name: str) -> None:
+    """Refuse a value of `--name` that is no name of a Service: a DNS-1035 label.
+
+    Raises:
+        UsageError: It is none.
+    """
+    check_names([("--name", name)])
+    if name[0].isdigit():
+        raise UsageError(
+            f"--name {name!r} must begin with a letter, since a Service is called so (for example"
+            " 'ml-pipeline')"
+        )
 
 
 def read_cidrs(texts: Iterable[str]) -> tuple[str, ...]:

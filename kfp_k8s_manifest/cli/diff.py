@@ -63,6 +63,9 @@ def diff(
 
     states = [read_state(each, objects=objects) for each in (before, after)]
     found = diff_states(states[0], states[1], only=only)
+    none = "Nothing has changed."
+    if all(each.is_empty for each in states):
+        none = "There is nothing to compare: neither side has a Pipeline or a PipelineVersion."
     if output_format == "json":
         import json
 
@@ -73,11 +76,11 @@ def diff(
     elif output_format == "markdown":
         from kfp_k8s_manifest.gitops.diff_markdown import diff_markdown
 
-        text = diff_markdown(found, limit=limit)
+        text = diff_markdown(found, none=none, limit=limit)
     else:
         from kfp_k8s_manifest.gitops.diff_text import diff_text
 
-        text = diff_text(found) or "nothing has changed\n"
+        text = diff_text(found) or f"{none[0].lower()}{none[1:-1]}\n"
     # A report replaces the one before it, whatever its format.
     write_output(text, output, force=True, inputs=(before, after))
     if exit_code and found:

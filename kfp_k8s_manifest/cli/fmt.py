@@ -43,7 +43,7 @@ def fmt(
 
     Exit codes: 0 done, 1 a file could not be repaired, or needs it with --check, 2 wrong usage.
     """
-    from kfp_k8s_manifest.render.summary import printable
+    from kfp_k8s_manifest.findings import printable
     from kfp_k8s_manifest.validation.inputs import find_inputs
     from kfp_k8s_manifest.validation.repairs import repair_all
     from kfp_k8s_manifest.yaml.limits import DEFAULT_LIMITS
@@ -89,8 +89,7 @@ def _write(attempt: Attempt) -> str:
 
 
 def _tell(attempt: Attempt, *, err: bool) -> None:
-    from kfp_k8s_manifest.findings import shortened
-    from kfp_k8s_manifest.render.summary import printable
+    from kfp_k8s_manifest.findings import printable, shortened
 
     assert attempt.repaired is not None
     for change in attempt.repaired.changes:

@@ -152,7 +152,7 @@ def validate(
 
         click.echo(summary(report, strict=strict), err=True)
     if verbose and report.passed_over:
-        from kfp_k8s_manifest.render.summary import printable
+        from kfp_k8s_manifest.findings import printable
 
         for each in report.passed_over:
             click.echo(printable(f"skipped {each.name}: {each.reason}"), err=True)

@@ -11,6 +11,7 @@ from kfp_k8s_manifest.cli._groups import SuggestingGroup
 from kfp_k8s_manifest.cli._installing import (
     certificate_options,
     check_names,
+    check_server_name,
     read_bundle,
     read_cidrs,
     read_image,
@@ -193,6 +194,8 @@ def manifests(
     about = "the server, and --url names one that runs elsewhere"
     refuse_unused(click.get_current_context(), [(about, not url, _OF_THE_SERVER)])
     check_names([("--name", name), ("-n", namespace), *(("--watch", n) for n in namespaces)])
+    if not url:
+        check_server_name(name)
     options = InstallOptions(
         name=name,
         namespace=namespace,

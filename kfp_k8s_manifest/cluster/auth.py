@@ -63,9 +63,16 @@ def _load_pair(context: ssl.SSLContext, pair: tuple[str, str]) -> None:
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:
             file.write("\n".join(pair))
-        context.load_cert_chain(name)
+        context.load_cert_chain(name, password=_passphrase)
     finally:
         Path(name).unlink()
+
+
+def _passphrase() -> str:
+    """Refuse an encrypted key, for which OpenSSL would ask at the terminal, and wait."""
+    raise ValueError(
+        "the client's key is encrypted; kubectl takes none either: write it without a passphrase"
+    )
 
 
 class Authentication:

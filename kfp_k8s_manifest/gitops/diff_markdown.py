@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from kfp_k8s_manifest.findings import printable
 from kfp_k8s_manifest.gitops.changes import Change
 from kfp_k8s_manifest.gitops.diff import PipelineDiff
-from kfp_k8s_manifest.gitops.diff_text import change_words, headline
+from kfp_k8s_manifest.gitops.diff_text import TAB, change_words, headline
 from kfp_k8s_manifest.graph import pipeline_graph
 from kfp_k8s_manifest.graph.mermaid import graph_mermaid
 
@@ -23,7 +24,9 @@ _FENCE = re.compile(r"`{3,}")
 _HEAD: Final = "## Pipelines\n\n"
 
 
-def diff_markdown(diffs: Sequence[PipelineDiff], *, limit: int = GITHUB_LIMIT) -> str:
+def diff_markdown(
+    diffs: Sequence[PipelineDiff], *, none: str = "Nothing has changed.", limit: int = GITHUB_LIMIT
+) -> str:
     """Return differences as Markdown: a table, and a fold for each pipeline with its graph.
 
     What goes beyond the limit is left out from the end, and told: first the graphs and texts of
@@ -31,10 +34,11 @@ def diff_markdown(diffs: Sequence[PipelineDiff], *, limit: int = GITHUB_LIMIT) -
 
     Args:
         diffs: By pipeline.
+        none: What is said where there are no differences.
         limit: The greatest number of characters.
     """
     if not diffs:
-        return f"{_HEAD}Nothing has changed.\n"
+        return f"{_HEAD}{none}\n"
     rows = ["| pipeline | version | changes |", "|---|---|---|"]
     rows += [_row(diff) for diff in diffs]
     text = _HEAD + "\n".join(rows) + "\n"
@@ -79,7 +83,7 @@ def _cell(text: str) -> str:
 
 def _escaped(text: str) -> str:
     """Return a text as Markdown shows it letter by letter, on one line."""
-    plain = " ".join(text.split())
+    plain = printable(" ".join(text.split()))
     plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]~@#])", r"\\\1", plain)
 
@@ -91,7 +95,8 @@ def _section(diff: PipelineDiff, *, detail: bool) -> str:
     for change in diff.changes:
         parts.append(f"* {_escaped(change_words(change))}\n")
         if change.lines and detail:
-            parts.append(_fenced("\n".join(change.lines), "diff"))
+            lines = (printable(line, keep=TAB) for line in change.lines)
+            parts.append(_fenced("\n".join(lines), "diff"))
     parts += [f"* version {_escaped(name)} added\n" for name in diff.added]
     parts += [f"* version {_escaped(name)} removed\n" for name in diff.removed]
     return "".join(parts) + "\n</details>\n"

@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from kfp_k8s_manifest.findings import ABSENT
+from kfp_k8s_manifest.findings import ABSENT, printable
 from kfp_k8s_manifest.gitops.changes import Change
 from kfp_k8s_manifest.gitops.diff import PipelineDiff
 
-__all__ = ["change_words", "diff_text", "headline", "shown"]
+__all__ = ["TAB", "change_words", "diff_text", "headline", "shown"]
+
+TAB: Final = "\t"
+"""What stays as it is of the control characters in a line of source code."""
 
 _SHOWN: Final = 120
 _MAX_LINES: Final = 400
@@ -27,7 +30,7 @@ def diff_text(diffs: Sequence[PipelineDiff]) -> str:
     for diff in diffs:
         lines += [*(("",) if lines else ()), headline(diff)]
         lines += [f"  {line}" if line else "" for line in _body(diff)]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{printable(line, keep=TAB)}\n" for line in lines)
 
 
 def headline(diff: PipelineDiff) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from kfp_k8s_manifest.checks.registry import SOURCE_FAILED
-from kfp_k8s_manifest.findings import FileResult, Finding, Report
+from kfp_k8s_manifest.findings import FileResult, Finding, Report, printable
 from kfp_k8s_manifest.gitops.build import EnvironmentPlan, Prepared
 from kfp_k8s_manifest.gitops.plan import Verb
 from kfp_k8s_manifest.render import github, junit
-from kfp_k8s_manifest.render.summary import count, printable
+from kfp_k8s_manifest.render.summary import count
 
 __all__ = ["FORMATS", "render_build", "render_failures", "render_plan"]
 

@@ -45,6 +45,11 @@ class State:
     texts: Mapping[str, bytes] = field(default_factory=dict)
     objects: tuple[Mapping[str, Any], ...] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        """True where it has no Pipeline and no PipelineVersion: no text names their group."""
+        return not self.objects and not any(GROUP.encode() in data for data in self.texts.values())
+
 
 def read_state(given: str, *, objects: Objects) -> State:
     """Return the state that an operand of `diff` names.
@@ -54,8 +59,7 @@ def read_state(given: str, *, objects: Objects) -> State:
         objects: Asks the cluster.
 
     Raises:
-        SourceError: It cannot be read.
-        UsageError: It is none of these.
+        SourceError: It cannot be read, or is none of these.
     """
     if given == "-" or os.path.isfile(given) or _is_pipe(given):  # noqa: PTH113
         data = read_input(given, limit=DEFAULT_LIMITS.size)
@@ -94,7 +98,7 @@ def _commit(given: str, ref: str, path: str) -> State:
         found = repository()
         commit = found.resolve(ref)
     except SourceError as error:
-        raise UsageError(
+        raise SourceError(
             f"{given!r} is no file or folder, not {CLUSTER!r}, and no commit: {error}"
         ) from error
     inside = found.path_of(path or ".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kfp_k8s_manifest.findings import printable
 from kfp_k8s_manifest.graph.model import Graph, Kind, Node
 from kfp_k8s_manifest.graph.words import heading, subtitle, tooltip
 
@@ -72,5 +73,6 @@ def _leaf(node: Node, *, last: bool) -> str:
 
 def _quoted(text: str) -> str:
     """Return a DOT string; a backslash in it means itself, a line feed a line's end."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    shown = printable(text, keep="\n")
+    escaped = shown.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'

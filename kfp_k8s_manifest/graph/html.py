@@ -11,6 +11,7 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
+from kfp_k8s_manifest.findings import printable
 from kfp_k8s_manifest.graph.layout import Layout, arrange, text_width
 from kfp_k8s_manifest.graph.model import Graph, Node
 from kfp_k8s_manifest.graph.words import heading, subtitle, tooltip
@@ -85,7 +86,7 @@ def graph_page(graph: Graph, *, title: str) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title>"
+        f"<title>{escape(printable(title))}</title>"
         f"<style>:root{{color-scheme:light dark}}body{{margin:1em}}{STYLE}"
         ".kfp-graph .view{max-height:none}</style></head>"
         f"<body>{graph_html(graph, with_style=False)}</body></html>\n"
@@ -173,7 +174,7 @@ def _box(node: Node) -> tuple[float, str]:
     border = f"double {_BORDER}px" if node.inner is not None else "solid 1px"
     dashed = "dashed 1px" if node.kind.value in ("condition", "branches") else border
     return width, (
-        f'<div class="box {node.kind.value}" data-node="{escape(node.id)}"'
+        f'<div class="box {node.kind.value}" data-node="{escape(printable(node.id, keep=chr(10)))}"'
         f' title="{escape(tooltip(node))}" style="box-sizing:border-box;max-width:{width:.1f}px;'
         f"min-width:{min(width, _LEAST):.0f}px;border:{dashed} currentColor;border-radius:6px;"
         f'padding:5px {_PADDING}px">{content}</div>'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from kfp_k8s_manifest.findings import printable
 from kfp_k8s_manifest.graph.model import Kind, Node
 
 __all__ = ["SYMBOLS", "heading", "subtitle", "tooltip"]
@@ -35,12 +36,12 @@ def heading(node: Node) -> str:
     if node.kind is Kind.BRANCHES and label == node.task:
         # kfp makes this name; nobody has given one.
         label = "branches"
-    return SYMBOLS[node.kind] + " ".join(label.split())
+    return SYMBOLS[node.kind] + _line(label)
 
 
 def subtitle(node: Node) -> str:
     """Return what stands below the label: a condition, what is looped over, the kind; or ""."""
-    return " ".join((node.detail or _WORDS.get(node.kind, "")).split())
+    return _line(node.detail or _WORDS.get(node.kind, ""))
 
 
 def tooltip(node: Node) -> str:
@@ -49,4 +50,9 @@ def tooltip(node: Node) -> str:
     lines += filter(None, (subtitle(node), node.image and f"image {node.image}"))
     if node.size:
         lines.append(f"{node.size} task{'s' if node.size != 1 else ''} inside")
-    return "\n".join(lines)
+    return "\n".join(printable(line, keep="\n") for line in lines)
+
+
+def _line(text: str) -> str:
+    """Return a text on one line, with nothing that a terminal obeys or XML forbids."""
+    return printable(" ".join(text.split()))

@@ -39,7 +39,7 @@ class ApiServerOptions:
         target: The target whose rules the webhooks apply.
         replicas: How many servers run.
         multi_user: Whether callers are told apart, and all namespaces are served.
-        authorize: What multi-user mode asks for: `kep` or `pipelines`.
+        user_arguments: Further arguments of the server in multi-user mode: how it tells callers apart.
         database_secret: The Secret whose key `url` holds the database's URL.
         tls: Whether REST is served over HTTPS.
         webhooks: Whether the servers are the webhooks of the cluster as well (store `kubernetes`).
@@ -58,7 +58,7 @@ class ApiServerOptions:
     target: str
     replicas: int = 2
     multi_user: bool = False
-    authorize: str = "kep"
+    user_arguments: tuple[str, ...] = ()
     database_secret: str = ""
     tls: bool = True
     webhooks: bool = False
@@ -163,9 +163,7 @@ def _container(options: ApiServerOptions, ports: dict[str, int]) -> Object:
         reference = {"name": options.database_secret, "key": "url"}
         env.append({"name": _DATABASE_URL, "valueFrom": {"secretKeyRef": reference}})
     if options.multi_user:
-        arguments.append("--multi-user")
-        if options.store == "kubernetes":
-            arguments.append(f"--authorize={options.authorize}")
+        arguments += ["--multi-user", *options.user_arguments]
     return {
         "name": "apiserver",
         "image": options.image,

@@ -131,7 +131,8 @@ class Installation:
                 authority,
                 spec={
                     "isCA": True,
-                    "commonName": authority,
+                    # X.509 has room for 64 characters in it; nobody looks it up.
+                    "commonName": authority[:64],
                     "duration": "87600h",
                     "secretName": authority,
                     "privateKey": {"algorithm": "ECDSA", "size": 256},

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from kfp_k8s_manifest.findings import Finding, Report, shortened
 
-__all__ = ["brief", "count", "object_name", "printable", "summary"]
+__all__ = ["brief", "count", "object_name", "summary"]
 
-# Control characters, and those that turn the direction of text: in a terminal or a log they would
-# let a manifest write whatever it likes over the report. What no encoding has (halves of pairs, of
-# which a file's name may consist) would end the writing.
-_UNPRINTABLE = "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 _TEXT: Final = 2_000
 """Characters of a message, a hint, a value."""
 _NAME: Final = 300
@@ -47,13 +42,6 @@ def _cut_value(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list):
         return [_cut_value(each, depth + 1) for each in value]
     return value
-
-
-def printable(text: str) -> str:
-    """Return text with its control characters written as escapes."""
-    if text.isascii() and text.isprintable():
-        return text
-    return re.sub(_UNPRINTABLE, lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
 def count(number: int, noun: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from kfp_k8s_manifest.checks.registry import SOURCE_FAILED
-from kfp_k8s_manifest.findings import Finding, Report
-from kfp_k8s_manifest.render.summary import object_name, printable, summary
+from kfp_k8s_manifest.findings import Finding, Report, printable
+from kfp_k8s_manifest.render.summary import object_name, summary
 
 __all__ = ["render"]
 

@@ -55,14 +55,21 @@ class ServingCertificate:
         try:
             # Tried apart from the settings in use, which a failure would leave half changed: the
             # two files may be from different moments of a rotation.
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self._certificate, self._key)
-            self.context.load_cert_chain(self._certificate, self._key)
+            for context in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self.context):
+                context.load_cert_chain(self._certificate, self._key, self._passphrase)
         except (OSError, ssl.SSLError) as error:
             raise CertificateError(
                 f"the certificate {self._certificate} and the key {self._key} cannot be used: {error}"
             ) from error
         self._seen = seen
         return True
+
+    def _passphrase(self) -> str:
+        """Refuse an encrypted key, for which OpenSSL would ask at the terminal, and wait."""
+        raise CertificateError(
+            f"the key {self._key} is encrypted, and a server has nobody to ask for the passphrase: write"
+            f" it without one (openssl pkey -in {self._key} -out KEY)"
+        )
 
     def expires(self) -> float:
         """Return when the served certificate expires, in seconds since the epoch; 0 if unknown."""

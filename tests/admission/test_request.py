@@ -100,3 +100,13 @@ def test_what_cannot_be_judged_is_never_allowed(problem: Problem, reason: str) -
             "message": "cannot be judged: why",
         },
     }
+
+
+@pytest.mark.parametrize("namespace", ["../..", "a/b", "A", "x" * 64, "x" * 100_000, "a\x00", ".."])
+def test_a_namespace_that_is_none(version: Make, admission_review: Make, namespace: str) -> None:
+    body = json.dumps(admission_review(version(), namespace=namespace)).encode()
+    with pytest.raises(BadReviewError) as caught:
+        read_request(body)
+    text = repr(namespace)
+    shown = text if len(text) <= 100 else f"{text[:100]}…"
+    assert str(caught.value) == f"request.namespace is {shown}, which is no namespace"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ def plane(control_plane: ControlPlane) -> ControlPlane:
         (["--disable-webhook", "--insecure-http"], 7),
         (["--ca-bundle", "CA"], 9),
         (["--ca-bundle", "CA", "--multi-user", "--api-server-cidr", "10.0.0.7/32"], 11),
+        (["--ca-bundle", "CA", "--name", "a" * 63], 9),
         (
             [
                 *("--pipelines-store", "database", "--database-secret", "db", "--insecure-http"),
@@ -147,20 +149,56 @@ def test_its_role_is_not_enough_for_another_namespace(plane: ControlPlane, tmp_p
             assert done.stdout.strip() == answer
 
 
-def test_its_roles_are_enough_for_many_users(
-    plane: ControlPlane, tmp_path: Path, package: Path
-) -> None:
-    installed = Installed(plane, tmp_path, "--disable-webhook", "--insecure-http", "--multi-user")
+def team_of(plane: ControlPlane, *subjects: str) -> str:
+    """Make a namespace in which some may do everything to pipelines and versions."""
     team = plane.create_namespace(f"team-{uuid.uuid4().hex[:8]}")
     rule = [
         "--verb=*",
         "--resource=pipelines.pipelines.kubeflow.org,pipelineversions.pipelines.kubeflow.org",
     ]
     plane.kubectl("create", "role", "editor", *rule, "-n", team)
-    plane.kubectl("create", "rolebinding", "editor", "--role=editor", "--user=alice", "-n", team)
-    with running(tmp_path, *installed.arguments(), "--identity-prefix=") as server:
-        header = {"x_goog_authenticated_user_email": "alice"}
+    named = [each.format(team=team) for each in subjects]
+    plane.kubectl("create", "rolebinding", "editor", "--role=editor", *named, "-n", team)
+    return team
+
+
+def test_its_roles_are_enough_for_many_users(
+    plane: ControlPlane, tmp_path: Path, package: Path
+) -> None:
+    installed = Installed(
+        *(plane, tmp_path, "--disable-webhook", "--insecure-http", "--multi-user"),
+        *("--identity-header", "kubeflow-userid", "--identity-prefix", ""),
+    )
+    team = team_of(plane, "--user=alice")
+    with running(tmp_path, *installed.arguments()) as server:
+        header = {"kubeflow_userid": "alice"}
         assert calls(server, package, team, **header) == [["One"], ["one", "two"], None]
         with pytest.raises(kfp_server_api.ApiException) as denied:
             calls(server, package, "default", **header)
         assert denied.value.status in (400, 403)
+
+
+def test_tokens_alone_count_where_no_proxy_sets_a_header(
+    plane: ControlPlane, tmp_path: Path, package: Path
+) -> None:
+    installed = Installed(
+        *(plane, tmp_path, "--disable-webhook", "--insecure-http", "--multi-user"),
+        *("--identity-header", ""),
+    )
+    team = team_of(plane, "--serviceaccount={team}:default", "--user=alice")
+    plane.kubectl("create", "serviceaccount", "default", "-n", team, check=False)
+    audience = ["--audience", "pipelines.kubeflow.org"]
+    token = plane.kubectl("create", "token", "default", "-n", team, *audience).stdout.strip()
+    with running(tmp_path, *installed.arguments()) as server:
+        bearer = {"authorization": f"Bearer {token}"}
+        assert calls(server, package, team, **bearer) == [["One"], ["one", "two"], None]
+        listing = kfp_server_api.PipelineServiceApi(
+            kfp_server_api.ApiClient(kfp_server_api.Configuration(host=server.url))
+        )
+        with contextlib.closing(listing.api_client) as client:
+            client.set_default_header(
+                "x-goog-authenticated-user-email", "accounts.google.com:alice"
+            )
+            with pytest.raises(kfp_server_api.ApiException) as unknown:
+                listing.pipeline_service_list_pipelines(namespace=team)
+        assert unknown.value.status == 401

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import Run
 
@@ -97,9 +98,16 @@ HTTPS_ALONE = (
         ),
         # What could not work.
         (["--pipelines-store", "files", "-n", "A_"], f"--namespace 'A_' {LABEL}"),
+        *(
+            (
+                [*command, "--multi-user", "--identity-header", "a b"],
+                "--identity-header 'a b' is no name of a header field (for example kubeflow-userid)",
+            )
+            for command in ([], ["manifests", "--disable-webhook"])
+        ),
         (
-            ["--multi-user", "--identity-header", ""],
-            "--identity-header '' is no name of a header field (for example kubeflow-userid)",
+            ["--multi-user", "--identity-header", "Authorization"],
+            "--identity-header: 'authorization' has the callers' tokens, which are looked at anyway",
         ),
         (
             ["--multi-user", "--token-audience", ""],
@@ -143,6 +151,14 @@ HTTPS_ALONE = (
             f"--client-namespace 'A_' {LABEL}",
         ),
         (
+            ["manifests", "--disable-webhook", "--identity-header", "a"],
+            "--identity-header is about --multi-user",
+        ),
+        (
+            ["manifests", "--disable-webhook", "--name", "1a"],
+            "--name '1a' must begin with a letter, since a Service is called so (for example 'ml-pipeline')",
+        ),
+        (
             ["--port", "1", "manifests"],
             "--port is about serving: put the options of manifests behind its name",
         ),
@@ -152,6 +168,31 @@ def test_contradictions(kfp_k8s: Run, options: list[str], message: str) -> None:
     result = kfp_k8s("apiserver", *options)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == f"Error: {message}\n"
+
+
+def test_the_server_of_many_users_is_told_what_the_manifests_were_told(kfp_k8s: Run) -> None:
+    """And nothing else: variables of the shell that writes them are not the server's."""
+    options = [
+        *("--identity-header", "kubeflow-userid", "--identity-prefix", ""),
+        *("--authorize", "pipelines", "--shared-read"),
+    ]
+    result = kfp_k8s(
+        *("apiserver", "manifests", "--disable-webhook", "--multi-user", "-o", "-", *options),
+        env={"TOKEN_REVIEW_AUDIENCE": "a", "REQUIRE_NAMESPACE_FOR_PIPELINES": "true"},
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    (deployment,) = (
+        each for each in yaml.safe_load_all(result.stdout) if each["kind"] == "Deployment"
+    )
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    found = container["args"]
+    assert sorted(found[found.index("--multi-user") :]) == [
+        "--authorize=pipelines",
+        "--identity-header=kubeflow-userid",
+        "--identity-prefix=",
+        "--multi-user",
+        "--shared-read",
+    ]
 
 
 def test_a_variable_that_could_not_work(kfp_k8s: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -132,6 +133,21 @@ def bare_plane(binaries: Path, folder: Path) -> Iterator[ControlPlane]:
 def api_server(plane: ControlPlane) -> Any:
     """Return the API server of a cluster."""
     return plane._servers[-1]
+
+
+async def freeze(plane: ControlPlane) -> None:
+    """Make the API server hang: it answers nothing, and its connections stay open."""
+    server = api_server(plane)
+    server.send(signal.SIGSTOP)
+    # On a busy machine some of its threads go on for a moment.
+    threads = Path(f"/proc/{server._process.pid}/task")
+    while any(_state(each) != "T" for each in threads.iterdir()):
+        await asyncio.sleep(0.01)
+
+
+def _state(thread: Path) -> str:
+    # The name before it may hold anything but is in brackets.
+    return (thread / "stat").read_text().rpartition(") ")[2][0]
 
 
 def restart(plane: ControlPlane) -> None:

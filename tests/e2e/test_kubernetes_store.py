@@ -355,14 +355,15 @@ def test_namespaces(kubeconfig: Path, installation: Installation, namespace: str
             assert await store.get_pipeline_by_name(place, "same") == made
         found = await store.get_pipeline_by_name("", "same")
         assert found.namespace == namespace
-        for name, code in (
-            ("", Code.ABORTED),
-            ("no-such", Code.NOT_FOUND),
-            ("a/b", Code.NOT_FOUND),
-        ):
+        # It goes where it is looked for without a namespace, and where its caller was asked for.
+        own, _ = await store.create_pipeline_with_version(new_pipeline("own"), new_version("own"))
+        assert own.namespace == namespace
+        assert await store.get_pipeline_by_name("", "own") == own
+        await store.delete_pipeline(own.id, cascade=True)
+        for name in ("no-such", "a/b"):
             with pytest.raises(RestError) as caught:
                 await store.create_pipeline(new_pipeline("x", namespace=name))
-            assert caught.value.code is code
+            assert caught.value.code is Code.NOT_FOUND
         for name in ("-", "..", "a/b", "A", "no-such"):
             assert (await store.list_pipelines(name, ListQuery())).total == 0
             with pytest.raises(RestError, match=r"not found$"):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kfp_k8s_manifest.compiler.build import ManifestOptions, build
-from kfp_k8s_manifest.errors import UsageError
+from kfp_k8s_manifest.errors import SourceError
 from kfp_k8s_manifest.findings import ABSENT
 from kfp_k8s_manifest.gitops import snapshots
 from kfp_k8s_manifest.gitops.changes import Area, Change
@@ -265,7 +265,7 @@ def test_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (diff,) = diff_states(*states(before, after))
         assert [each.what for each in diff.changes] == ["image"]
     with pytest.raises(
-        UsageError, match="'nope:m' is no file or folder, not 'cluster', and no commit"
+        SourceError, match="'nope:m' is no file or folder, not 'cluster', and no commit"
     ):
         states("nope:m")
 
@@ -367,3 +367,34 @@ def test_a_pipeline_that_neither_state_has_is_told(tmp_path: Path) -> None:
     # One that both have alike is none of the changed ones, and still known.
     done = command("diff", str(one), str(other), "--pipeline", "b")
     assert (done.returncode, done.stdout) == (0, "nothing has changed\n")
+
+
+@pytest.mark.parametrize("options", [(), ("--format", "markdown")])
+def test_a_terminal_obeys_nothing_of_what_differs(tmp_path: Path, options: tuple[str, ...]) -> None:
+    texts = ("\x1b[31mred\n\ttab \u202e", "\x1b[32mgreen\n\ttab \u202e")
+    files = []
+    for name, text in zip(("one.yaml", "other.yaml"), texts, strict=True):
+        pipeline = objects()[0] | {"spec": {"description": text}}
+        files.append(str(write(tmp_path, {name: [pipeline]}) / name))
+    done = command("diff", *files, *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "-\\x1b[31mred" in done.stdout
+    assert "\ttab \\u202e" in done.stdout
+    assert not {"\x1b", "\u202e"} & set(done.stdout)
+
+
+def test_nothing_on_either_side_is_no_comparison(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: 1\n")
+    (tmp_path / "b").mkdir()
+    done = command("diff", str(tmp_path / "a.yaml"), str(tmp_path / "b"), "--exit-code")
+    words = "here is nothing to compare: neither side has a Pipeline or a PipelineVersion"
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"t{words}\n", "")
+    done = command("diff", str(tmp_path / "b"), str(tmp_path / "b"), "--format", "markdown")
+    assert (done.returncode, done.stdout) == (0, f"## Pipelines\n\nT{words}.\n")
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing.yaml")
+    done = command("diff", missing, missing)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"Error: {missing!r} is no file or folder, not 'cluster', and no commit: " in done.stderr

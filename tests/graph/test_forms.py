@@ -35,6 +35,14 @@ def evil() -> Graph:
     )
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_nothing_that_a_terminal_obeys_or_xml_forbids(form: Callable[[Graph], str]) -> None:
+    text = "\x1b[31m\u202e\x9b\uffff\ud800end"
+    made = form(pipeline_graph(spec({text: {"taskInfo": {"name": text}}})))
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\uffff\ud800]", made)
+    assert re.search(r"(\\+|#92;)x1b", made)
+
+
 @pytest.mark.parametrize("graph", [example("control_flow"), evil()], ids=["real", "hostile"])
 def test_html_is_sound_and_holds_every_node(graph: Graph) -> None:
     parser = parse(graph_html(graph))

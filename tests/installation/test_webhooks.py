@@ -155,6 +155,13 @@ def test_cert_manager() -> None:
         }
 
 
+def test_a_name_of_63_characters_fits_in_the_authority_s_certificate() -> None:
+    """cert-manager refuses a common name of more than 64, as X.509 has it."""
+    found = installed(name="a" * 63, namespaces=("a",), cert_manager=True)
+    names = [c["spec"]["commonName"] for c in found["Certificate"] if "commonName" in c["spec"]]
+    assert names == ["a" * 63 + "-"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -162,6 +169,7 @@ def test_cert_manager() -> None:
         (["--cert-manager", "--ca-bundle", "ca.pem"], "pass either --ca-bundle FILE"),
         (["--cert-manager", "--global", "--watch", "a"], "exclude each other"),
         (["--cert-manager", "--name", "No"], "--name 'No'"),
+        (["--cert-manager", "--name", "1a"], "--name '1a' must begin with a letter"),
         (["--cert-manager", "--watch", "a.b"], "--watch 'a.b'"),
         (["--ca-bundle", "bad.pem"], "no PEM certificate"),
         (["--ca-bundle", "ca.pem", "--url", "http://x"], "must begin with https://"),

@@ -10,6 +10,7 @@ from kfp_k8s_manifest.rest.errors import Code
 from kfp_k8s_manifest.rest.stores.kubernetes.refusals import refused
 
 AWAY = "The Kubernetes API server does not answer: "
+NOT_NOW = "The Kubernetes API server cannot do this now: "
 
 
 @pytest.mark.parametrize(
@@ -19,17 +20,18 @@ AWAY = "The Kubernetes API server does not answer: "
         (
             ApiError(503, "", "starting", "GET /x"),
             Code.UNAVAILABLE,
-            f"{AWAY}the API server answered 503 to GET /x: starting",
+            f"{NOT_NOW}HTTP 503: starting",
         ),
         (
             ApiError(429, "TooManyRequests", "later", "GET /x"),
             Code.UNAVAILABLE,
-            f"{AWAY}the API server answered 429 TooManyRequests to GET /x: later",
+            f"{NOT_NOW}HTTP 429: later",
         ),
+        (ApiError(502, "", "", "GET /x"), Code.UNAVAILABLE, f"{NOT_NOW}HTTP 502"),
         (
             UnknownTypeError(PIPELINES),
             Code.UNAVAILABLE,
-            f"{AWAY}the cluster does not know pipelines of pipelines.kubeflow.org/v2beta1",
+            f"{NOT_NOW}the cluster does not know pipelines of pipelines.kubeflow.org/v2beta1",
         ),
         (
             ApiError(403, "Forbidden", "User x cannot do it", "POST /x"),

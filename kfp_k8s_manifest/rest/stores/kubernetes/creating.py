@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from kfp_k8s_manifest.cluster import PIPELINE_VERSIONS, ApiError, requests
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.model.trees import string_at
-from kfp_k8s_manifest.rest.errors import Code, RestError, invalid, not_found, pipeline_exists
+from kfp_k8s_manifest.rest.errors import RestError, invalid, not_found, pipeline_exists
 from kfp_k8s_manifest.rest.stores.items import (
     AWAITS,
     PipelineItem,
@@ -53,7 +53,7 @@ class Creator:
     Args:
         pipelines: The Pipelines.
         versions: The PipelineVersions.
-        namespace: Where objects without a namespace go; "" where each must state its own.
+        namespace: Where pipelines without a namespace go.
     """
 
     def __init__(
@@ -154,8 +154,6 @@ class Creator:
     def _place(self, new: NewPipeline) -> str:
         """Return the namespace of a new pipeline, which is checked with its name."""
         namespace = new.namespace or self._namespace
-        if not namespace:
-            raise RestError(Code.ABORTED, "A namespace is required")
         check_namespace(namespace)
         check_pipeline_name(new.name)
         return namespace

@@ -28,7 +28,9 @@ def refused(error: ClusterError, *, namespace: str = "") -> RestError:
         error: What the cluster answered, or that it did not.
         namespace: Where something was to be written.
     """
-    if not isinstance(error, ApiError) or isinstance(error, UnknownTypeError):
+    if isinstance(error, UnknownTypeError):
+        return RestError(Code.UNAVAILABLE, f"The Kubernetes API server cannot do this now: {error}")
+    if not isinstance(error, ApiError):
         return unavailable(str(error))
     said = error.server_message
     if error.code == 404 and error.reason == "NotFound":
@@ -47,4 +49,6 @@ def refused(error: ClusterError, *, namespace: str = "") -> RestError:
         return RestError(Code.ABORTED, "The object is being changed by others; try again")
     if error.code in (400, 422):
         return invalid(f"The Kubernetes API server refuses the object: {said}")
-    return unavailable(str(error))
+    # A webhook that is away among them.
+    said = f"HTTP {error.code}" + (f": {said}" if said else "")
+    return RestError(Code.UNAVAILABLE, f"The Kubernetes API server cannot do this now: {said}")

@@ -72,9 +72,7 @@ class KubernetesStore:
             client, PIPELINE_VERSIONS, namespace=scope, keep=partial(read_version, pool=pool)
         )
         self._tasks: list[asyncio.Task[None]] = []
-        self._creator = Creator(
-            self._pipelines, self._versions, namespace="" if all_namespaces else namespace
-        )
+        self._creator = Creator(self._pipelines, self._versions, namespace=namespace)
 
     async def start(self, *, patience: float = 30.0) -> None:
         """Read both collections, and follow them from then on.

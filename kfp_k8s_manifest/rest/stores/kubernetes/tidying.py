@@ -23,10 +23,12 @@ __all__ = ["Tidier"]
 # Longer than any server may be between creating both.
 _SECONDS: Final = 60.0
 _INTERVAL: Final = 20.0
+# How many of many objects a line of the log names.
+_NAMED: Final = 10
 
 
 class Tidier:
-    """Looks for marked pipelines, for as long as its task runs.
+    """Looks for marked pipelines and for versions in no list, for as long as its task runs.
 
     Args:
         pipelines: The Pipelines.
@@ -37,6 +39,7 @@ class Tidier:
         self._pipelines = pipelines
         self._versions = versions
         self._seen: dict[str, float] = {}
+        self._told: set[str] = set()
 
     async def run(self) -> None:
         """Go on looking."""
@@ -50,6 +53,7 @@ class Tidier:
 
     async def look(self) -> None:
         """See to what has been marked for long; times are this server's own, whose clock may differ."""
+        self._tell_of_unlisted()
         now = asyncio.get_running_loop().time()
         marked = {item.id: item for item in self._pipelines.cache if item.awaits}
         self._seen = {uid: self._seen.get(uid, now) for uid in marked}
@@ -66,6 +70,21 @@ class Tidier:
                     pipeline=marked[uid].object_name,
                     reason=str(error),
                 )
+
+    def _tell_of_unlisted(self) -> None:
+        """Name versions that no list shows, once: whoever applied them looks for them there."""
+        unlisted = {item.id: item for item in self._versions.cache.listing("")}
+        new = [item for uid, item in unlisted.items() if uid not in self._told]
+        self._told = set(unlisted)
+        if new:
+            log(
+                logging.WARNING,
+                "versions are in no list of their pipeline",
+                count=len(new),
+                versions=sorted(f"{item.namespace}/{item.object_name}" for item in new)[:_NAMED],
+                reason=f"they have no label {PIPELINE_ID_LABEL}: the mutating webhook sets it, and was"
+                " not asked when they were created",
+            )
 
     async def _finish(self, item: PipelineItem) -> None:
         """Remove the mark where there is a version after all, or else the pipeline."""

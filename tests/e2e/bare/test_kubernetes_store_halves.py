@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import itertools
 import signal
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -24,41 +23,18 @@ from tests.apiserver.controlplane import ControlPlane
 from tests.rest.creating import CREATES, TAGS, create_many
 from tests.rest.process import running
 
-from .installations import API, collection, pipeline, version
-from .stores import (
+from ..installations import API, collection, pipeline, version
+from ..stores import (
     BY_NAME,
     api_server,
-    bare_plane,
     eventually,
     names,
     new_pipeline,
     new_version,
     restart,
-    store_kubeconfig,
     stored,
     with_store,
 )
-
-NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def plane(
-    cluster_binaries: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ControlPlane]:
-    """A cluster of its own, with our CRDs and without webhooks."""
-    with bare_plane(cluster_binaries, tmp_path_factory.mktemp("store-plane")) as running_plane:
-        yield running_plane
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(plane: ControlPlane) -> Path:
-    return store_kubeconfig(plane)
-
-
-@pytest.fixture
-def namespace(plane: ControlPlane) -> str:
-    return plane.create_namespace(f"faults-{next(NUMBERS)}")
 
 
 class Stumbling(AsyncClient):

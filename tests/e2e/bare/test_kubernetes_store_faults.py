@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
+import logging
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,47 +17,27 @@ from kfp_k8s_manifest.cluster import ApiError, load_config
 from kfp_k8s_manifest.cluster.async_client import AsyncClient
 from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.rest.errors import Code, RestError
-from kfp_k8s_manifest.rest.stores.kubernetes import KubernetesStore, access
+from kfp_k8s_manifest.rest.stores.kubernetes import KubernetesStore, access, tidying
 from kfp_k8s_manifest.rest.values import ListQuery
 from tests.apiserver.controlplane import ControlPlane
 
-from .installations import API, collection, pipeline, version
-from .stores import (
+from ..installations import API, collection, pipeline, version
+from ..stores import (
     BY_NAME,
     api_server,
-    bare_plane,
     eventually,
+    freeze,
     is_there,
     names,
     new_pipeline,
     new_version,
     opened,
     restart,
-    store_kubeconfig,
     stored,
     with_store,
 )
 
-NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def plane(
-    cluster_binaries: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ControlPlane]:
-    """A cluster of its own, with our CRDs and without webhooks."""
-    with bare_plane(cluster_binaries, tmp_path_factory.mktemp("store-plane")) as running_plane:
-        yield running_plane
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(plane: ControlPlane) -> Path:
-    return store_kubeconfig(plane)
-
-
-@pytest.fixture
-def namespace(plane: ControlPlane) -> str:
-    return plane.create_namespace(f"faults-{next(NUMBERS)}")
+MESSAGE = "versions are in no list of their pipeline"
 
 
 def test_versions_that_nobody_has_checked(
@@ -110,6 +89,51 @@ def test_versions_that_nobody_has_checked(
     assert stored(plane, namespace, "PipelineVersion") == ["nolabel"]
 
 
+def test_versions_that_no_list_shows_are_told_of(
+    plane: ControlPlane, kubeconfig: Path, namespace: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever serves no webhook applies versions that kfp's client then does not find: once for each."""
+    caplog.set_level(logging.WARNING)
+
+    def apply(name: str) -> None:
+        answer = plane.request(
+            "POST", collection(namespace, "PipelineVersion"), version(name, "par")
+        )
+        assert answer.status == 201, answer.body
+
+    def told() -> list[dict[str, Any]]:
+        return [r.fields for r in caplog.records if r.message == MESSAGE]  # type: ignore[attr-defined]
+
+    async def use(store: KubernetesStore) -> None:
+        async def first() -> bool:
+            return bool(told())
+
+        await eventually(first)
+        tidier = tidying.Tidier(store._pipelines, store._versions)
+        await tidier.look()
+        apply("b")
+
+        async def known() -> bool:
+            return store._versions.cache.find(namespace, "b") is not None
+
+        await eventually(known)
+        for _ in range(2):
+            await tidier.look()
+
+    apply("a")
+    with_store(kubeconfig, namespace, use)
+    why = (
+        "they have no label pipelines.kubeflow.org/pipeline-id: the mutating webhook sets it, and was not"
+        " asked when they were created"
+    )
+    a, b = ([f"{namespace}/{name}"] for name in "ab")
+    assert [(each["count"], each["versions"], each["reason"]) for each in told()] == [
+        (1, a, why),
+        (1, a, why),
+        (1, b, why),
+    ]
+
+
 def test_a_content_that_is_nested_too_deep_for_python(
     plane: ControlPlane, kubeconfig: Path, namespace: str
 ) -> None:
@@ -150,11 +174,10 @@ def test_an_api_server_that_is_away_for_a_while(
             )
             query = ListQuery(page_size=1)
             assert await store.ready()
-            # It answers nothing, and its connections stay open.
             api_server(plane).send(signal.SIGKILL)
 
             async def noticed() -> bool:
-                return not await store.ready()
+                return not (store._pipelines.is_current or store._versions.is_current)
 
             await eventually(noticed)
             for call in (
@@ -200,16 +223,15 @@ def test_an_api_server_that_is_away_for_a_while(
 def test_an_api_server_that_hangs(
     plane: ControlPlane, kubeconfig: Path, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "_SECONDS", 1.0)
-    monkeypatch.setattr(access, "_LIST_SECONDS", 1.0)
-
     async def body() -> None:
         async with opened(kubeconfig, namespace) as store:
             made, own = await store.create_pipeline_with_version(
                 new_pipeline("p"), new_version("p")
             )
-            api_server(plane).send(signal.SIGSTOP)
+            monkeypatch.setattr(access, "_SECONDS", 1.0)
+            monkeypatch.setattr(access, "_LIST_SECONDS", 1.0)
             try:
+                await freeze(plane)
                 # What is known is known to be true as of a moment ago.
                 assert (await store.list_versions(made.id, ListQuery())).items == (own,)
                 for call in (
