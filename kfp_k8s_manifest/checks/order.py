@@ -302,7 +302,7 @@ def _check(obj: dict[str, Any], context: ObjectContext, at_most: int | None) -> 
     if kind == PIPELINE_VERSION and value_at(obj, "spec", "pipelineSpec") not in (ABSENT, None):
         yield from _validating(obj, context.target)
         if context.lint:
-            yield from _running(obj, context.target)
+            yield from _running(obj, context.target, at_most)
     yield from (each for each in sizes if each.rule != registry.SIZE_REQUEST.id)
 
 
@@ -325,11 +325,13 @@ def _validating(obj: Mapping[str, Any], target: Target) -> Iterator[Finding]:
     yield from check_kep(obj, target)
 
 
-def _running(obj: Mapping[str, Any], target: Target) -> Iterator[Finding]:
+def _running(
+    obj: Mapping[str, Any], target: Target, at_most: int | None = None
+) -> Iterator[Finding]:
     """Check what the webhook does not look at, and a run stumbles over."""
     pipeline_spec, platform_spec = (
         None if spec is ABSENT else spec
         for spec in (value_at(obj, "spec", "pipelineSpec"), value_at(obj, "spec", "platformSpec"))
     )
     yield from check_untyped(pipeline_spec, platform_spec, target)
-    yield from lint(pipeline_spec, platform_spec)
+    yield from lint(pipeline_spec, platform_spec, target=target, at_most=at_most)

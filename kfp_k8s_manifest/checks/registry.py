@@ -139,6 +139,7 @@ EXECUTOR_CONFIG_UNKNOWN_FIELD = Rule(
 )
 
 # What a run stumbles over.
+ARGUMENT_TOO_LONG = Rule("argument-too-long", "lint", _WARNING, "2.14.0")
 ARGO_NAME = Rule("argo-name", "lint", _WARNING, "2.14.0")
 ARTIFACT_ITERATOR = Rule("artifact-iterator", "lint", _WARNING, "2.14.0")
 COMPONENT_CYCLE = Rule("component-cycle", "lint", _WARNING, "2.14.0")
@@ -173,6 +174,7 @@ INPUT_UNUSED = Rule("input-unused", "lint", _NOTE, "2.14.0")
 ITERATOR_ITEMS = Rule("iterator-items", "lint", _WARNING, "2.14.0")
 ITERATOR_POLICY_IGNORED = Rule("iterator-policy-ignored", "lint", _NOTE, "2.14.0")
 LOOP_NAME = Rule("loop-name", "lint", _WARNING, "2.14.0")
+ONE_OF_ARTIFACT = Rule("one-of-artifact", "lint", _WARNING, "2.14.0")
 OUTPUT_MISSING = Rule("output-missing", "lint", _WARNING, "2.14.0")
 PARAMETER_DEFAULT_TYPE = Rule("parameter-default-type", "lint", _WARNING, "2.14.0")
 PARAMETER_LITERAL = Rule("parameter-literal", "lint", _WARNING, "2.14.0")

@@ -125,7 +125,8 @@ def _changes(
     """Yield the changes in an object, each with its place in the document."""
     spec = obj.get("spec")
     spec = spec if isinstance(spec, dict) else {}
-    findings = lint(spec.get("pipelineSpec"), spec.get("platformSpec"))
+    # The sizes do not matter here.
+    findings = lint(spec.get("pipelineSpec"), spec.get("platformSpec"), at_most=0)
     constants = [each.path for each in findings if each.rule == registry.CONSTANT_NOT_STRING.id]
     for path, value in lost_strings(obj, constants):
         place = (*prefix, *path)

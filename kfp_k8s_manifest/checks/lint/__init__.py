@@ -2,11 +2,12 @@
 
 The admission webhook checks the shape of a pipeline spec and nothing beyond. What refers to what,
 and which types meet, is found out later by KFP's compiler, driver and launcher, when somebody
-starts a run. These rules find it before. They need no schema and no release: they hold for every
-backend from 2.14.0 on.
+starts a run. These rules find it before. They need no schema, and most hold for every backend from
+2.14.0 on.
 
 Only components that a run would meet are checked. One that nothing uses is noted as such, and
-what is wrong inside it harms nobody.
+what is wrong inside it harms nobody. A few rules are about what later releases do better; they need the
+target.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.lint._access import get
 from kfp_k8s_manifest.checks.lint._argo import check_exit_tasks, check_loop_name, check_names
+from kfp_k8s_manifest.checks.lint._backends import check_backends
 from kfp_k8s_manifest.checks.lint._collector import Collector
 from kfp_k8s_manifest.checks.lint._components import (
     check_component,
@@ -36,6 +38,7 @@ from kfp_k8s_manifest.checks.lint._tasks import check_dag, check_task
 from kfp_k8s_manifest.checks.lint._types import check_declarations, check_values
 from kfp_k8s_manifest.checks.words import shown
 from kfp_k8s_manifest.findings import Finding
+from kfp_k8s_manifest.releases import Target
 
 __all__ = ["lint"]
 
@@ -43,7 +46,13 @@ __all__ = ["lint"]
 _POLICIES = frozenset({"retryPolicy", "iteratorPolicy"})
 
 
-def lint(pipeline_spec: object, platform_spec: object = None) -> list[Finding]:
+def lint(
+    pipeline_spec: object,
+    platform_spec: object = None,
+    *,
+    target: Target | None = None,
+    at_most: int | None = None,
+) -> list[Finding]:
     """Return what a run of the pipeline would fail on, would lose, or does not need.
 
     Any JSON value may stand anywhere; what has the wrong shape is passed over, because the schema
@@ -52,6 +61,8 @@ def lint(pipeline_spec: object, platform_spec: object = None) -> list[Finding]:
     Args:
         pipeline_spec: The value of `spec.pipelineSpec`.
         platform_spec: The value of `spec.platformSpec`, None where there is none.
+        target: The releases that count, None for all.
+        at_most: Bytes that the object does not exceed as JSON, where that is known.
 
     Returns:
         Warnings and notes, with paths from the object's root; never an error, because the webhook
@@ -75,6 +86,7 @@ def lint(pipeline_spec: object, platform_spec: object = None) -> list[Finding]:
                 _check_task(task, model, report)
     check_nulls(model, report)
     check_executors(model, report)
+    check_backends(model, report, target=target, at_most=at_most)
     check_placeholders(model, report)
     platform_inputs = check_platform(model, platform_spec, report)
     check_unused(model, platform_inputs, report)

@@ -13,6 +13,7 @@ import yaml
 from kfp_k8s_manifest.checks.lint import lint
 from kfp_k8s_manifest.checks.registry import RULES
 from kfp_k8s_manifest.findings import Finding, Severity
+from kfp_k8s_manifest.releases import target
 
 TABLE = yaml.safe_load(
     (Path(__file__).parent / "data" / "lint-cases.yaml").read_text(encoding="utf-8")
@@ -37,8 +38,19 @@ def build(case: dict[str, Any], side: str) -> tuple[Any, Any]:
         if value == "(delete)":
             del target[last]
         else:
-            target[last] = copy.deepcopy(value)
+            target[last] = expanded(copy.deepcopy(value))
     return pipeline, platform
+
+
+def expanded(value: Any) -> Any:
+    """Return a value in whose texts `{x*1000}` stands for a thousand `x`."""
+    if isinstance(value, list):
+        return [expanded(item) for item in value]
+    if isinstance(value, dict):
+        return {key: expanded(item) for key, item in value.items()}
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"\{(.)\*([0-9]+)\}", lambda match: match[1] * int(match[2]), value)
 
 
 def snake(value: Any) -> Any:
@@ -223,3 +235,29 @@ def test_components_that_contain_each_other() -> None:
     }
     (finding,) = [f for f in lint(pipeline) if f.rule == "component-cycle"]
     assert "'comp-train' → 'comp-b' → 'comp-train'" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "told"),
+    [
+        ("one-of-artifact", "2.16", True),
+        ("one-of-artifact", "portable", True),
+        ("one-of-artifact", "2.17", False),
+        ("one-of-artifact", "kep", False),
+        ("argument-too-long", "2.15", True),
+        ("argument-too-long", "portable", True),
+        ("argument-too-long", "2.16", False),
+    ],
+)
+def test_what_later_releases_do_better_is_told_of_the_earlier_ones(
+    rule: str, name: str, told: bool
+) -> None:
+    # The last case of a rule is the one that depends on the release.
+    case = next(case for case in reversed(CASES) if case["rule"] == rule)
+    findings = lint(*build(case, "fails"), target=target(name))
+    assert [each.rule for each in findings] == ([rule] if told else [])
+
+
+def test_a_small_object_is_not_measured_again() -> None:
+    case = next(case for case in CASES if case["rule"] == "argument-too-long")
+    assert lint(*build(case, "fails"), at_most=131_071) == []
