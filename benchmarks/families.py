@@ -167,6 +167,12 @@ def _placeholders(size: int) -> str:
     return _yaml(version(spec))
 
 
+def _placeholder_starts(size: int) -> str:
+    executor = {"container": {"image": "i", "args": ["{{$.inputs.parameters['" * (size // 23)]}}
+    spec = pipeline_spec({"t": _task("c")}, {"c": {"executorLabel": "e"}}, {"e": executor})
+    return _yaml(version(spec))
+
+
 FAMILIES: dict[str, Callable[[int], str | bytes]] = {
     "JSON string": lambda n: '{"a":"' + "x" * n + '"}',
     "JSON string of escapes": lambda n: '{"a":"' + '\\"' * (n // 2) + '"}',
@@ -340,6 +346,7 @@ FAMILIES: dict[str, Callable[[int], str | bytes]] = {
         .replace("'true'", "y")
     ),
     "placeholders": _placeholders,
+    "placeholders without an end": _placeholder_starts,
     "values of any kind": lambda n: _yaml(version({"x": list(range(n // 12))})),
     "Struct of a platform": lambda n: _yaml(
         version(pipeline_spec({}, {}), 0, {"platforms": {"kubernetes": {"x": [1] * (n // 10)}}})

@@ -25,6 +25,8 @@ GAP: Final = 24.0
 _LANE: Final = 10.0
 _SWEEPS: Final = 6
 _ALIGNMENTS: Final = 4
+_MOST_LANES: Final = 20_000
+"""Places for edges that pass rows; a picture with more of them shows nothing but lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +63,17 @@ def arrange(graph: Graph, widths: Sequence[float]) -> Layout:
     """Return the layout of a DAG.
 
     Args:
-        graph: The DAG; edges that close a circle are drawn as if they were not there.
+        graph: The DAG; edges that close a circle are drawn as if they were not there. So are those
+            over several rows where they are too many for a picture, and only edges from row to row
+            are left.
         widths: The width of each node in pixels.
     """
     rows_of, edges = _rows(graph)
+    deepest: dict[int, int] = {}
+    for source, target in edges:
+        deepest[source] = max(deepest.get(source, 0), rows_of[target] - rows_of[source] - 1)
+    if sum(deepest.values()) > _MOST_LANES:
+        edges = [(a, b) for a, b in edges if rows_of[b] == rows_of[a] + 1]
     builder = _Builder(rows_of, edges)
     builder.order()
     return builder.layout(widths)

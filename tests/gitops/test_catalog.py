@@ -101,3 +101,20 @@ def test_a_page_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is no catalog; choose a folder of its own"):
         write_site(tmp_path, files(dev=objects()).items())
     assert (tmp_path / "index.html").read_text(encoding="utf-8") == "mine"
+
+
+def test_components_that_double_at_each_level_are_shown_in_part() -> None:
+    def inner(number: int) -> dict[str, Any]:
+        return {"componentRef": {"name": f"c{number}"}}
+
+    components: dict[str, Any] = {
+        f"c{number}": {"dag": {"tasks": {"x": inner(number + 1), "y": inner(number + 1)}}}
+        for number in range(30)
+    }
+    components["c30"] = {"executorLabel": "e"}
+    pipeline = {"root": {"dag": {"tasks": {"r": inner(0)}}}, "components": components}
+    doubling = {"spec": {"pipelineSpec": pipeline}}
+    facts = facts_of(doubling)
+    assert facts["and more"] == "too many to show"
+    assert len(facts) < 20_001
+    assert sources_of(doubling) == {}

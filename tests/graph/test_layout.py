@@ -108,3 +108,13 @@ def test_texts_are_cut_to_a_width(text: str) -> None:
     fits = cut(text, 100)
     assert text_width(fits) <= 100
     assert fits == text or fits.endswith("…")
+
+
+def test_edges_over_many_rows_are_left_out_where_they_are_too_many() -> None:
+    count = 300
+    every = [(a, b) for a in range(count) for b in range(a + 1, count)]
+    drawn = arrange(graph(count, every), [100.0] * count)
+    assert [len(row) for row in drawn.rows] == [1] * count
+    assert all(links == ((0, 0),) for links in drawn.links)
+    few = arrange(graph(100, [(a, b) for a, b in every if b < 100]), [100.0] * 100)
+    assert max(map(len, few.rows)) > 50

@@ -6,7 +6,6 @@ code of a Python component is one, and so is the component that KFP hands to its
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -27,9 +26,6 @@ _LONGEST: Final = 128 * 1024 - 1
 _ONE_OF: Final = (2, 17, 0)
 _LARGE_COMPONENTS: Final = (2, 16, 0)
 """The first releases that do better."""
-
-# What a placeholder becomes is not known, and may be shorter.
-_PLACEHOLDER: Final = re.compile(r"\{\{\$.*?\}\}", re.DOTALL)
 
 
 def check_backends(
@@ -90,7 +86,7 @@ def _check_container(label: str, container: dict[str, Any], path: Path, report: 
     for field, text in _given(container):
         size = byte_size(text)
         if size > _LONGEST and "{{$" in text:
-            size = byte_size(_PLACEHOLDER.sub("", text))
+            size = byte_size(_without_placeholders(text))
         if size > _LONGEST:
             what = "a variable" if field[0] == "env" else "an argument"
             report.add(
@@ -101,6 +97,18 @@ def _check_container(label: str, container: dict[str, Any], path: Path, report: 
                 hint="Move code into an image or a package, and data into an artifact.",
             )
             return
+
+
+def _without_placeholders(text: str) -> str:
+    """Return a text less its placeholders: what one becomes is not known, and may be shorter.
+
+    By searching: a pattern would look for an end behind each beginning of one that has none.
+    """
+    parts, place = [], 0
+    while (start := text.find("{{$", place)) >= 0 and (end := text.find("}}", start)) >= 0:
+        parts.append(text[place:start])
+        place = end + 2
+    return "".join((*parts, text[place:]))
 
 
 def _given(container: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -16,6 +16,8 @@ __all__ = ["facts_of", "parameters_of", "sources_of"]
 
 _MAX_DEPTH: Final = 20
 _MAX_FACTS: Final = 20_000
+_MAX_TASKS: Final = 5_000
+"""Components within components double at each level, where somebody wants them to."""
 _SHORT: Final = (
     ("container.image", "image"),
     ("container.command", "command"),
@@ -45,13 +47,15 @@ def facts_of(version: Mapping[str, Any]) -> Facts:
             facts[f"pipeline · {key}"] = value
     root = {key: value for key, value in mapping_at(pipeline, "root").items() if key != "dag"}
     facts.update((f"pipeline · {key}", value) for key, value in _flat(root))
-    for place, task, component, executor, config in _tasks(pipeline, platform):
+    for count, (place, task, component, executor, config) in enumerate(
+        _tasks(pipeline, platform), 1
+    ):
         own = {key: value for key, value in task.items() if key not in ("componentRef", "taskInfo")}
         for part in (own, component, executor):
             for key, value in _flat(part):
                 facts[f"{place} · {_shortened(key)}"] = value
         facts.update((f"{place} · platform · {key}", value) for key, value in _flat(config))
-        if len(facts) > _MAX_FACTS:
+        if len(facts) > _MAX_FACTS or count == _MAX_TASKS:
             facts["and more"] = "too many to show"
             break
     return facts
@@ -122,7 +126,8 @@ def _tasks(
 ) -> Iterator[
     tuple[str, Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]
 ]:
-    """Yield each task with its place, component, executor and platform configuration."""
+    """Yield the tasks, `_MAX_TASKS` at most, with place, component, executor and configuration."""
+    count = 0
     components = mapping_at(pipeline, "components")
     executors = mapping_at(pipeline, "deploymentSpec", "executors")
     configs = mapping_at(platform, "platforms", "kubernetes", "deploymentSpec", "executors")
@@ -138,6 +143,9 @@ def _tasks(
             label = string_at(own, "executorLabel")
             place = f"{prefix}{name}"
             rest = {key: value for key, value in own.items() if key not in ("dag", "executorLabel")}
+            if count == _MAX_TASKS:
+                return
+            count += 1
             yield place, task, rest, mapping_at(executors, label), mapping_at(configs, label)
             inner = mapping_at(own, "dag", "tasks")
             if inner and component not in above and len(above) < _MAX_DEPTH:

@@ -242,6 +242,20 @@ def test_time_grows_with_size() -> None:
     assert processor_seconds(lambda: lint(large)) < 40 * max(usual, 0.002)
 
 
+@pytest.mark.parametrize(
+    "text", ["{{$", "{{$.inputs.parameters['", "{{$.inputs.parameters['x']", "{{", "}}"]
+)
+def test_texts_of_placeholders_without_an_end(text: str) -> None:
+    def seconds_at(count: int) -> float:
+        pipeline = chain(1)
+        container = pipeline["deploymentSpec"]["executors"]["exec-a"]["container"]
+        container["args"] = [text * count]
+        container["env"] = [{"name": "A", "value": text * count}]
+        return processor_seconds(lambda: lint(pipeline))
+
+    assert seconds_at(50_000) < 40 * max(seconds_at(5_000), 0.002)
+
+
 def test_ten_thousand_broken_names() -> None:
     pipeline = chain(10_000)
     pipeline["components"] = {f"comp-{index}": {} for index in range(10_000)}
