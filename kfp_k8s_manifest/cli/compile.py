@@ -11,7 +11,7 @@ import click
 
 from kfp_k8s_manifest.cli._compiling import Started
 from kfp_k8s_manifest.cli._documents import emit, force_option, write_outputs
-from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, target_option
+from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, Seconds, target_option
 from kfp_k8s_manifest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _pairs(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 (click's o
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(),
     metavar="SECONDS",
     help="End the processes of a source after so long.  [default: no limit]",
 )
