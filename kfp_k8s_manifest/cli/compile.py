@@ -13,6 +13,7 @@ from kfp_k8s_manifest.cli._compiling import Started
 from kfp_k8s_manifest.cli._documents import emit, force_option, write_outputs
 from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, Seconds, target_option
 from kfp_k8s_manifest.errors import UsageError
+from kfp_k8s_manifest.findings import printable
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.compiler.build import ManifestOptions
@@ -210,7 +211,7 @@ def _report_warnings(findings: list[Finding]) -> None:
         if finding.severity is Severity.WARNING:
             # The message begins with the field.
             where = f"{finding.kind} {finding.name}"
-            click.echo(f"warning: {where}: {finding.message} [{finding.rule}]", err=True)
+            click.echo(printable(f"warning: {where}: {finding.message} [{finding.rule}]"), err=True)
 
 
 def _write(bundles: list[Bundle], output: str, given: dict[str, Any], inputs: set[str]) -> None:
