@@ -236,14 +236,15 @@ class RestServer:
 
     def _attempts(self, failure: _Failure) -> int:
         """Return how often a request is sent that fails in such a way."""
+        most = self.patience.attempts
         if failure.status == 401:
             # Only a token that may change can be better the next time.
-            return _SIGNED_ATTEMPTS if self._access.token_file else 1
+            return min(_SIGNED_ATTEMPTS, most) if self._access.token_file else 1
         if failure.status == 429:
-            return self.patience.attempts
+            return most
         if not (failure.status in _AGAIN or failure.lost):
             return 1
-        return self.patience.attempts if self._reached else _FIRST_ATTEMPTS
+        return most if self._reached else min(_FIRST_ATTEMPTS, most)
 
     def _sent(
         self, method: Callable[..., Any], args: Any, options: dict[str, Any]
