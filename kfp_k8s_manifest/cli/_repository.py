@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kfp_k8s_manifest.cli._options import Seconds
+
 if TYPE_CHECKING:
     from kfp_k8s_manifest.gitops.build import EnvironmentPlan
     from kfp_k8s_manifest.gitops.project import Project
@@ -89,7 +91,7 @@ def timeout_option(function: F) -> F:
     """Add `--timeout` to a command."""
     return click.option(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Seconds(),
         metavar="SECONDS",
         help="End the processes of a source after so long.  [default: the configuration's]",
     )(function)

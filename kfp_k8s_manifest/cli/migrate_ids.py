@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ids"]
 
+_HEAD = """
+# KFP_AUTH, such as 'Authorization: Bearer TOKEN', is sent with each call.
+# Where a call fails, those of its run that follow are left out: with :enable instead of :disable a run
+# goes on that was stopped."""
+
 
 @click.command()
 @click.argument("folder", required=False, type=FOLDER)
@@ -141,7 +146,9 @@ def _json(found: list[Id]) -> str:
 def _script(used: list[Use], host: str) -> str:
     from kfp_k8s_manifest.migration.ids import repointing
 
-    parts = [f"# {len(used)} recurring runs of {host} use ids that have changed."]
+    parts = [f"# Recurring runs of {host} that use ids that have changed: {len(used)}."]
+    if used:
+        parts[0] += _HEAD
     for use in used:
         if use.missing:
             parts.append(

@@ -167,7 +167,7 @@ def _digests(path: str) -> Mapping[str, Any]:
     load: Callable[[str], Any] = tomllib.loads if path.endswith(".toml") else json.loads
     try:
         found = load(data.decode("utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         kind = "TOML" if path.endswith(".toml") else "JSON"
         raise SourceError(f"{path}: it is not {kind}: {error}") from error
     if not isinstance(found, Mapping):

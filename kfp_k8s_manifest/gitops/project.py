@@ -145,6 +145,8 @@ def _loaded(path: Path) -> tuple[str, dict[str, Any]]:
         if line is not None:
             raise ConfigError(f"{path.name}:{line}: {CONFLICT}") from error
         raise ConfigError(f"{path.name}: it is not TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path.name}: it is nested too deeply") from error
 
 
 def key_lines(text: str) -> dict[tuple[str, ...], int]:

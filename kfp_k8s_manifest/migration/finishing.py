@@ -93,7 +93,6 @@ def export(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
-    state_folder(folder)
     journal = _open(path, source, options)
     try:
         remove_leftovers(str(folder))
@@ -141,6 +140,23 @@ def _require_own(folder: Path, journal: Path) -> None:
 
 
 def _open(path: Path, source: Source, options: ExportOptions) -> Journal:
+    """Open the journal; one that another export has just deleted at its end is no use."""
+    last = 3
+    for attempt in range(1, last + 1):
+        state_folder(options.folder)
+        try:
+            journal = _open_once(path, source, options)
+        except OutputError:
+            if path.exists() or attempt == last:
+                raise
+        else:
+            if path.exists():
+                return journal
+            journal.close()
+    raise OutputError(f"cannot export into {options.folder}: another export works there")
+
+
+def _open_once(path: Path, source: Source, options: ExportOptions) -> Journal:
     settings = {
         "source": source.name,
         "layout": options.layout.name,

@@ -125,6 +125,9 @@ class Journal:
 
     def delete(self) -> None:
         """Close the file and delete it."""
+        # While it is still locked, so that no other export begins with it; not every system can.
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
         self.close()
         for suffix in ("", "-wal", "-shm", "-journal"):
             Path(f"{self._path}{suffix}").unlink(missing_ok=True)

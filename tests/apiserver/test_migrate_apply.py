@@ -286,7 +286,9 @@ def test_the_table_of_ids(plane: ControlPlane, namespace: str, tmp_path: Path, r
     ]
     done = migrate(plane, "ids", "-n", namespace, "--recurring-runs", "--host", runs)
     assert done.returncode == 0, done.stderr
-    assert f"# 1 recurring runs of {runs} use ids that have changed." in done.stdout
+    assert (
+        f"# Recurring runs of {runs} that use ids that have changed: 1.\n# KFP_AUTH" in done.stdout
+    )
     assert f"{runs}/apis/v2beta1/recurringruns/r-1:disable" in done.stdout
     assert uids["a-v1"] in done.stdout
     options = ["--recurring-runs", "--host", runs, "--format", "json"]

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 
 from kfp_k8s_manifest import naming
 from kfp_k8s_manifest.cli import cli
+from kfp_k8s_manifest.migration.journal import Journal
+from kfp_k8s_manifest.state_folder import state_folder
 from tests.runner import CliRunner
 
 from .databases import WORKFLOW, Pipeline, Version, add_pipelines, make_database, versions
@@ -194,6 +197,21 @@ def test_a_grown_side_file_has_the_old_lines_and_the_new(tmp_path: Path) -> None
     done = run_export(url, out, code=1)
     assert "2 objects could not be exported, 0 in part only (v1-template 2)" in done.stdout
     assert {each["pipeline"] for each in side_lines(out)} == {"a", "b"}
+
+
+def test_two_exports_do_not_work_in_one_folder(tmp_path: Path) -> None:
+    url = make_database(tmp_path / "kfp.db", [Pipeline(name="a", versions=versions(1))])
+    out = tmp_path / "out"
+    out.mkdir()
+    other = Journal(state_folder(out) / "export.sqlite", {})
+    done = run_export(url, out, code=1)
+    assert done.stderr == f"Error: cannot export into {out}: another export works there\n"
+    # One that ends meanwhile takes its journal with it, and is waited for.
+    ending = threading.Timer(0.4, other.delete)
+    ending.start()
+    run_export(url, out)
+    ending.join()
+    assert sorted(tree(out)) == ["a/pipeline.yaml", "a/versions/a-v1.yaml", "rename-report.csv"]
 
 
 @pytest.mark.parametrize(

@@ -266,7 +266,7 @@ class RestServer:
         self._reached = True
         try:
             tree = json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             kind = response.headers.get("content-type", "no content type")
             raise ServerError(
                 f"{self.name} has answered no JSON ({kind}): is it the API of a KFP server, and are"
@@ -364,7 +364,7 @@ def _message(body: str | None) -> str:
         if details:
             return str(details[0]["message"])
         return str(tree.get("message") or tree.get("error_message") or "")
-    except (ValueError, TypeError, AttributeError, KeyError, IndexError):
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
         return " ".join((body or "").split())[:200]
 
 

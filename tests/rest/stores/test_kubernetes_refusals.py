@@ -34,9 +34,24 @@ NOT_NOW = "The Kubernetes API server cannot do this now: "
             f"{NOT_NOW}the cluster does not know pipelines of pipelines.kubeflow.org/v2beta1",
         ),
         (
-            ApiError(403, "Forbidden", "User x cannot do it", "POST /x"),
+            ApiError(403, "Forbidden", 'p is forbidden: User "x" cannot do it', "POST /x"),
             Code.UNAVAILABLE,
-            "This server is not allowed to do this in the cluster: User x cannot do it",
+            'This server is not allowed to do this in the cluster: p is forbidden: User "x" cannot do it',
+        ),
+        (
+            ApiError(401, "Unauthorized", "Unauthorized", "POST /x"),
+            Code.UNAVAILABLE,
+            "This server is not allowed to do this in the cluster: Unauthorized",
+        ),
+        (
+            ApiError(403, "Forbidden", '"x" is forbidden: exceeded quota: q', "POST /x"),
+            Code.INVALID_ARGUMENT,
+            'The Kubernetes API server refuses the object: "x" is forbidden: exceeded quota: q',
+        ),
+        (
+            ApiError(403, "Forbidden", 'admission webhook "w" denied the request: no', "POST /x"),
+            Code.INVALID_ARGUMENT,
+            'The Kubernetes API server refuses the object: admission webhook "w" denied the request: no',
         ),
         (
             ApiError(403, "Forbidden", "the namespace is being terminated", "POST /x"),

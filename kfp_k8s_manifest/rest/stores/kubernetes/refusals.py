@@ -14,6 +14,8 @@ __all__ = ["refused", "unavailable"]
 
 _TOO_LARGE: Final = "request is too large"
 _ENDING: Final = "being terminated"
+# What every authorizer's refusal is told with.
+_PERMISSION: Final = 'is forbidden: User "'
 
 
 def unavailable(reason: str) -> RestError:
@@ -39,7 +41,7 @@ def refused(error: ClusterError, *, namespace: str = "") -> RestError:
         return invalid("The object is too large for the Kubernetes API server")
     if error.code == 403 and _ENDING in said:
         return RestError(Code.FAILED_PRECONDITION, f"The namespace {namespace} is being deleted")
-    if error.code in (401, 403):
+    if error.code == 401 or (error.code == 403 and _PERMISSION in said):
         # Nothing that the caller has done wrong; it also happens while an API server starts.
         log(logging.ERROR, "not allowed in the cluster", reason=str(error))
         return RestError(
@@ -47,7 +49,8 @@ def refused(error: ClusterError, *, namespace: str = "") -> RestError:
         )
     if error.code == 409:
         return RestError(Code.ABORTED, "The object is being changed by others; try again")
-    if error.code in (400, 422):
+    if error.code in (400, 403, 422):
+        # Quotas and some webhooks refuse with 403, too.
         return invalid(f"The Kubernetes API server refuses the object: {said}")
     # A webhook that is away among them.
     said = f"HTTP {error.code}" + (f": {said}" if said else "")
