@@ -55,7 +55,10 @@ class _ShownError(click.ClickException):
     """An error of ours, as click shows and exits with it."""
 
     def __init__(self, error: KfpK8sError) -> None:
-        super().__init__(str(error))
+        from kfp_k8s_manifest.findings import printable
+
+        # The text may hold what a file, a server or somebody's code says.
+        super().__init__(printable(str(error), keep="\n\t"))
         self.exit_code = error.exit_code  # type: ignore[misc]
 
 

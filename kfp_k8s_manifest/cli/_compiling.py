@@ -16,6 +16,7 @@ from kfp_k8s_manifest.compiler.isolation import (
 )
 from kfp_k8s_manifest.compiler.sources import ACCEPTED, Source, find_sources, read_source
 from kfp_k8s_manifest.errors import KfpK8sError, SourceError, UsageError
+from kfp_k8s_manifest.findings import printable
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.model.ir import PipelineIR
@@ -128,7 +129,7 @@ class Started:
         errors += [result.error for result in results if result.error is not None]
         if errors:
             for each in errors[:-1]:
-                click.echo(f"Error: {each}", err=True)
+                click.echo("Error: " + printable(str(each), keep="\n\t"), err=True)
             raise errors[-1]
         return packages, results
 
@@ -147,7 +148,7 @@ def _parameters(text: str | None) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             f"--pipeline-parameters is not valid JSON: {error}; an example that is:"
             """ --pipeline-parameters '{"epochs": 3}'"""

@@ -12,6 +12,7 @@ __all__ = [
     "KEY_VALUE",
     "PATH",
     "KeyValue",
+    "Seconds",
     "exclude_option",
     "format_option",
     "skip_others_option",
@@ -40,6 +41,32 @@ class KeyValue(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 
 KEY_VALUE = KeyValue()
+
+
+# Clocks of the system take no more, nor infinity, nor what is no number.
+_MANY_SECONDS = 1e9
+
+
+class Seconds(click.FloatRange):
+    """A time in seconds, which comes to an end.
+
+    Args:
+        zero: Whether it may be none at all.
+    """
+
+    name = "number of seconds"
+
+    def __init__(self, *, zero: bool = False) -> None:
+        super().__init__(min=0, min_open=not zero)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read a number, and refuse what is none that can be waited for."""
+        seconds = float(super().convert(value, param, ctx))
+        if not seconds < _MANY_SECONDS:
+            self.fail(f"{value!r} is not below {_MANY_SECONDS:,.0f} seconds", param, ctx)
+        return seconds
 
 
 class _PathType(click.ParamType):  # type: ignore[type-arg,unused-ignore]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kfp_k8s_manifest.cli._options import Seconds
+
 if TYPE_CHECKING:
     from kfp_k8s_manifest.gitops.build import EnvironmentPlan
     from kfp_k8s_manifest.gitops.project import Project
@@ -61,15 +63,19 @@ def tell_plan(plan: EnvironmentPlan, *, done: bool) -> None:
         click.echo("nothing was changed; --yes writes this", err=True)
 
 
-def environment_option(function: F) -> F:
-    """Add `--env` to a command."""
+def environment_option(*, default: str) -> Callable[[F], F]:
+    """Return what adds `--env` to a command.
+
+    Args:
+        default: Which environments are meant without it.
+    """
     return click.option(
         "--env",
         "environments",
         multiple=True,
         metavar="NAME",
-        help="This environment only. May be given several times.  [default: all that are built]",
-    )(function)
+        help=f"This environment only. May be given several times.  [default: {default}]",
+    )
 
 
 def jobs_option(function: F) -> F:
@@ -85,7 +91,7 @@ def timeout_option(function: F) -> F:
     """Add `--timeout` to a command."""
     return click.option(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Seconds(),
         metavar="SECONDS",
         help="End the processes of a source after so long.  [default: the configuration's]",
     )(function)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from kfp_k8s_manifest.cli._options import PATH
+from kfp_k8s_manifest.cli._options import PATH, Seconds
 from kfp_k8s_manifest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ _OPTIONS = (
     click.option("--cookie", envvar="KFP_COOKIE", show_envvar=True, help="Cookie of a login."),
     click.option(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Seconds(),
         default=60.0,
         show_default=True,
         metavar="SECONDS",

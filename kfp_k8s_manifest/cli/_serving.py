@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from kfp_k8s_manifest.cli._options import Seconds
 from kfp_k8s_manifest.errors import KfpK8sError
 
 __all__ = [
@@ -25,11 +26,21 @@ def seconds_option(
     default: float,
     help: str,  # noqa: A002
     envvar: str | None = None,
+    *,
+    zero: bool = True,
 ) -> Callable[[F], F]:
-    """Add an option that takes seconds."""
+    """Add an option that takes seconds.
+
+    Args:
+        name: The option.
+        default: Its default.
+        help: What it is about.
+        envvar: The variable that takes its place.
+        zero: Whether it may be none at all.
+    """
     return click.option(
         name,
-        type=click.FloatRange(min=0),
+        type=Seconds(zero=zero),
         default=default,
         show_default=True,
         metavar="SECONDS",
@@ -63,7 +74,9 @@ def serving_options(*, connections: int, memory: str, drain: float) -> Callable[
                 default="info",
                 show_default=True,
             ),
-            seconds_option("--reload", 2, "How often the certificate's files are looked at."),
+            seconds_option(
+                "--reload", 2, "How often the certificate's files are looked at.", zero=False
+            ),
             seconds_option("--grace", 20, "How long the last requests may take after that."),
             seconds_option(
                 "--drain", drain, "How long everything is still answered after SIGTERM."
@@ -72,6 +85,7 @@ def serving_options(*, connections: int, memory: str, drain: float) -> Callable[
                 "--read-timeout",
                 10,
                 "For a TLS handshake, a request's head, and its body, each.",
+                zero=False,
             ),
             click.option(
                 "--max-connections",

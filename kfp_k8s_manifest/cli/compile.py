@@ -11,8 +11,9 @@ import click
 
 from kfp_k8s_manifest.cli._compiling import Started
 from kfp_k8s_manifest.cli._documents import emit, force_option, write_outputs
-from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, target_option
+from kfp_k8s_manifest.cli._options import KEY_VALUE, PATH, Seconds, target_option
 from kfp_k8s_manifest.errors import UsageError
+from kfp_k8s_manifest.findings import printable
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.compiler.build import ManifestOptions
@@ -101,7 +102,7 @@ def _pairs(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 (click's o
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(),
     metavar="SECONDS",
     help="End the processes of a source after so long.  [default: no limit]",
 )
@@ -210,7 +211,7 @@ def _report_warnings(findings: list[Finding]) -> None:
         if finding.severity is Severity.WARNING:
             # The message begins with the field.
             where = f"{finding.kind} {finding.name}"
-            click.echo(f"warning: {where}: {finding.message} [{finding.rule}]", err=True)
+            click.echo(printable(f"warning: {where}: {finding.message} [{finding.rule}]"), err=True)
 
 
 def _write(bundles: list[Bundle], output: str, given: dict[str, Any], inputs: set[str]) -> None:

@@ -8,6 +8,7 @@ import click
 
 from kfp_k8s_manifest.cli._documents import emit
 from kfp_k8s_manifest.errors import SourceError
+from kfp_k8s_manifest.findings import printable
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.gitops.krm import Call
@@ -43,7 +44,7 @@ def krm() -> None:
     for each in results:
         place = each["resourceRef"]
         who = f"{place['kind']} {place['name']}"
-        click.echo(f"{each['severity']}: {who}: {each['message']}", err=True)
+        click.echo(printable(f"{each['severity']}: {who}: {each['message']}"), err=True)
     emit(validated(data.decode("utf-8"), results))
     if any(each["severity"] == "error" for each in results):
         click.get_current_context().exit(1)

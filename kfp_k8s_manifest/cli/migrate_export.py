@@ -20,6 +20,7 @@ from kfp_k8s_manifest.cli._server import (
     server_options,
 )
 from kfp_k8s_manifest.errors import UsageError
+from kfp_k8s_manifest.findings import printable
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.migration.finishing import ExportResult
@@ -132,9 +133,9 @@ def _tell(result: ExportResult, output: str, format_name: str) -> None:
     from kfp_k8s_manifest.migration.mapping import FILE
 
     for failure in result.failures:
-        click.echo(f"failed  pipeline {failure.pipeline!r}: {failure.text}", err=True)
+        click.echo(printable(f"failed  pipeline {failure.pipeline!r}: {failure.text}"), err=True)
     for note in result.notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo(printable(f"note: {note}"), err=True)
     if format_name == "json":
         emit(json.dumps({"version": 1, **asdict(result)}, indent=2) + "\n")
         return

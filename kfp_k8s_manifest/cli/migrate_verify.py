@@ -19,6 +19,7 @@ from kfp_k8s_manifest.cli._server import (
     server_options,
 )
 from kfp_k8s_manifest.errors import UsageError
+from kfp_k8s_manifest.findings import printable
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.migration.compare import Names
@@ -100,7 +101,7 @@ def verify(
             on_progress=on_progress,
         )
     for note in source.notes():
-        click.echo(f"note: {note}", err=True)
+        click.echo(printable(f"note: {note}"), err=True)
     emit(_json(result) if format_name == "json" else _text(result, other.name))
     if result.problems:
         click.get_current_context().exit(1)

@@ -12,6 +12,7 @@ from kfp_k8s_manifest.cli._cluster import cluster_options, connect
 from kfp_k8s_manifest.cli._documents import emit, force_option, write_documents
 from kfp_k8s_manifest.cli._options import PATH
 from kfp_k8s_manifest.errors import KfpK8sError, SourceError, UsageError
+from kfp_k8s_manifest.findings import printable
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.gitops.prune import Doomed, Inventory
@@ -95,7 +96,7 @@ def _removed(cluster: Any, each: Doomed, *, yes: bool) -> bool:
         try:
             cluster.delete(each.kind, each.namespace, each.name, uid=each.uid)
         except ClusterError as error:
-            click.echo(f"failed  {each.kind} {each.name}: {error}", err=True)
+            click.echo(printable(f"failed  {each.kind} {each.name}: {error}"), err=True)
             return False
     emit(f"{'removed' if yes else 'remove '} {each.kind} {each.name}\n")
     return True
@@ -145,7 +146,7 @@ def _read_inventory(file: str, pins: tuple[str, ...]) -> Inventory:
         names = {key: tree[key] for key in ("pipelines", "versions", "pins")}
         if not all(isinstance(each, str) for value in names.values() for each in value):
             raise TypeError("a name is no string")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SourceError(
             f"{file} is no inventory that --write-job has written: {error}"
         ) from error

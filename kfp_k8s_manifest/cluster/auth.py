@@ -189,7 +189,7 @@ def _run_plugin(plugin: ExecPlugin) -> Mapping[str, Any]:
         raise ClusterError(f"the credential plugin {name!r} exited {done.returncode}: {said}")
     try:
         status = json.loads(done.stdout)["status"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ClusterError(
             f"the credential plugin {name!r} printed no ExecCredential with a status"
         ) from error

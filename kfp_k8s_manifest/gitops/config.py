@@ -17,6 +17,7 @@ __all__ = ["ConfigError", "parse_config"]
 
 Path = tuple[str, ...]
 
+_OWNERS: Final = {".git": "git", ".kfp-k8s": "this program, so that git ignores it"}
 _TABLES: Final = ("environments", "pipelines")
 _OWN: Final = frozenset({"sources", "exclude", "timeout", "strict"})
 
@@ -286,8 +287,11 @@ class _Reader:
                 " 'manifests'",
             )
             return None
-        if clean[0] == ".git":
-            self._say(path, f"is {value!r}, which belongs to git")
+        if clean[0] in _OWNERS:
+            self._say(path, f"is {value!r}, which belongs to {_OWNERS[clean[0]]}")
+            return None
+        if "\0" in value:
+            self._say(path, f"is {value!r}, which no file can be called")
             return None
         return "/".join(clean)
 

@@ -59,7 +59,7 @@ def parse_arguments(ir: PipelineIR, given: Mapping[str, str]) -> dict[str, Any]:
             continue
         try:
             value = json.loads(given[name])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SourceError(
                 f"--arg {name}={given[name]}: the parameter is {kind}, and the value is no JSON"
             ) from error

@@ -212,7 +212,7 @@ def _side_line(line: bytes, place: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(line)
         [reason["field"] for reason in found["reasons"]]
         (found["kind"], found["original_id"], found["object"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise SourceError(
             f"{place}: no line of an export: {why}; restore the file, or delete it"

@@ -201,7 +201,7 @@ class _Handler:
         except RestError as error:
             noted.code = error.code.name
             # Other texts quote what was sent.
-            noted.reason = error.text if error.status in _TOLD else ""
+            noted.reason = error.text if error.status in _TOLD else error.detail
             return answers.refusal(error)
         except web.HTTPException:
             raise

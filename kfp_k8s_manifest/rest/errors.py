@@ -57,7 +57,8 @@ class RestError(KfpK8sError):
     Args:
         code: Why, as gRPC sorts it.
         text: What the caller reads: `details[0].message`, or `error_message` of an upload.
-        detail: What it does not tell, for the `message` beside the details, or "".
+        detail: What it does not tell, for the `message` beside the details and for the log, or ""; it quotes
+            nothing of the request.
     """
 
     def __init__(self, code: Code, text: str, *, detail: str = "") -> None:

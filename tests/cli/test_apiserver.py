@@ -205,6 +205,23 @@ def test_a_variable_that_could_not_work(kfp_k8s: Run, monkeypatch: pytest.Monkey
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--read-timeout", "0"], "'--read-timeout': 0.0 is not in the range x>0."),
+        (["--reload", "0"], "'--reload': 0.0 is not in the range x>0."),
+        (["--drain", "inf"], "'--drain': 'inf' is not below 1,000,000,000 seconds"),
+        (["--grace", "nan"], "'--grace': 'nan' is not below 1,000,000,000 seconds"),
+        (["--grace", "1h"], "'--grace': '1h' is not a valid number of seconds."),
+    ],
+)
+def test_times_that_nobody_can_wait(kfp_k8s: Run, options: list[str], message: str) -> None:
+    """Nothing would be answered, a processor be busy with looking at files, and no signal be heard."""
+    result = kfp_k8s("apiserver", *options)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1] == f"Error: Invalid value for {message}"
+
+
 def test_a_wrong_value_names_the_variable_that_it_is_from(
     kfp_k8s: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -260,3 +260,45 @@ def test_ctrl_c_is_130(tmp_path: Path, command: str) -> None:
 def wchan(process: int) -> str:
     """Return what a process waits for in the kernel."""
     return Path(f"/proc/{process}/wchan").read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("compile", "one.py"),
+        ("compile", "one.py", "two.yaml", "-o", "out/"),
+        ("compile", "clear.yaml", "--target", "2.17"),
+        ("extract", "\x1b[2J.yaml"),
+    ],
+)
+def test_a_terminal_obeys_no_message(
+    kfp_k8s: Run, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "one.py").write_text("raise ValueError('\\x1b[2J\\u202e\\n\\tend')\n")
+    (tmp_path / "two.yaml").write_text('? "\\e[2J"\n: 1\n')
+    tasks = '{dag: {tasks: {"\\e[2Jx": {taskInfo: {name: x}, componentRef: {name: comp-x}}}}}'
+    (tmp_path / "clear.yaml").write_text(
+        f"pipelineInfo: {{name: p}}\nschemaVersion: 2.1.0\nroot: {tasks}\n"
+    )
+    done = kfp_k8s(*arguments)
+    assert "\\x1b[2J" in done.stderr
+    assert not {"\x1b", "\u202e"} & set(done.stderr)
+    assert arguments[1] != "one.py" or "\\u202e\n\tend" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("compile", "m.py", "--pipeline-parameters", "[" * 100_000),
+        ("prune", "--inventory", "deep.json"),
+    ],
+)
+def test_json_that_is_nested_too_deeply(
+    kfp_k8s: Run, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "m.py").write_text("")
+    done = kfp_k8s(*arguments)
+    assert done.returncode in (1, 2)
+    assert "maximum recursion depth exceeded" in done.stderr
+    assert "Traceback" not in done.stderr

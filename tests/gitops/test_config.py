@@ -88,6 +88,8 @@ def test_what_stands_nearer_to_a_pipeline_wins_and_tables_are_merged() -> None:
         ({"output": "C:\\out"}, "output is 'C:\\\\out'; it has to be a path below"),
         ({"output": "."}, "output is '.'; it has to be a path below"),
         ({"output": ".git/x"}, "output is '.git/x', which belongs to git"),
+        ({"output": ".kfp-k8s"}, "output is '.kfp-k8s', which belongs to this program, so that git ignores it"),
+        ({"output": "a\0b"}, "output is 'a\\x00b', which no file can be called"),
         ({"display-name": "x"}, "display-name has no meaning here; it stands in the overrides of a pipeline"),
         ({"environments": {"dev": {"sources": []}}}, "environments.dev.sources has no meaning here; it stands at the top"),
         ({"environments": {"dev": 5}}, "environments.dev is 5, not a table"),
@@ -196,7 +198,11 @@ def test_one_configuration_stands_in_one_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"a = \n", "kfp-k8s.toml: it is not TOML: "), (b"\xff = 1", "kfp-k8s.toml: it is not UTF-8")],
+    [
+        (b"a = \n", "kfp-k8s.toml: it is not TOML: "),
+        (b"\xff = 1", "kfp-k8s.toml: it is not UTF-8"),
+        (b"a = " + b"[" * 100_000, "kfp-k8s.toml: it is nested too deeply"),
+    ],
 )
 def test_what_is_no_toml_is_told(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "kfp-k8s.toml"
@@ -229,3 +235,9 @@ def test_every_setting_of_the_table_can_be_set() -> None:
         settings = config.settings_for("", "p")
         found = getattr(settings if hasattr(settings, name) else config, name)
         assert found == (tuple(value) if isinstance(value, list) else value)
+
+
+def test_a_byte_order_mark_in_front_of_the_configuration_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "kfp-k8s.toml"
+    path.write_bytes(b'\xef\xbb\xbfsources = ["a.py"]\r\nkeep = 3\r\n')
+    assert read_config(path).config.settings.keep == 3

@@ -347,7 +347,10 @@ def test_kfps_environment_variables_count(
         ),
         (
             Fault(kind="answer", status=404, body=b"404 page not found\n"),
-            "{url} has answered 404: 404 page not found",
+            (
+                "{url} has answered 404: 404 page not found; is it the API of a KFP server, of version 2"
+                " or later?"
+            ),
         ),
         (Fault(kind="answer", status=200, body=b"[]"), "{url} has answered [], no object"),
         (

@@ -424,11 +424,17 @@ def test_a_client_that_leaves_is_counted() -> None:
             raise AssertionError("the call was not given up")
 
 
-def test_the_message_tells_what_the_words_of_kfp_do_not(server: Serving) -> None:
+def test_the_message_tells_what_the_words_of_kfp_do_not(
+    server: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     package = {"package_url": {"pipeline_url": "https://x.example/a"}}
     answer = server.request("POST", "~/pipelines/create", {"pipeline_version": package})
     assert answer.json["message"] == "Pipeline URL validation failed: it is not there"
     assert answer.refusal == (400, 3, "Pipeline URL validation failed")
+    (entry,) = [each.fields for each in caplog.records if each.message == "call"]  # type: ignore[attr-defined]
+    assert entry["reason"] == "it is not there"
+    assert "x.example" not in str(entry)
 
 
 def test_messages_have_a_limit(server: Serving) -> None:

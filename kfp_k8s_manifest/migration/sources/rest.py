@@ -31,6 +31,7 @@ __all__ = ["RestServer"]
 _AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
 _ORDER: Final = "created_at asc"
 _LIST_KEYS: Final = frozenset({"pipelines", "total_size", "next_page_token"})
+_NOT_FOUND: Final = 404
 _CONNECTION: Final = re.compile(r"HTTPS?Connection(?:Pool)?\(.*?\): ")
 _NO_SOURCES: Final = (
     "the server has told no code source URL: KFP 2.17 keeps them, and its API does not answer them; an"
@@ -105,10 +106,17 @@ class RestServer:
     def pipelines(self, namespace: str, token: str, size: int) -> RecordPage[ServerPipeline]:
         """Return a page of the pipelines of a namespace; "" for a standalone server."""
         asked: dict[str, Any] = {"namespace": namespace} if namespace else {}
-        tree = self.call(
-            self.pipeline_api.pipeline_service_list_pipelines,
-            page_token=token, page_size=size, sort_by=_ORDER, **asked,
-        )  # fmt: skip
+        try:
+            tree = self.call(
+                self.pipeline_api.pipeline_service_list_pipelines,
+                page_token=token, page_size=size, sort_by=_ORDER, **asked,
+            )  # fmt: skip
+        except ServerRefusalError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            raise ServerError(
+                f"{error}; is it the API of a KFP server, of version 2 or later?"
+            ) from error
         if tree and not _LIST_KEYS & tree.keys():
             raise ServerError(
                 f"{self.name} has answered no list of pipelines: is it the API of a KFP server? Its"
@@ -266,7 +274,7 @@ class RestServer:
         self._reached = True
         try:
             tree = json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             kind = response.headers.get("content-type", "no content type")
             raise ServerError(
                 f"{self.name} has answered no JSON ({kind}): is it the API of a KFP server, and are"
@@ -364,7 +372,7 @@ def _message(body: str | None) -> str:
         if details:
             return str(details[0]["message"])
         return str(tree.get("message") or tree.get("error_message") or "")
-    except (ValueError, TypeError, AttributeError, KeyError, IndexError):
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
         return " ".join((body or "").split())[:200]
 
 
