@@ -99,7 +99,7 @@ def mutate_tree(rng: random.Random, tree: Any) -> None:
     if action == 0:
         del container[key]
     elif action == 1:
-        container[key] = rng.choice(ODD)
+        container[key] = odd(rng)
     elif action == 2:
         source, name = rng.choice(others)
         container[key] = copy.deepcopy(source[name])
@@ -116,7 +116,12 @@ def mutate_tree(rng: random.Random, tree: Any) -> None:
             cut = rng.randrange(len(value))
             container[key] = value[:cut] + rng.choice(TOKENS) + value[cut:]
         else:
-            container[key] = rng.choice(ODD)
+            container[key] = odd(rng)
+
+
+def odd(rng: random.Random) -> Any:
+    """Return a value of its own that somebody might write by mistake."""
+    return copy.deepcopy(rng.choice(ODD))
 
 
 def mutate_text(rng: random.Random, text: str) -> str:

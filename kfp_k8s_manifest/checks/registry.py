@@ -139,7 +139,7 @@ EXECUTOR_CONFIG_UNKNOWN_FIELD = Rule(
 )
 
 # What a run stumbles over.
-ARGUMENT_TOO_LONG = Rule("argument-too-long", "lint", _WARNING, "2.14.0")
+ARGUMENT_SIZE = Rule("argument-size", "lint", _WARNING, "2.14.0")
 ARGO_NAME = Rule("argo-name", "lint", _WARNING, "2.14.0")
 ARTIFACT_ITERATOR = Rule("artifact-iterator", "lint", _WARNING, "2.14.0")
 COMPONENT_CYCLE = Rule("component-cycle", "lint", _WARNING, "2.14.0")

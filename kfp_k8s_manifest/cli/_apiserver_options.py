@@ -192,7 +192,10 @@ def _url_options(function: F) -> F:
             help="Look at scheme, port and host of packages' URLs; their addresses always are.",
         ),
         seconds_option(
-            "--url-timeout", 30, "For fetching a package.", envvar="PIPELINE_URL_TIMEOUT"
+            "--url-timeout",
+            30,
+            "For fetching a package; 0 stands for 30, as in KFP.",
+            envvar="PIPELINE_URL_TIMEOUT",
         ),
         click.option(
             "--url-http",

@@ -63,15 +63,19 @@ def tell_plan(plan: EnvironmentPlan, *, done: bool) -> None:
         click.echo("nothing was changed; --yes writes this", err=True)
 
 
-def environment_option(function: F) -> F:
-    """Add `--env` to a command."""
+def environment_option(*, default: str) -> Callable[[F], F]:
+    """Return what adds `--env` to a command.
+
+    Args:
+        default: Which environments are meant without it.
+    """
     return click.option(
         "--env",
         "environments",
         multiple=True,
         metavar="NAME",
-        help="This environment only. May be given several times.  [default: all that are built]",
-    )(function)
+        help=f"This environment only. May be given several times.  [default: {default}]",
+    )
 
 
 def jobs_option(function: F) -> F:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -160,6 +161,12 @@ def open_server(
         raise UsageError("name the server: --host URL, or --in-cluster in a pod")
     if in_cluster and not token and not token_file:
         token_file = POD_TOKEN
+        if not Path(token_file).is_file():
+            raise UsageError(
+                f"--in-cluster: {token_file}, the service account's token for KFP, is not mounted in this"
+                " pod; mount it, or pass --token-file, or where KFP asks for no login --host"
+                f" {in_cluster_host(kfp_namespace)}"
+            )
     access = Access(
         host=host or in_cluster_host(kfp_namespace),
         token=token or "",

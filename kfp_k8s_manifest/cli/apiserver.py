@@ -40,8 +40,8 @@ def apiserver(ctx: click.Context, /, **options: Any) -> None:
     --pipelines-store kubernetes the pipelines are objects of the cluster, and the admission webhooks are
     served besides; with --pipelines-store files they are manifests in a folder, read only.
 
-    Other paths: /livez, /readyz, /metrics. Needs the extra 'apiserver'. Logs are JSON on the standard
-    error.
+    Other paths: /openapi.json, /livez, /readyz, /metrics. Needs the extra 'apiserver'. Logs are JSON on the
+    standard error.
     """
     if ctx.invoked_subcommand is not None:
         _refuse_options(ctx)

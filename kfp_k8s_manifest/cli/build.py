@@ -22,7 +22,7 @@ __all__ = ["build", "progress"]
 
 
 @click.command()
-@environment_option
+@environment_option(default="all that are built")
 @jobs_option
 @timeout_option
 @click.option(

@@ -20,7 +20,7 @@ __all__ = ["check"]
 
 
 @click.command()
-@environment_option
+@environment_option(default="all")
 @jobs_option
 @timeout_option
 @click.option(
@@ -52,30 +52,35 @@ def check(
     """Check that the repository's manifests are what its sources give.
 
     Compiles everything anew, writes nothing, and tells what is stale, missing, superfluous or edited
-    by hand; validates the manifests as `kfp-k8s validate` does.
+    by hand; validates the manifests as `kfp-k8s validate` does. Of an environment that is promoted from
+    another, it looks at the files alone.
 
     Exit codes: 0 all is in order, 1 something is not, 2 wrong usage.
     """
     from kfp_k8s_manifest.cli._documents import write_output
-    from kfp_k8s_manifest.gitops.build import prepare
+    from kfp_k8s_manifest.gitops.build import Prepared, prepare
     from kfp_k8s_manifest.gitops.check import check_report
-    from kfp_k8s_manifest.gitops.environment import chosen_environments, open_environment
+    from kfp_k8s_manifest.gitops.environment import named_environment, open_environment
     from kfp_k8s_manifest.gitops.published import published_findings
     from kfp_k8s_manifest.render import render
 
     with open_project() as project:
-        names = chosen_environments(project, environments)
-        with progress("checking") as on_progress:
-            prepared = prepare(
-                project, environments=names, jobs=jobs, timeout=timeout, on_progress=on_progress
-            )
-        every = [each.environment for each in prepared.environments]
-        if not environments:
-            every += [
-                open_environment(project, name)
-                for name in project.config.environments
-                if name not in names
-            ]
+        known = project.config.environments
+        names = dict.fromkeys(named_environment(project, name) for name in environments) or known
+        built = [name for name in names if name in project.config.built]
+        carried = [open_environment(project, name) for name in names if name not in built]
+        if built:
+            with progress("checking") as on_progress:
+                prepared = prepare(
+                    project, environments=built, jobs=jobs, timeout=timeout, on_progress=on_progress
+                )
+        else:
+            # What is carried from elsewhere has no sources of its own.
+            origins = {known[each.name].promoted_from or "" for each in carried}
+            trees = [open_environment(project, name).folder.tree for name in origins]
+            given = frozenset(name for tree in trees for name in tree.versions)
+            prepared = Prepared(sources=(), compiled=(), environments=(), pipelines=given)
+        every = [*(each.environment for each in prepared.environments), *carried]
         found = []
         if base is not None:
             found = published_findings(base, every, given=prepared.pipelines)

@@ -178,6 +178,7 @@ def create(
     namespace: str | None = None,
     field_manager: str = "",
     dry_run: bool = False,
+    strict: bool = False,
 ) -> Request:
     """Return the request that creates an object.
 
@@ -187,12 +188,13 @@ def create(
         namespace: Its namespace; None for that of its metadata.
         field_manager: Who is noted as the owner of its fields, or "".
         dry_run: True to store nothing; all of admission runs.
+        strict: True to have it refused (400) where the type lacks a field, which else is dropped silently.
     """
     return Request(
         method="POST",
         path=resource.path(_place(resource, obj, namespace)),
         resource=resource,
-        query=_query({"fieldManager": field_manager, **_dry(on=dry_run)}),
+        query=_writing(field_manager, dry_run=dry_run, strict=strict),
         body=_json(obj),
     )
 
@@ -204,6 +206,7 @@ def update(
     namespace: str | None = None,
     field_manager: str = "",
     dry_run: bool = False,
+    strict: bool = False,
 ) -> Request:
     """Return the request that replaces an object; arguments as for `create`.
 
@@ -213,7 +216,7 @@ def update(
         method="PUT",
         path=resource.path(_place(resource, obj, namespace), _name(obj)),
         resource=resource,
-        query=_query({"fieldManager": field_manager, **_dry(on=dry_run)}),
+        query=_writing(field_manager, dry_run=dry_run, strict=strict),
         body=_json(obj),
     )
 
@@ -237,12 +240,11 @@ def apply(
         force: True to take over fields that somebody else owns with another value.
         dry_run: True to store nothing; all of admission runs.
     """
-    force_query = {"force": "true"} if force else {}
     return Request(
         method="PATCH",
         path=resource.path(_place(resource, obj, namespace), _name(obj)),
         resource=resource,
-        query=_query({"fieldManager": field_manager, **force_query, **_dry(on=dry_run)}),
+        query=_writing(field_manager, dry_run=dry_run, force=force),
         content_type="application/apply-patch+yaml",
         # The server reads it by the rules of YAML, which JSON does not keep: long keys, NEL.
         body=yaml.dump(obj).encode(),
@@ -276,7 +278,7 @@ def patch(
         method="PATCH",
         path=resource.path(namespace, name, *((subresource,) if subresource else ())),
         resource=resource,
-        query=_query({"fieldManager": field_manager, **_dry(on=dry_run)}),
+        query=_writing(field_manager, dry_run=dry_run),
         content_type=_PATCH_TYPES[patch_type],
         body=_json(change),
     )
@@ -325,8 +327,17 @@ def _accept(kind: str, *, metadata_only: bool) -> str:
     return f"{plain};as={kind};g=meta.k8s.io;v=v1,{plain}" if metadata_only else plain
 
 
-def _dry(*, on: bool) -> dict[str, str]:
-    return {"dryRun": "All"} if on else {}
+def _writing(
+    field_manager: str, *, dry_run: bool, strict: bool = False, force: bool = False
+) -> tuple[tuple[str, str], ...]:
+    return _query(
+        {
+            "fieldManager": field_manager,
+            "force": "true" if force else "",
+            "dryRun": "All" if dry_run else "",
+            "fieldValidation": "Strict" if strict else "",
+        }
+    )
 
 
 def _query(parameters: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -21,6 +21,8 @@ __all__ = ["Place", "crash_text", "is_from_users_code", "raised", "short", "stac
 _FUTURE_ANNOTATIONS = 0x1000000
 """The flag of code below `from __future__ import annotations` (CPython's CO_FUTURE_ANNOTATIONS)."""
 
+_LOST_ITEM = re.compile(r"component_input_parameter: \S*loop-item-param-[0-9]+ not found")
+
 _LONGEST = 10_000
 """The characters that a message has room for of what an exception of user code says."""
 
@@ -58,7 +60,7 @@ def raised(error: BaseException, place: Place) -> str:
         f"{place.source}: the module raised {type(error).__name__}\n"
         f"{''.join(lines)}{shortened(said, _LONGEST)}"
     )
-    advice = _missing_extra(error) or _future_annotations(error)
+    advice = _missing_extra(error) or _future_annotations(error) or _lost_item(error)
     return f"{text}\n{advice}" if advice else text
 
 
@@ -147,6 +149,17 @@ def _missing_extra(error: BaseException) -> str:
     if missing or error.name == "kfp.kubernetes":
         return "kfp.kubernetes is an extra: pip install 'kfp-k8s-manifest[kubernetes]'"
     return ""
+
+
+def _lost_item(error: BaseException) -> str:
+    """Say what kfp stumbles over where a condition takes a part of a loop's item."""
+    if not isinstance(error, AssertionError) or not _LOST_ITEM.match(words(error)):
+        return ""
+    return (
+        "The cause is in kfp: it loses `item.part` of dsl.ParallelFor where a condition or another"
+        " group inside of the loop takes it. Pass the whole item to a component that returns the part,"
+        " and use what that returns."
+    )
 
 
 def _future_annotations(error: BaseException) -> str:

@@ -54,9 +54,9 @@ def target_remedy(release: str) -> str:
         release: Such as `2.17`.
     """
     return (
-        f"If your cluster runs KFP {release}, pass --target {release} (in Python:"
-        f' ManifestOptions(target="{release}")); in the configuration of a repository, which is'
-        f' [tool.kfp-k8s] in pyproject.toml or kfp-k8s.toml, it is the line target = "{release}"'
+        f"If your cluster runs KFP {release}, pass --target {release} or set KFP_K8S_TARGET={release}"
+        f' (in Python: ManifestOptions(target="{release}")); `kfp-k8s build` takes the line'
+        f' target = "{release}" in kfp-k8s.toml, or in [tool.kfp-k8s] of pyproject.toml'
     )
 
 

@@ -166,7 +166,7 @@ def _digests(path: str) -> Mapping[str, Any]:
     data = read_input(path, limit=_LIMIT)
     load: Callable[[str], Any] = tomllib.loads if path.endswith(".toml") else json.loads
     try:
-        found = load(data.decode("utf-8"))
+        found = load(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         kind = "TOML" if path.endswith(".toml") else "JSON"
         raise SourceError(f"{path}: it is not {kind}: {error}") from error

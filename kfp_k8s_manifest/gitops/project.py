@@ -135,7 +135,8 @@ def _tool_table(table: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _loaded(path: Path) -> tuple[str, dict[str, Any]]:
     try:
-        text = read_input(str(path), limit=_LIMIT).decode("utf-8")
+        # Editors on Windows put a byte order mark in front.
+        text = read_input(str(path), limit=_LIMIT).decode("utf-8-sig")
         return text, tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path.name}: it is not UTF-8 ({error.reason})") from error

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kfp_k8s_manifest.errors import SourceError, UsageError
 from kfp_k8s_manifest.gitops.diff import PipelineDiff, Snapshot, diff_snapshots, snapshot
@@ -20,6 +20,9 @@ from kfp_k8s_manifest.model.kinds import API_VERSION, GROUP, PIPELINE, PIPELINE_
 from kfp_k8s_manifest.reading import input_name, read_found, read_input
 from kfp_k8s_manifest.spelling import closest
 from kfp_k8s_manifest.yaml import DEFAULT_LIMITS, load_all
+
+if TYPE_CHECKING:
+    from kfp_k8s_manifest.git import Entry
 
 __all__ = ["CLUSTER", "State", "diff_states", "read_snapshot", "read_state"]
 
@@ -102,12 +105,11 @@ def _commit(given: str, ref: str, path: str) -> State:
             f"{given!r} is no file or folder, not {CLUSTER!r}, and no commit: {error}"
         ) from error
     inside = found.path_of(path or ".")
-    entries = [
-        each
-        for each in found.files(commit, inside)
-        if each.path.endswith(_SUFFIXES)
-        and not any(part.startswith(".") for part in each.path.split("/"))
-    ]
+    entries = _manifests(found.files(commit, inside))
+    if path and not entries and not path.startswith((".", "/")):
+        # git itself takes such a path from the root of the work tree, wherever somebody stands.
+        inside = path.rstrip("/")
+        entries = _manifests(found.files(commit, inside))
     texts: dict[str, bytes] = {}
     for entry, data in zip(
         entries, found.contents(entries, limit=DEFAULT_LIMITS.size), strict=True
@@ -119,6 +121,15 @@ def _commit(given: str, ref: str, path: str) -> State:
         )
         texts["" if entry.path == inside else name] = data
     return State(name=given, texts=texts)
+
+
+def _manifests(entries: Iterable[Entry]) -> list[Entry]:
+    return [
+        each
+        for each in entries
+        if each.path.endswith(_SUFFIXES)
+        and not any(part.startswith(".") for part in each.path.split("/"))
+    ]
 
 
 def diff_states(before: State, after: State, *, only: tuple[str, ...] = ()) -> list[PipelineDiff]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from kfp_k8s_manifest.errors import UsageError
+from kfp_k8s_manifest.errors import SourceError, UsageError
 from kfp_k8s_manifest.files import write_texts
 from kfp_k8s_manifest.migration.batches import (
     Batch,
@@ -144,6 +144,7 @@ class _Export:
                 former.setdefault(each.namespace, {})[each.name] = origin.name
         names: dict[str, str] = {}
         for namespace, own in by_namespace.items():
+            _require_different(own)
             found_names = pipeline_names(
                 (each.name for each in own), self._options.target, former.get(namespace)
             )
@@ -329,3 +330,19 @@ class _Export:
         stem = file_stem(rest_name(state.name, version_name))
         path = self._options.layout.version_path(file_stem(state.name), stem)
         return self._prefix(state.record.namespace) + path
+
+
+def _require_different(records: list[ServerPipeline]) -> None:
+    """Refuse two pipelines of one name in a namespace, which would become one object.
+
+    Raises:
+        SourceError: There are.
+    """
+    seen: dict[str, ServerPipeline] = {}
+    for each in records:
+        other = seen.setdefault(each.name, each)
+        if other is not each and not (each.error or other.error):
+            raise SourceError(
+                f"the server has two pipelines {each.name!r} in namespace {each.namespace!r},"
+                f" {other.id} and {each.id}: delete one of them"
+            )

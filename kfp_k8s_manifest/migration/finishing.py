@@ -103,7 +103,8 @@ def export(
         _write_extras(journal, options)
         result = _write_reports(journal, folder, looked_at(journal, options))
     except BaseException as error:
-        if journal.count() and not isinstance(error, UsageError):
+        in_vain = isinstance(error, (SourceError, UsageError)) and not journal.get("named")
+        if journal.count() and not in_vain:
             journal.close()
         else:
             # There is nothing to go on with, and the next run may be for another server.

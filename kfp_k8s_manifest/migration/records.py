@@ -125,7 +125,7 @@ def pipeline_from_json(tree: Any) -> ServerPipeline:
     """
     return ServerPipeline(
         id=_required(tree, "pipeline_id"),
-        name=_text(tree, "name"),
+        name=_name(tree),
         display_name=_text(tree, "display_name"),
         description=_text(tree, "description"),
         namespace=_text(tree, "namespace"),
@@ -149,7 +149,7 @@ def version_from_json(tree: Any) -> ServerVersion:
     return ServerVersion(
         id=version_id,
         pipeline_id=_text(tree, "pipeline_id"),
-        name=_text(tree, "name"),
+        name=_name(tree),
         display_name=_text(tree, "display_name"),
         description=_text(tree, "description"),
         created_at=_text(tree, "created_at"),
@@ -169,6 +169,11 @@ def split_spec(answer: JsonValue) -> tuple[JsonValue, JsonValue]:
     if isinstance(answer, Mapping) and "pipeline_spec" in answer and _PARTS.issuperset(answer):
         return answer["pipeline_spec"], answer.get("platform_spec")
     return answer, None
+
+
+def _name(tree: Mapping[str, Any]) -> str:
+    """Return the name; KFP before 2.14 has but one, and calls it the display name."""
+    return _text(tree, "name") or _text(tree, "display_name")
 
 
 def _error(tree: Mapping[str, Any]) -> str:

@@ -71,6 +71,17 @@ OBJ: dict[str, Any] = {
             "PUT",
             f"{BASE}/namespaces/a/pipelines/train?dryRun=All",
         ),
+        *(
+            (
+                make(PIPELINES, OBJ, field_manager="me", strict=True),
+                method,
+                f"{BASE}/namespaces/a/pipelines{name}?fieldManager=me&fieldValidation=Strict",
+            )
+            for make, method, name in (
+                (requests.create, "POST", ""),
+                (requests.update, "PUT", "/train"),
+            )
+        ),
         (
             requests.apply(PIPELINES, OBJ, field_manager="me"),
             "PATCH",

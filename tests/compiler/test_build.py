@@ -139,10 +139,10 @@ def test_the_object_name_is_at_most_253_bytes(length: int) -> None:
             {"pipeline_tags": {"a": "b"}},
             (
                 "Pipeline spec.tags is not known to the target 'portable', which would drop it; leave"
-                " it out, or choose a target that knows it. If your cluster runs KFP 2.17, pass"
-                ' --target 2.17 (in Python: ManifestOptions(target="2.17")); in the configuration of'
-                " a repository, which is [tool.kfp-k8s] in pyproject.toml or kfp-k8s.toml, it is the"
-                ' line target = "2.17"'
+                " it out, or choose a target that knows it. If your cluster runs KFP 2.17, pass --target"
+                ' 2.17 or set KFP_K8S_TARGET=2.17 (in Python: ManifestOptions(target="2.17")); `kfp-k8s'
+                ' build` takes the line target = "2.17" in kfp-k8s.toml, or in [tool.kfp-k8s] of'
+                " pyproject.toml"
             ),
         ),
         ({"namespace": "A"}, "the namespace 'A' is invalid: must be a DNS-1123 label:"),

@@ -137,9 +137,9 @@ def test_a_refusal_names_the_targets_that_accept_and_how_to_choose_one() -> None
     field = "spec.pipelineSpec.components[comp-a].taskConfigPassthroughs"
     assert lines[1].startswith(f"  PipelineVersion {bundle.version.name}: {field}: ")
     assert lines[-1] == (
-        "  KFP 2.15, 2.16 and 2.17 would take it. If your cluster runs KFP 2.17, pass --target 2.17"
-        ' (in Python: ManifestOptions(target="2.17")); in the configuration of a repository, which'
-        ' is [tool.kfp-k8s] in pyproject.toml or kfp-k8s.toml, it is the line target = "2.17"'
+        "  KFP 2.15, 2.16 and 2.17 would take it. If your cluster runs KFP 2.17, pass --target 2.17 or"
+        ' set KFP_K8S_TARGET=2.17 (in Python: ManifestOptions(target="2.17")); `kfp-k8s build` takes'
+        ' the line target = "2.17" in kfp-k8s.toml, or in [tool.kfp-k8s] of pyproject.toml'
     )
     good = compile_manifests(PipelineIR(pipeline_spec=spec), target="2.17")
     assert not [each for each in good.check() if each.severity is Severity.ERROR]

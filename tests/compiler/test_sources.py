@@ -317,6 +317,49 @@ def test_annotations_as_text_are_told_by_their_line(
     )
 
 
+LOOP = """\
+from kfp import dsl
+
+
+@dsl.component(base_image="python:3.12")
+def say(text: str):
+    print(text)
+
+
+@dsl.pipeline(name="loop")
+def loop(count: int = 1):
+"""
+
+
+def test_a_part_of_an_item_that_kfp_loses_is_told_by_its_cause(
+    kfp_k8s: Run, tmp_path: Path
+) -> None:
+    inside = (
+        '    with dsl.ParallelFor([{"a": "1"}]) as item:\n'
+        '        with dsl.If(item.a == "1"):\n            say(text=item.a)\n'
+    )
+    write(tmp_path, "inside.py", LOOP + inside)
+    done = kfp_k8s("compile", "inside.py")
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        "The cause is in kfp: it loses `item.part` of dsl.ParallelFor where a condition or another"
+        " group inside of the loop takes it. Pass the whole item to a component that returns the part,"
+        " and use what that returns.\n"
+    )
+    outside = (
+        "    with dsl.If(count == 1):\n"
+        '        with dsl.ParallelFor([{"a": "1"}]) as item:\n            say(text=item.a)\n'
+    )
+    write(tmp_path, "outside.py", LOOP + outside)
+    done = kfp_k8s("compile", "outside.py", "-o", "out.yaml")
+    assert (done.returncode, done.stderr.count("[input-missing]")) == (0, 1)
+    told = kfp_k8s("validate", "out.yaml").stdout
+    assert (
+        "fix: In Python, pass the whole item of dsl.ParallelFor to the task and take its part in the"
+        " component: kfp loses `item.part` where the loop stands inside of another group.\n"
+    ) in told
+
+
 def test_a_missing_extra_is_named(kfp_k8s: Run, tmp_path: Path) -> None:
     # What an installation without the extra has: kfp without its part `kubernetes`.
     hide = (

@@ -294,3 +294,29 @@ def test_files_without_pipelines_are_no_green_run(repo: Repo) -> None:
         assert repo.build(code=1).stderr == f"Error: {text.format('')}\n"
         told = repo.run("check", code=1).stdout
         assert told.startswith(f"{text.format('error[source-failed]: ')}\n")
+
+
+def test_an_environment_that_is_promoted_is_checked_by_itself(tmp_path: Path) -> None:
+    repo = Repo(
+        tmp_path,
+        'sources = ["ir/*.json"]\n[environments.dev]\noutput = "m/dev"\n'
+        '[environments.prod]\noutput = "m/prod"\npromoted-from = "dev"\n',
+    )
+    repo.pipeline()
+    repo.build()
+    repo.run("promote", "dev", "prod", "--yes")
+    git(tmp_path, "init", "-q", "-b", "main")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "base")
+    # The sources are not looked at: what is wrong there is not wrong in what was promoted.
+    repo.write("ir/bad.json", "{}")
+    assert found(repo, "--env", "prod", code=0) == []
+    assert [rule for rule, _, _ in found(repo, "--env", "dev")] == ["source-failed"]
+    (path,) = (tmp_path / "m/prod/train/versions").iterdir()
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("busybox:1", "busybox:2"), encoding="utf-8")
+    rules = [rule for rule, _, _ in found(repo, "--env", "prod", "--base", "main")]
+    assert rules == ["version-changed", "version-edited"]
+    assert repo.run("check", "--env", "prd", code=2).stderr == (
+        "Error: kfp-k8s.toml: there is no environment 'prd'; did you mean 'prod'?\n"
+    )

@@ -235,3 +235,9 @@ def test_every_setting_of_the_table_can_be_set() -> None:
         settings = config.settings_for("", "p")
         found = getattr(settings if hasattr(settings, name) else config, name)
         assert found == (tuple(value) if isinstance(value, list) else value)
+
+
+def test_a_byte_order_mark_in_front_of_the_configuration_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "kfp-k8s.toml"
+    path.write_bytes(b'\xef\xbb\xbfsources = ["a.py"]\r\nkeep = 3\r\n')
+    assert read_config(path).config.settings.keep == 3

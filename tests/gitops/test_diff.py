@@ -268,6 +268,14 @@ def test_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         SourceError, match="'nope:m' is no file or folder, not 'cluster', and no commit"
     ):
         states("nope:m")
+    # From a folder below the root a path starts there, or where git itself lets it start.
+    (tmp_path / "team").mkdir()
+    git(tmp_path, "mv", "m", "team/m")
+    git(tmp_path, "commit", "-qm", "y")
+    monkeypatch.chdir(tmp_path / "team")
+    for before in ("HEAD:m", "HEAD:./m", "HEAD:team/m", "HEAD:team/m/"):
+        (diff,) = diff_states(*states(before, "m"))
+        assert [each.what for each in diff.changes] == ["image"]
 
 
 def test_the_cluster() -> None:

@@ -347,7 +347,10 @@ def test_kfps_environment_variables_count(
         ),
         (
             Fault(kind="answer", status=404, body=b"404 page not found\n"),
-            "{url} has answered 404: 404 page not found",
+            (
+                "{url} has answered 404: 404 page not found; is it the API of a KFP server, of version 2"
+                " or later?"
+            ),
         ),
         (Fault(kind="answer", status=200, body=b"[]"), "{url} has answered [], no object"),
         (
@@ -380,10 +383,13 @@ def test_a_server_that_answers_the_same_page_for_ever_is_told(tmp_path: Path) ->
     )
 
 
-def test_a_server_that_does_not_listen_is_told_soon(tmp_path: Path) -> None:
-    done = run_rest("http://127.0.0.1:1", tmp_path / "out", code=1)
+@pytest.mark.parametrize(("options", "tried"), [((), " (2 attempts)"), (("--attempts", "1"), "")])
+def test_a_server_that_does_not_listen_is_told_soon(
+    tmp_path: Path, options: tuple[str, ...], tried: str
+) -> None:
+    done = run_rest("http://127.0.0.1:1", tmp_path / "out", *options, code=1)
     assert done.stderr.strip() == (
-        "Error: http://127.0.0.1:1 cannot be reached (2 attempts): Failed to establish a new connection:"
+        f"Error: http://127.0.0.1:1 cannot be reached{tried}: Failed to establish a new connection:"
         " [Errno 111] Connection refused; is it the right URL, and does the server run?"
     )
 
@@ -434,6 +440,14 @@ def test_a_server_without_tls_is_told(server: Serving, tmp_path: Path) -> None:
     ("options", "text"),
     [
         ([], "name the server: --host URL, or --in-cluster in a pod"),
+        (
+            ["--in-cluster", "--kfp-namespace", "kfp"],
+            (
+                "--in-cluster: /var/run/secrets/kubeflow/pipelines/token, the service account's token for"
+                " KFP, is not mounted in this pod; mount it, or pass --token-file, or where KFP asks for no"
+                " login --host http://ml-pipeline.kfp.svc.cluster.local:8888"
+            ),
+        ),
         (["--host", "ftp://x"], "--host 'ftp://x' is no URL such as https://kfp.example.com"),
         (["--host", "http://[x"], "--host 'http://[x' is no URL such as https://kfp.example.com"),
         (

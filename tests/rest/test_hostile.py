@@ -85,10 +85,12 @@ def chunked(server: Serving, path: str, *chunks: bytes) -> bytes:
     """Send a body in chunks, as they are, one after the other; return the first line of the answer."""
     with connect(server) as sock, contextlib.suppress(ConnectionError):
         head = f"POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-        sock.sendall(head.encode())
-        for chunk in chunks:
-            sock.sendall(chunk)
+        first, *others = chunks
+        # What comes with the head is looked at before the call begins.
+        sock.sendall(head.encode() + first)
+        for chunk in others:
             time.sleep(0.1)
+            sock.sendall(chunk)
         return sock.recv(1000).partition(b"\r\n")[0]
     return b""
 

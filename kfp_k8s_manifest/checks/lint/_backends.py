@@ -90,7 +90,7 @@ def _check_container(label: str, container: dict[str, Any], path: Path, report: 
         if size > _LONGEST:
             what = "a variable" if field[0] == "env" else "an argument"
             report.add(
-                registry.ARGUMENT_TOO_LONG,
+                registry.ARGUMENT_SIZE,
                 f"the container of executor {shown(label)} is started with {what} of {size:,} bytes;"
                 f" Linux starts no program with more than {_LONGEST:,} bytes in one.",
                 where(path, container, *field),
@@ -133,7 +133,7 @@ def _check_component(component: Component, report: Collector) -> None:
         return
     if size > _LONGEST:
         report.add(
-            registry.ARGUMENT_TOO_LONG,
+            registry.ARGUMENT_SIZE,
             f"{component.title} takes 128 KiB or more as JSON, which KFP 2.14 and 2.15 hand to their"
             f" driver as one argument; Linux starts no program with more than {_LONGEST:,} bytes in one.",
             component.path,

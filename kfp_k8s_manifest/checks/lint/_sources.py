@@ -6,7 +6,8 @@ producer that is missing there is no mistake, and no rule asks for it.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from kfp_k8s_manifest.checks import registry
 from kfp_k8s_manifest.checks.lint._access import get, has, table, where
@@ -27,6 +28,9 @@ from kfp_k8s_manifest.checks.words import shown
 from kfp_k8s_manifest.findings import Path
 
 __all__ = ["check_outputs", "check_source", "resolves"]
+
+_ITEM: Final = re.compile(r"loop-item-param-[0-9]+")
+"""What kfp calls the item of a loop over values that are written out."""
 
 
 def resolves(dag: Component, source: Source, kind: Kind) -> bool:
@@ -81,18 +85,25 @@ def _input_missing(
     dag: Component, name: str, kind: Kind, path: Path, report: Collector, whose: str
 ) -> None:
     otherwise = f"Declare it under inputDefinitions.{kind.field} of {dag.title}."
-    if name.startswith(CHANNEL):
-        # kfp passes on what a task takes, and not what set_cpu_limit and the like take.
-        otherwise = (
-            f"Pass the value in Python to a task inside of {dag.title} as well, as an argument."
+    if _ITEM.fullmatch(name):
+        # kfp looks for the item outside of the group that the loop stands in.
+        hint = (
+            "In Python, pass the whole item of dsl.ParallelFor to the task and take its part in the"
+            " component: kfp loses `item.part` where the loop stands inside of another group."
         )
+    elif name.startswith(CHANNEL):
+        # kfp passes on what a task takes, and not what set_cpu_limit and the like take. Its names are
+        # long and much alike, so that none is a slip of the pen of another.
+        hint = f"Pass the value in Python to a task inside of {dag.title} as well, as an argument."
+    else:
+        hint = report.nearest(name, dag.known_inputs(kind), otherwise)
     report.add(
         registry.INPUT_MISSING,
         f"{whose} takes {shown(name)}, which is no {kind.word} that {dag.title} gets; KFP's driver"
         f" fails with 'parent DAG does not have input {kind.word}'.",
         path,
         name,
-        hint=report.nearest(name, dag.known_inputs(kind), otherwise),
+        hint=hint,
     )
 
 

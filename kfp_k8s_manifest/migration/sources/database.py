@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -69,6 +69,7 @@ class DatabaseSource:
         self._lock = threading.Lock()
         self._fit = PageFit()
         self._requests = 0
+        self._has_tags: bool | None = None
 
     @property
     def name(self) -> str:
@@ -103,7 +104,12 @@ class DatabaseSource:
         from kfp_k8s_manifest.rest.stores.database.tables import pipelines
 
         statement = select(pipelines.c.Namespace).distinct()
-        found = self._read(lambda connection: connection.execute(statement).scalars().all())
+
+        def read(connection: Connection) -> Sequence[str]:
+            self._looked(connection)
+            return connection.execute(statement).scalars().all()
+
+        found = self._read(read)
         return sorted({each or "" for each in found})
 
     def pipelines(self, namespace: str, token: str, size: int) -> RecordPage[ServerPipeline]:
@@ -111,7 +117,11 @@ class DatabaseSource:
         from kfp_k8s_manifest.rest.stores.database.reading import list_pipelines
 
         query = _query(token, size)
-        page = self._read(lambda connection: list_pipelines(connection, namespace, query))
+        page = self._read(
+            lambda connection: list_pipelines(
+                connection, namespace, query, has_tags=self._looked(connection)
+            )
+        )
         return _page(page, _pipeline)
 
     def versions(self, pipeline_id: str, token: str, size: int) -> RecordPage[ServerVersion]:
@@ -122,7 +132,9 @@ class DatabaseSource:
         query = _query(token, self._fit.size(size))
         # What our own server keeps beside KFP's tables is not asked for: KFP may have written since.
         page, _ = self._read(
-            lambda connection: list_versions(connection, pipeline_id, query, Specs())
+            lambda connection: list_versions(
+                connection, pipeline_id, query, Specs(), has_tags=self._looked(connection)
+            )
         )
         self._fit.note(len(page.items), sum(len(each.spec_json) for each in page.items))
         found = _page(page, _version)
@@ -149,6 +161,43 @@ class DatabaseSource:
         # It can be told what of it the cluster refuses.
         platform = others[0] if others else None
         return replace(version, pipeline_spec=first, platform_spec=platform, error="")
+
+    def _looked(self, connection: Connection) -> bool:
+        """Look at the tables, the first time; tell whether there are those of tags.
+
+        Raises:
+            ServerError: They are not those of a KFP server, or those of one that is too old.
+        """
+        if self._has_tags is None:
+            from sqlalchemy import inspect
+
+            from kfp_k8s_manifest.rest.stores.database import tables
+            from kfp_k8s_manifest.rest.stores.database.records import (
+                PIPELINE_COLUMNS,
+                VERSION_COLUMNS,
+            )
+
+            read = (*PIPELINE_COLUMNS, *VERSION_COLUMNS, tables.pipeline_versions.c.PipelineSpec)
+            inspector = inspect(connection)
+            there = set(inspector.get_table_names())
+            for table in (tables.pipelines, tables.pipeline_versions):
+                if table.name not in there:
+                    raise ServerError(
+                        f"the database {self.name} has no table {table.name}: is it the one of a KFP"
+                        " server, which is called mlpipeline unless that was changed?"
+                    )
+                names = {column["name"] for column in inspector.get_columns(table.name)}
+                own = [each.name for each in read if each.table is table]
+                lacking = [name for name in own if name not in names]
+                if lacking:
+                    raise ServerError(
+                        f"the table {table.name} in {self.name} has no column {', '.join(lacking)}: a KFP"
+                        " before 2.15 made it. Export from its server with --host, or start a newer KFP"
+                        " on a copy of the database once, which migrates it"
+                    )
+            tagged = {tables.pipeline_tags.name, tables.pipeline_version_tags.name}
+            self._has_tags = tagged <= there
+        return self._has_tags
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         from sqlalchemy.exc import SQLAlchemyError

@@ -31,6 +31,7 @@ __all__ = ["RestServer"]
 _AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
 _ORDER: Final = "created_at asc"
 _LIST_KEYS: Final = frozenset({"pipelines", "total_size", "next_page_token"})
+_NOT_FOUND: Final = 404
 _CONNECTION: Final = re.compile(r"HTTPS?Connection(?:Pool)?\(.*?\): ")
 _NO_SOURCES: Final = (
     "the server has told no code source URL: KFP 2.17 keeps them, and its API does not answer them; an"
@@ -105,10 +106,17 @@ class RestServer:
     def pipelines(self, namespace: str, token: str, size: int) -> RecordPage[ServerPipeline]:
         """Return a page of the pipelines of a namespace; "" for a standalone server."""
         asked: dict[str, Any] = {"namespace": namespace} if namespace else {}
-        tree = self.call(
-            self.pipeline_api.pipeline_service_list_pipelines,
-            page_token=token, page_size=size, sort_by=_ORDER, **asked,
-        )  # fmt: skip
+        try:
+            tree = self.call(
+                self.pipeline_api.pipeline_service_list_pipelines,
+                page_token=token, page_size=size, sort_by=_ORDER, **asked,
+            )  # fmt: skip
+        except ServerRefusalError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            raise ServerError(
+                f"{error}; is it the API of a KFP server, of version 2 or later?"
+            ) from error
         if tree and not _LIST_KEYS & tree.keys():
             raise ServerError(
                 f"{self.name} has answered no list of pipelines: is it the API of a KFP server? Its"
@@ -228,14 +236,15 @@ class RestServer:
 
     def _attempts(self, failure: _Failure) -> int:
         """Return how often a request is sent that fails in such a way."""
+        most = self.patience.attempts
         if failure.status == 401:
             # Only a token that may change can be better the next time.
-            return _SIGNED_ATTEMPTS if self._access.token_file else 1
+            return min(_SIGNED_ATTEMPTS, most) if self._access.token_file else 1
         if failure.status == 429:
-            return self.patience.attempts
+            return most
         if not (failure.status in _AGAIN or failure.lost):
             return 1
-        return self.patience.attempts if self._reached else _FIRST_ATTEMPTS
+        return most if self._reached else min(_FIRST_ATTEMPTS, most)
 
     def _sent(
         self, method: Callable[..., Any], args: Any, options: dict[str, Any]

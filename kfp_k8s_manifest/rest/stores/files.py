@@ -53,6 +53,8 @@ class FilesStore:
             SourceError: There is no such folder.
         """
         if not os.path.isdir(self._folder):  # noqa: PTH112
+            if os.path.exists(self._folder):  # noqa: PTH110
+                raise SourceError(f"{self._folder!r} is no folder; name the one that it lies in")
             raise SourceError(f"there is no folder {self._folder!r}")
         await self._current()
 

@@ -244,9 +244,9 @@ def test_components_that_contain_each_other() -> None:
         ("one-of-artifact", "portable", True),
         ("one-of-artifact", "2.17", False),
         ("one-of-artifact", "kep", False),
-        ("argument-too-long", "2.15", True),
-        ("argument-too-long", "portable", True),
-        ("argument-too-long", "2.16", False),
+        ("argument-size", "2.15", True),
+        ("argument-size", "portable", True),
+        ("argument-size", "2.16", False),
     ],
 )
 def test_what_later_releases_do_better_is_told_of_the_earlier_ones(
@@ -259,5 +259,5 @@ def test_what_later_releases_do_better_is_told_of_the_earlier_ones(
 
 
 def test_a_small_object_is_not_measured_again() -> None:
-    case = next(case for case in CASES if case["rule"] == "argument-too-long")
+    case = next(case for case in CASES if case["rule"] == "argument-size")
     assert lint(*build(case, "fails"), at_most=131_071) == []

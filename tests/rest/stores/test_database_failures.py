@@ -96,6 +96,12 @@ def test_a_wrong_url_is_told_without_what_is_in_it(url: str, text: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["sqlite:///p.db\n", " \tsqlite:///p.db\r\n"])
+def test_white_space_around_a_url_does_not_count(text: str) -> None:
+    """A Secret that is made from a file has a line end."""
+    assert read_url(text) == make_url("sqlite:///p.db")
+
+
 @pytest.mark.parametrize(
     ("url", "module", "package"),
     [

@@ -272,7 +272,7 @@ def test_a_folder_that_is_gone_for_a_while(
     assert [record.message for record in caplog.records] == ["folder cannot be read"]
     with pytest.raises(SourceError, match="there is no folder"):
         with_store(tmp_path / "none", use)
-    with pytest.raises(SourceError, match="there is no folder"):
+    with pytest.raises(SourceError, match=r"p\.yaml' is no folder; name the one that it lies in"):
         with_store(folder / "p.yaml", use)
 
 

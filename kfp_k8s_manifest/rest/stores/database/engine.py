@@ -68,11 +68,13 @@ class DatabaseError(KfpK8sError):
 def read_url(text: str) -> URL:
     """Read a database URL; where it names no driver, take the one that the extra installs.
 
+    White space around it does not count: a Secret that is made from a file has a line end.
+
     Raises:
         UsageError: It is no such URL, or of another kind of database.
     """
     try:
-        url = make_url(text)
+        url = make_url(text.strip())
     except (ArgumentError, ValueError):
         # The text may hold a password: it is not repeated, nor is what says what is wrong with it.
         raise UsageError(f"the database URL cannot be read: write it as {_EXAMPLES}") from None

@@ -90,10 +90,23 @@ def pipeline_by_name(connection: Connection, namespace: str, name: str) -> Pipel
 
 
 def list_pipelines(
-    connection: Connection, namespace: str | None, query: ListQuery
+    connection: Connection, namespace: str | None, query: ListQuery, *, has_tags: bool = True
 ) -> Page[PipelineRecord]:
-    """Return a page of the pipelines of a namespace; None for all."""
-    return _page(connection, PIPELINES, namespace, query, _pipelines)
+    """Return a page of the pipelines of a namespace; None for all.
+
+    Args:
+        connection: The connection.
+        namespace: The namespace.
+        query: The page.
+        has_tags: False for a database without the tables of tags, which KFP made before 2.17.
+    """
+    return _page(
+        connection,
+        PIPELINES,
+        namespace,
+        query,
+        lambda connection, ids: _pipelines(connection, ids, has_tags=has_tags),
+    )
 
 
 def version(connection: Connection, version_id: str, specs: Specs) -> tuple[VersionRecord, Made]:
@@ -110,9 +123,22 @@ def version(connection: Connection, version_id: str, specs: Specs) -> tuple[Vers
 
 
 def list_versions(
-    connection: Connection, pipeline_id: str, query: ListQuery, specs: Specs
+    connection: Connection,
+    pipeline_id: str,
+    query: ListQuery,
+    specs: Specs,
+    *,
+    has_tags: bool = True,
 ) -> tuple[Page[VersionRecord], Made]:
-    """Return a page of the versions of a pipeline, and what had to be made for it."""
+    """Return a page of the versions of a pipeline, and what had to be made for it.
+
+    Args:
+        connection: The connection.
+        pipeline_id: The pipeline.
+        query: The page.
+        specs: What makes answers of contents.
+        has_tags: As for `list_pipelines`.
+    """
     made: dict[str, tuple[bytes, str]] = {}
     if not pipeline_id:
         return Page(items=(), total=0), made
@@ -121,7 +147,7 @@ def list_versions(
         VERSIONS,
         pipeline_id,
         query,
-        lambda connection, ids: _versions(connection, ids, specs, made),
+        lambda connection, ids: _versions(connection, ids, specs, made, has_tags=has_tags),
     )
     return page, made
 
@@ -147,10 +173,12 @@ def _page(
     return Page(items=tuple(items), total=total, next=following)
 
 
-def _pipelines(connection: Connection, ids: Sequence[str]) -> list[PipelineRecord]:
+def _pipelines(
+    connection: Connection, ids: Sequence[str], *, has_tags: bool = True
+) -> list[PipelineRecord]:
     """Return the pipelines of some ids, in that order, without those that are not there."""
     rows = _rows(connection, _PIPELINES, ids)
-    tags = _tags(connection, PIPELINES, rows)
+    tags = _tags(connection, PIPELINES, rows) if has_tags else {}
     records = {row[0]: pipeline_record(row, tags.get(row[0], {})) for row in rows}
     return _in_order(records, ids)
 
@@ -160,6 +188,8 @@ def _versions(
     ids: Sequence[str],
     specs: Specs,
     made: dict[str, tuple[bytes, str]],
+    *,
+    has_tags: bool = True,
 ) -> list[VersionRecord]:
     """Return the versions of some ids, in that order, without those that are not there."""
     rows = _rows(connection, _VERSIONS_WITH_SPECS if specs.has_table else _VERSIONS, ids)
@@ -167,7 +197,7 @@ def _versions(
     lacking = [row[0] for row in rows if kept.get(row[0]) is None]
     if lacking:
         made.update(specs.make(connection, lacking))
-    tags = _tags(connection, VERSIONS, rows)
+    tags = _tags(connection, VERSIONS, rows) if has_tags else {}
     records = {}
     for row in rows:
         shown, error = made[row[0]] if row[0] in made else (bytes(kept[row[0]]), "")

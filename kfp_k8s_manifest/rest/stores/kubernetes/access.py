@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from kfp_k8s_manifest.cluster import ApiError, Object, ResourceType, operations, requests
@@ -17,9 +18,15 @@ from kfp_k8s_manifest.naming import namespace_problems, object_name_problems
 from kfp_k8s_manifest.rest.matching import Listing
 from kfp_k8s_manifest.rest.stores.items import FACTS, PipelineItem, VersionItem
 from kfp_k8s_manifest.rest.stores.kubernetes.cache import Cache
+from kfp_k8s_manifest.rest.stores.kubernetes.conversion import without_loss
 from kfp_k8s_manifest.rest.stores.kubernetes.follower import Follower
 from kfp_k8s_manifest.rest.stores.kubernetes.locating import Locator, Places
-from kfp_k8s_manifest.rest.stores.kubernetes.refusals import refused, unavailable
+from kfp_k8s_manifest.rest.stores.kubernetes.refusals import (
+    lost_fields,
+    refused,
+    unavailable,
+    would_be_lost,
+)
 from kfp_k8s_manifest.rest.stores.paging import page_of
 from kfp_k8s_manifest.rest.values import ListQuery, Page
 from kfp_k8s_manifest.serving.timeouts import timeout
@@ -182,8 +189,21 @@ class Access(Generic[ItemT]):
         return await self._ask(operations.find(request))
 
     async def create(self, obj: Object) -> ItemT:
-        """Create an object; arguments and errors as of `write`."""
-        return await self.write(requests.create(self._resource, obj, field_manager=_MANAGER))
+        """Create an object; arguments and errors as of `write`, and 400 where the CRD lacks a field of it."""
+        return await self._whole(requests.create, obj)
+
+    async def _whole(self, make: Callable[..., Request], obj: Object) -> ItemT:
+        """Write an object without loss: what a CRD does not know, the cluster would drop silently."""
+        make = partial(make, self._resource, obj, field_manager=_MANAGER)
+        try:
+            return await self.write(make(strict=True))
+        except ApiError as error:
+            lost = lost_fields(error)
+            if not lost:
+                raise
+            if lost - without_loss(obj):
+                raise would_be_lost(lost - without_loss(obj)) from error
+        return await self.write(make())
 
     async def write(self, request: Request) -> ItemT:
         """Send a request that changes an object.
@@ -221,9 +241,8 @@ class Access(Generic[ItemT]):
             if obj is None or string_at(obj, "metadata", "uid") != item.id:
                 self.cache.drop(item.id)
                 return None
-            request = requests.update(self._resource, edit(obj), field_manager=_MANAGER)
             try:
-                return await self.write(request)
+                return await self._whole(requests.update, edit(obj))
             except ApiError as error:
                 if error.code == 404:
                     continue

@@ -117,6 +117,18 @@ def with_changes(
     return {**obj, "spec": spec}
 
 
+def without_loss(obj: Mapping[str, Any]) -> set[str]:
+    """Return the fields of an object's spec that CRDs of before 2.17 may drop.
+
+    The name of a version without `versionName` is that of its object, with the pipeline's before it; the
+    answer to its caller says so. A display name that only repeats a name is shown all the same.
+    """
+    spec = mapping_at(obj, "spec")
+    names = {string_at(obj, "metadata", "name"), string_at(spec, "versionName")}
+    repeated = {"spec.displayName"} if string_at(spec, "displayName") in names else set()
+    return {"spec.versionName"} | repeated
+
+
 def without_mark(obj: Mapping[str, Any]) -> dict[str, JsonValue]:
     """Return a Pipeline that does not wait for its first version any more."""
     metadata = dict(mapping_at(obj, "metadata"))

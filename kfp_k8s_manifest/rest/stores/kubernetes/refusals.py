@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Final
 
 from kfp_k8s_manifest.cluster import ApiError, UnknownTypeError
@@ -10,9 +11,11 @@ from kfp_k8s_manifest.errors import ClusterError
 from kfp_k8s_manifest.rest.errors import Code, RestError, invalid, not_found
 from kfp_k8s_manifest.serving.logs import log
 
-__all__ = ["refused", "unavailable"]
+__all__ = ["lost_fields", "refused", "unavailable", "would_be_lost"]
 
 _TOO_LARGE: Final = "request is too large"
+_STRICT: Final = "strict decoding error"
+_UNKNOWN_FIELD: Final = re.compile(r'unknown field "([^"]+)"')
 _ENDING: Final = "being terminated"
 # What every authorizer's refusal is told with.
 _PERMISSION: Final = 'is forbidden: User "'
@@ -21,6 +24,22 @@ _PERMISSION: Final = 'is forbidden: User "'
 def unavailable(reason: str) -> RestError:
     """Return the refusal of a call that the cluster has not answered (503)."""
     return RestError(Code.UNAVAILABLE, f"The Kubernetes API server does not answer: {reason}")
+
+
+def lost_fields(error: ApiError) -> set[str]:
+    """Return the fields that the cluster's CRDs lack and that it would drop, where this is the refusal."""
+    if error.code != 400 or _STRICT not in error.server_message:
+        return set()
+    return set(_UNKNOWN_FIELD.findall(error.server_message))
+
+
+def would_be_lost(fields: set[str]) -> RestError:
+    """Return the refusal of what the cluster's CRDs have no room for (400)."""
+    named = ", ".join(sorted(fields))
+    return invalid(
+        f"The cluster's CRDs have no {named}, so this would be lost: install those of KFP 2.17 or later"
+        " (kfp-k8s crds --target 2.17 | kubectl apply --server-side -f -)"
+    )
 
 
 def refused(error: ClusterError, *, namespace: str = "") -> RestError:
