@@ -290,6 +290,23 @@ def test_what_still_runs_at_the_end_leaves_no_connection_open(tmp_path: Path) ->
         used[0].execute("SELECT 1")
 
 
+def test_work_between_two_statements_is_stopped_as_well(tmp_path: Path) -> None:
+    go_on = threading.Event()
+
+    def work(connection: Connection) -> None:
+        go_on.wait(30)
+        connection.execute(ENDLESS)
+
+    async def run() -> None:
+        runner = Runner(read_url(f"sqlite:///{tmp_path / 'p.db'}"), seconds=0.2, connections=1)
+        error = await refused(runner.read(work))
+        assert error.code is Code.UNAVAILABLE
+        go_on.set()
+        await runner.close()
+
+    asyncio.run(asyncio.wait_for(run(), IN_TIME))
+
+
 @pytest.mark.parametrize(
     "value",
     [

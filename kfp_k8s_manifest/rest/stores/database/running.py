@@ -39,6 +39,8 @@ _ANYTHING: Final = text("SELECT 1")
 _SECONDS_FOR_READY: Final = 2.0
 # By how much the database's own limits, which tell more, come before ours.
 _MARGIN: Final = 1.2
+# After how many seconds work that goes on is stopped once more.
+_ONCE_MORE: Final = 0.1
 
 
 class _Call:
@@ -50,11 +52,14 @@ class _Call:
         self._is_given_up = False
 
     def give_up(self) -> None:
-        """Stop the work, or let it not begin."""
+        """Stop the work, or let it not begin; from the event loop."""
         with self._lock:
             self._is_given_up = True
-            if self._connection is not None:
-                abort(self._connection)
+            if self._connection is None:
+                return
+            abort(self._connection)
+        # SQLite forgets it where the work is between two statements.
+        asyncio.get_running_loop().call_later(_ONCE_MORE, self.give_up)
 
     @contextlib.contextmanager
     def over(self, connection: Connection) -> Iterator[None]:
