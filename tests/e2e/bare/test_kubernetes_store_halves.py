@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
+import contextlib
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -87,8 +87,7 @@ def test_a_pipeline_is_not_left_without_its_first_version(
     assert stored(plane, namespace, "PipelineVersion") == []
 
 
-# A call that is cancelled while aiohttp hands a connected socket over leaves this socket to Python's
-# garbage collector, which closes it and warns.
+# The garbage collector may find what is left while the test still runs, and warn.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_caller_that_leaves_does_not_stop_it_half_way(
     plane: ControlPlane, kubeconfig: Path, namespace: str
@@ -97,7 +96,8 @@ def test_a_caller_that_leaves_does_not_stop_it_half_way(
         for number in range(30):
             name = f"p{number}"
             call = store.create_pipeline_with_version(new_pipeline(name), new_version(name))
-            with pytest.raises(asyncio.TimeoutError):
+            # The last ones may be done by then.
+            with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(call, 0.0005 * number)
 
         async def done() -> bool:
@@ -107,8 +107,6 @@ def test_a_caller_that_leaves_does_not_stop_it_half_way(
         await eventually(done)
 
     with_store(kubeconfig, namespace, use)
-    # Now, and not in another test, which would fail of the warnings.
-    gc.collect()
 
 
 def killed_in_between(plane: ControlPlane, namespace: str, *, mark: str) -> str:
