@@ -223,8 +223,15 @@ def test_sqlite_that_another_process_writes_to(tmp_path: Path) -> None:
         assert time.monotonic() - began < IN_TIME
         assert error.code is Code.UNAVAILABLE
         assert error.text == ("The database does not answer: database is locked. Try again later")
-        # Readers do not wait.
+        # Readers do not wait, however many writers do.
+        writers = [
+            asyncio.create_task(refused(store.create_pipeline(pipeline(f"p{number}"))))
+            for number in range(4)
+        ]
         assert await store.get_pipeline(kept.id) == kept
+        assert not any(each.done() for each in writers)
+        for error in await asyncio.gather(*writers):
+            assert error.code is Code.UNAVAILABLE
         assert await store.ready()
         other.execute("ROLLBACK")
         other.close()

@@ -219,7 +219,7 @@ def _rows(connection: Connection, statement: Select[Any], ids: Sequence[str]) ->
     """
     if not ids:
         return []
-    rows = connection.execute(statement, {"ids": list(ids)})
+    rows = connection.execute(statement, {"ids": list(ids)}).all()
     return [row for row in rows if row[1] == READY]
 
 
@@ -228,6 +228,8 @@ def _tags(connection: Connection, listed: Listed, rows: Sequence[Any]) -> dict[s
     found: dict[str, dict[str, str]] = {}
     if rows:
         statement = _PIPELINE_TAGS if listed is PIPELINES else _VERSION_TAGS
-        for owner, key, value in connection.execute(statement, {"ids": [row[0] for row in rows]}):
+        for owner, key, value in connection.execute(
+            statement, {"ids": [row[0] for row in rows]}
+        ).all():
             found.setdefault(owner, {})[key] = value
     return found

@@ -81,20 +81,21 @@ class Runner:
     Args:
         url: The database's URL.
         seconds: How long a piece of work may take.
-        connections: How many run at the same time.
+        connections: How many run at the same time; on SQLite what writes has one more, of its own.
     """
 
     def __init__(self, url: URL, *, seconds: float, connections: int) -> None:
         self.dialect = url.get_backend_name()
         self._seconds = seconds
+        self._threads = ThreadPoolExecutor(connections, thread_name_prefix="database")
+        self._writer = self._threads
+        if self.dialect == "sqlite":
+            # It lets one write at a time, and makes the others ask again and again.
+            self._writer = ThreadPoolExecutor(1, thread_name_prefix="database-writer")
+            connections += 1
         self._engine = make_engine(url, connections=connections, seconds=seconds)
         self._reading = self._engine.execution_options()
         self._writing = self._engine.execution_options(kfp_k8s_writes=True)
-        self._threads = ThreadPoolExecutor(connections, thread_name_prefix="database")
-        # SQLite lets one write at a time, and makes the others ask again and again.
-        self._turn: contextlib.AbstractContextManager[Any] = (
-            threading.Lock() if self.dialect == "sqlite" else contextlib.nullcontext()
-        )
 
     async def read(self, work: Work[T]) -> T:
         """Run what reads, in one transaction.
@@ -116,12 +117,11 @@ class Runner:
         Raises:
             RestError: The work's own refusal; 503 where the database does not answer.
         """
-
-        def in_turn(call: _Call) -> T:
-            with self._turn:
-                return self._transaction(self._writing, work, call)
-
-        return await self._run(in_turn, self._seconds * _MARGIN * times)
+        return await self._run(
+            lambda call: self._transaction(self._writing, work, call),
+            self._seconds * _MARGIN * times,
+            self._writer,
+        )
 
     async def directly(self, work: Callable[[Engine], T]) -> T:
         """Run what makes transactions of its own."""
@@ -142,12 +142,18 @@ class Runner:
     async def close(self) -> None:
         """End all connections; work that still runs ends first."""
         # A connection that is given back after the engine's end would stay open.
-        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        for threads in (self._threads, self._writer):
+            await asyncio.to_thread(threads.shutdown, cancel_futures=True)
         await asyncio.to_thread(self._engine.dispose)
 
-    async def _run(self, work: Callable[[_Call], T], seconds: float | None = None) -> T:
+    async def _run(
+        self,
+        work: Callable[[_Call], T],
+        seconds: float | None = None,
+        threads: ThreadPoolExecutor | None = None,
+    ) -> T:
         call = _Call()
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work, call)
+        future = asyncio.get_running_loop().run_in_executor(threads or self._threads, work, call)
         try:
             async with timeout(seconds or self._seconds * _MARGIN):
                 return await future

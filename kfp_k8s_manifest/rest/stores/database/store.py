@@ -36,6 +36,8 @@ __all__ = ["DatabaseStore"]
 
 T = TypeVar("T")
 
+_CONNECTIONS: Final = 8
+_READERS: Final = 2
 _TIMES_FOR_REMOVING: Final = 6
 _LOG = logging.getLogger(__name__)
 
@@ -50,15 +52,18 @@ class DatabaseStore:
         url: `sqlite:///pipelines.db`, `postgresql+psycopg://user:password@host/database` or
             `mysql+pymysql://user:password@host/database`.
         seconds: How long a call may take before it is answered 503.
-        connections: How many connections are open at most, and calls served at the same time.
+        connections: How many calls are served at the same time, each over a connection of its own; by
+            default 8, and on SQLite 2 that read, since threads of this process get into each other's way.
 
     Raises:
         UsageError: The URL cannot be read; what is in it is not repeated.
         DatabaseError: The driver is not installed.
     """
 
-    def __init__(self, url: str, *, seconds: float = 10.0, connections: int = 8) -> None:
+    def __init__(self, url: str, *, seconds: float = 10.0, connections: int | None = None) -> None:
         self._url = read_url(url)
+        if connections is None:
+            connections = _READERS if self._url.get_backend_name() == "sqlite" else _CONNECTIONS
         self._runner = Runner(self._url, seconds=seconds, connections=connections)
         self._specs = Specs()
 
