@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +24,7 @@ __all__ = [
     "open_source",
     "page_size_option",
     "server_options",
+    "told_when_cut",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,6 +33,23 @@ UNFINISHED = (
     "ended before everything was done; run the command again: what is done is not done again"
 )
 """What a report says that is not of all objects."""
+
+
+@contextlib.contextmanager
+def told_when_cut(done: Sequence[object], tell: Callable[[], None]) -> Iterator[None]:
+    """Tell what was done also where the work ends before its time.
+
+    Args:
+        done: What was done, as far as the work has come.
+        tell: Tells it.
+    """
+    try:
+        yield
+    except BaseException:
+        if done:
+            tell()
+        raise
+
 
 _OPTIONS = (
     click.option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ import click
 from kfp_k8s_manifest.cli._cluster import cluster_options
 from kfp_k8s_manifest.cli._documents import emit
 from kfp_k8s_manifest.cli._options import FOLDER, format_option
-from kfp_k8s_manifest.cli._server import UNFINISHED, concurrency_option
+from kfp_k8s_manifest.cli._server import UNFINISHED, concurrency_option, told_when_cut
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.cluster import Client
@@ -87,14 +88,8 @@ def apply(
         else:
             emit(_text(applied, dry_run=not yes, complete=complete))
 
-    try:
-        with progress("applying") as on_progress:
-            applied = apply_folder(connect, options, on_progress, applied.append)
-    except BaseException:
-        # Ended before its time: what was done is told all the same.
-        if applied:
-            tell(complete=False)
-        raise
+    with told_when_cut(applied, partial(tell, complete=False)), progress("applying") as on_progress:
+        applied = apply_folder(connect, options, on_progress, applied.append)
     tell(complete=True)
     if any(each.verdict == "failed" for each in applied):
         click.get_current_context().exit(1)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kfp_k8s_manifest.cli._documents import emit
 from kfp_k8s_manifest.cli._options import FOLDER, PATH, format_option
-from kfp_k8s_manifest.cli._server import UNFINISHED, concurrency_option, open_server, server_options
+from kfp_k8s_manifest.cli._server import (
+    UNFINISHED,
+    concurrency_option,
+    open_server,
+    server_options,
+    told_when_cut,
+)
 
 if TYPE_CHECKING:
     from kfp_k8s_manifest.migration.importing import Outcome
@@ -81,14 +88,11 @@ def import_(
         else:
             emit(_text(outcomes, dry_run=dry_run, complete=complete))
 
-    try:
-        with progress("importing") as on_progress:
-            outcomes = import_folder(server, options, on_progress, outcomes.append)
-    except BaseException:
-        # Ended before its time: what was done is told all the same.
-        if outcomes:
-            tell(complete=False)
-        raise
+    with (
+        told_when_cut(outcomes, partial(tell, complete=False)),
+        progress("importing") as on_progress,
+    ):
+        outcomes = import_folder(server, options, on_progress, outcomes.append)
     tell(complete=True)
     if report is not None and not dry_run:
         write_text(
