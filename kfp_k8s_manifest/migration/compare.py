@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from kfp_k8s_manifest.errors import KfpK8sError
 from kfp_k8s_manifest.findings import ABSENT, format_path
 from kfp_k8s_manifest.gitops.changes import differences
-from kfp_k8s_manifest.migration.objects import CREATED_AT, ORIGINAL_ID, ORIGINAL_NAME
+from kfp_k8s_manifest.migration.objects import CREATED_AT, ORIGINAL_ID, original_name
 from kfp_k8s_manifest.migration.records import ServerPipeline, ServerVersion
 from kfp_k8s_manifest.model.ir import JsonValue, digest
 from kfp_k8s_manifest.model.kinds import PIPELINE
@@ -86,14 +86,13 @@ def names_of(obj: Mapping[str, Any]) -> Names:
     kind, own = string_at(obj, "kind"), string_at(obj, "metadata", "name")
     is_pipeline = kind == PIPELINE
     name = own if is_pipeline else string_at(obj, "spec", "versionName") or own
-    original = mapping_at(obj, "metadata", "annotations").get(ORIGINAL_NAME)
     return Names(
         kind=kind,
         namespace=string_at(obj, "metadata", "namespace"),
         object_name=own,
         original_id=string_at(obj, "metadata", "annotations", ORIGINAL_ID),
         name=name,
-        original_name=original if isinstance(original, str) else name,
+        original_name=original_name(obj, name),
         pipeline=own if is_pipeline else string_at(obj, "spec", "pipelineName"),
     )
 

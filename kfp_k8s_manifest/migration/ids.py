@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
 from kfp_k8s_manifest.migration.mapping import plain_cell
-from kfp_k8s_manifest.migration.objects import ORIGINAL_ID, ORIGINAL_NAME
-from kfp_k8s_manifest.model.trees import mapping_at, string_at
+from kfp_k8s_manifest.migration.objects import ORIGINAL_ID, original_name
+from kfp_k8s_manifest.model.trees import string_at
 
 __all__ = ["Id", "Use", "id_of", "join", "repointing", "to_csv", "uses"]
 
@@ -82,12 +82,11 @@ def id_of(obj: Mapping[str, Any]) -> Id | None:
     if not original:
         return None
     name = string_at(obj, "metadata", "name")
-    first = mapping_at(obj, "metadata", "annotations").get(ORIGINAL_NAME)
     return Id(
         kind=string_at(obj, "kind"),
         namespace=string_at(obj, "metadata", "namespace"),
         name=name,
-        original_name=first if isinstance(first, str) else name,
+        original_name=original_name(obj, name),
         original_id=original,
         uid=string_at(obj, "metadata", "uid"),
     )

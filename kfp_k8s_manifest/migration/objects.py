@@ -19,6 +19,7 @@ from kfp_k8s_manifest.model.age import SEQUENCE
 from kfp_k8s_manifest.model.ir import JsonValue, PipelineIR
 from kfp_k8s_manifest.model.kinds import GROUP
 from kfp_k8s_manifest.model.resources import Pipeline, PipelineVersion, Resource
+from kfp_k8s_manifest.model.trees import mapping_at
 from kfp_k8s_manifest.naming import rest_name
 from kfp_k8s_manifest.releases import Target
 from kfp_k8s_manifest.rest.rules import MAX_TAG, MAX_TAGS
@@ -33,6 +34,7 @@ __all__ = [
     "Place",
     "make_pipeline",
     "make_version",
+    "original_name",
     "refusals",
     "unreadable",
     "without_versions",
@@ -229,6 +231,17 @@ def _known_fields(
     )  # fmt: skip
     kept = {key: value for key, value in spec.items() if key in known}
     return ({**obj, "spec": kept} if spec else obj), dropped
+
+
+def original_name(obj: Mapping[str, Any], otherwise: str) -> str:
+    """Return the API name that an object had on the server that it was exported from; it may be "".
+
+    Args:
+        obj: The object.
+        otherwise: What is returned for an object that was not exported.
+    """
+    found = mapping_at(obj, "metadata", "annotations").get(ORIGINAL_NAME)
+    return found if isinstance(found, str) else otherwise
 
 
 def refusals(
